@@ -1,0 +1,1 @@
+//! The JSON of ackd's HTTP API as serde types.

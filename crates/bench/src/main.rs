@@ -1,0 +1,3 @@
+//! The load generator and the bounds behind cargo xtask bench.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! ackd's embedded ledger and change feed on SQLite.

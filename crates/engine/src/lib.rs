@@ -1,0 +1,1 @@
+//! The use cases of ackd: accept, dispatch, work, follow, rescue.

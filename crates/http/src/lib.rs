@@ -1,0 +1,1 @@
+//! ackd's native HTTP API.
