@@ -1,1 +1,50 @@
-//! Values and pure decisions of ackd: job, lifecycle, retry, lease, change. No I/O.
+//! Values and pure decisions of ackd: job, lifecycle, retry, lease, change.
+//!
+//! Nothing here reads a clock, draws a random number or touches a disk. [`decide`] is the whole
+//! lifecycle: a [`View`] of what the ledger holds and a [`Command`] go in, a [`Decision`] comes out.
+//! Every ledger therefore gives the same guarantees, and one table of tests covers them all.
+
+mod backoff;
+mod body;
+mod change;
+mod command;
+mod decide;
+mod decision;
+mod draws;
+mod failure;
+mod id;
+mod job;
+mod key;
+mod lease;
+pub mod limits;
+mod name;
+mod position;
+mod progress;
+mod queue;
+mod refusal;
+mod status;
+mod submission;
+mod time;
+mod view;
+
+pub use backoff::{Backoff, BackoffError};
+pub use body::{Body, BodyInfo, JSON};
+pub use change::{Change, ChangeKind};
+pub use command::{Command, LapseReason, Needs};
+pub use decide::decide;
+pub use decision::{Answer, Decision, Write};
+pub use draws::Draws;
+pub use failure::Failure;
+pub use id::{JobId, JobIdError};
+pub use job::{Job, Spec};
+pub use key::IdempotencyKey;
+pub use lease::{Lease, LeaseState, LeaseToken, Verb};
+pub use name::{Name, NameError};
+pub use position::Position;
+pub use progress::Progress;
+pub use queue::{Queue, QueuePatch, QueueSettings};
+pub use refusal::Refusal;
+pub use status::Status;
+pub use submission::{Start, Submission};
+pub use time::Timestamp;
+pub use view::View;

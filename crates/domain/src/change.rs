@@ -1,0 +1,75 @@
+use std::sync::Arc;
+
+use crate::{Body, Job, Position, Timestamp};
+
+/// A committed fact of the ledger: what happened to a job, and what the job was after it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Change {
+    /// Its place in the feed.
+    pub position: Position,
+    /// The job's change before this one; [`Position::START`] for its first.
+    pub previous: Position,
+    /// When it was decided.
+    pub at: Timestamp,
+    /// What happened.
+    pub kind: ChangeKind,
+    /// The job after it.
+    pub job: Arc<Job>,
+    /// The payload of a submitted job, the result of a completed one, where they are still at hand.
+    /// Who needs them and finds `None` reads them from the ledger; they never change.
+    pub body: Option<Body>,
+}
+
+/// What happened to a job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum ChangeKind {
+    /// It was accepted.
+    Submitted = 0,
+    /// A worker got it.
+    Leased = 1,
+    /// Its worker told how far it has come.
+    Progressed = 2,
+    /// Its worker left something for the next attempt.
+    Checkpointed = 3,
+    /// Its worker completed it.
+    Completed = 4,
+    /// Its attempt failed; the status says whether another follows.
+    Failed = 5,
+    /// Its worker gave it back.
+    Released = 6,
+    /// Its lease ran out; the status says whether another attempt follows.
+    Lapsed = 7,
+    /// Its worker is asked to stop.
+    CancelRequested = 8,
+    /// It was cancelled.
+    Cancelled = 9,
+    /// It was not done in time.
+    Expired = 10,
+    /// A further run was asked for.
+    Retried = 11,
+}
+
+impl ChangeKind {
+    /// Every kind, in the order of their numbers.
+    pub const ALL: [ChangeKind; 12] = [
+        ChangeKind::Submitted,
+        ChangeKind::Leased,
+        ChangeKind::Progressed,
+        ChangeKind::Checkpointed,
+        ChangeKind::Completed,
+        ChangeKind::Failed,
+        ChangeKind::Released,
+        ChangeKind::Lapsed,
+        ChangeKind::CancelRequested,
+        ChangeKind::Cancelled,
+        ChangeKind::Expired,
+        ChangeKind::Retried,
+    ];
+
+    /// The kind of this number, as a ledger stores it.
+    #[must_use]
+    pub fn from_number(number: u8) -> Option<ChangeKind> {
+        ChangeKind::ALL.get(usize::from(number)).copied()
+    }
+}

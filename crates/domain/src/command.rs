@@ -1,0 +1,158 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::{Body, Failure, IdempotencyKey, JobId, LeaseToken, Name, Progress, QueuePatch, Submission, Verb};
+
+/// Something asked of the ledger.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Command {
+    /// Accept a job. The fingerprint goes with the submission's key.
+    Submit {
+        /// What the client wrote.
+        submission: Box<Submission>,
+        /// The submission's key with its fingerprint, where it has one.
+        key: Option<IdempotencyKey>,
+    },
+    /// Hand the waiting job to a worker.
+    Lease {
+        /// The job's acceptance number.
+        number: u64,
+        /// The worker's name.
+        worker: Option<Arc<str>>,
+        /// How long the lease lasts without a heartbeat; the queue's own time where it is `None`.
+        ttl: Option<Duration>,
+    },
+    /// The worker is alive, and may have something to tell.
+    Heartbeat {
+        /// Proof of the lease.
+        lease: LeaseToken,
+        /// A new time to live of the lease.
+        ttl: Option<Duration>,
+        /// How far the worker has come. Its `at` is set when it is recorded.
+        progress: Option<Progress>,
+        /// What the next attempt is to get, JSON.
+        checkpoint: Option<Arc<str>>,
+    },
+    /// The work is done.
+    Complete {
+        /// Proof of the lease.
+        lease: LeaseToken,
+        /// What came out.
+        result: Option<Body>,
+    },
+    /// The attempt failed.
+    Fail {
+        /// Proof of the lease.
+        lease: LeaseToken,
+        /// Why.
+        error: Failure,
+        /// Whether another attempt makes sense.
+        retryable: bool,
+        /// When to try again, instead of the back-off.
+        retry_after: Option<Duration>,
+        /// The worker stopped because it was asked to, or decided that the job is void.
+        cancelled: bool,
+    },
+    /// Give the job back; the attempt does not count.
+    Release {
+        /// Proof of the lease.
+        lease: LeaseToken,
+        /// When it is due again.
+        delay: Option<Duration>,
+        /// What the next attempt is to get, JSON.
+        checkpoint: Option<Arc<str>>,
+    },
+    /// The lease ran out.
+    Lapse {
+        /// The lease.
+        lease: LeaseToken,
+        /// Why.
+        reason: LapseReason,
+    },
+    /// Stop it, or ask its worker to.
+    Cancel {
+        /// The job.
+        id: JobId,
+    },
+    /// It was not done in time.
+    Expire {
+        /// The job's acceptance number.
+        number: u64,
+    },
+    /// Run it once more.
+    Retry {
+        /// The job.
+        id: JobId,
+    },
+    /// Change a queue's settings.
+    Configure {
+        /// The queue.
+        queue: Name,
+        /// What to change.
+        patch: Box<QueuePatch>,
+    },
+}
+
+/// Why a lease ran out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LapseReason {
+    /// The worker sent no heartbeat in time.
+    Silence,
+    /// The attempt took longer than it may.
+    Timeout,
+}
+
+/// The rows that a command's [`crate::View`] must hold. The queue of a job that is named here is
+/// always among them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Needs<'a> {
+    /// The job with this acceptance number.
+    pub job: Option<u64>,
+    /// The job that holds this idempotency key.
+    pub key: Option<&'a IdempotencyKey>,
+    /// The queue of this name.
+    pub queue: Option<&'a Name>,
+}
+
+impl Command {
+    /// A submission, with the fingerprint that its key needs.
+    #[must_use]
+    pub fn submit(submission: Submission) -> Command {
+        let key = submission
+            .key
+            .as_ref()
+            .map(|text| IdempotencyKey { text: Arc::clone(text), fingerprint: submission.fingerprint() });
+        Command::Submit { submission: Box::new(submission), key }
+    }
+
+    /// What the decision on this command looks at.
+    #[must_use]
+    pub fn needs(&self) -> Needs<'_> {
+        match self {
+            Command::Submit { submission, key } => {
+                Needs { job: None, key: key.as_ref(), queue: Some(&submission.queue) }
+            }
+            Command::Lease { number, .. } | Command::Expire { number } => {
+                Needs { job: Some(*number), ..Needs::default() }
+            }
+            Command::Heartbeat { lease, .. }
+            | Command::Complete { lease, .. }
+            | Command::Fail { lease, .. }
+            | Command::Release { lease, .. }
+            | Command::Lapse { lease, .. } => Needs { job: Some(lease.number), ..Needs::default() },
+            Command::Cancel { id } | Command::Retry { id } => Needs { job: Some(id.number()), ..Needs::default() },
+            Command::Configure { queue, .. } => Needs { queue: Some(queue), ..Needs::default() },
+        }
+    }
+
+    /// The verb, where the command settles a lease.
+    #[must_use]
+    pub const fn verb(&self) -> Option<Verb> {
+        match self {
+            Command::Complete { .. } => Some(Verb::Complete),
+            Command::Fail { .. } => Some(Verb::Fail),
+            Command::Release { .. } => Some(Verb::Release),
+            _ => None,
+        }
+    }
+}

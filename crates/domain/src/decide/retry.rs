@@ -1,0 +1,25 @@
+use crate::{ChangeKind, Decision, Draws, JobId, Refusal, Status, Timestamp, View};
+
+use super::{job_of_id, step, stepped, wait};
+
+/// A further run starts afresh, but for the checkpoint: what was done need not be done again.
+pub(super) fn decide(view: &View, id: JobId, now: Timestamp, draws: &mut dyn Draws) -> Result<Decision, Refusal> {
+    let job = job_of_id(view, id)?;
+    match job.status {
+        Status::Failed | Status::Cancelled | Status::Expired => {
+            Ok(stepped(step(job, ChangeKind::Retried, now, draws, |_, next| {
+                wait(next, now);
+                next.run += 1;
+                next.attempt = 0;
+                next.expires_at = now.after(next.spec.expires_in);
+                next.started_at = None;
+                next.finished_at = None;
+                next.cancel_requested_at = None;
+                next.worker = None;
+                next.error = None;
+            })))
+        }
+        Status::Done => Err(Refusal::AlreadyFinished(job.status)),
+        Status::Init | Status::Processing => Err(Refusal::NotFinished(job.status)),
+    }
+}

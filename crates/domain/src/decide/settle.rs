@@ -1,0 +1,112 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::{
+    Answer, Body, ChangeKind, Decision, Draws, Failure, Job, LeaseState, LeaseToken, Refusal, Status, Timestamp, Verb,
+    View, Write,
+};
+
+use super::{backoff_of, end, end_attempt, end_lease, job_of_lease, step, stepped, wait};
+
+/// What a worker says of an attempt that failed.
+pub(super) struct Failed {
+    pub(super) error: Failure,
+    pub(super) retryable: bool,
+    pub(super) retry_after: Option<Duration>,
+    pub(super) cancelled: bool,
+}
+
+pub(super) fn complete(
+    view: &View,
+    lease: &LeaseToken,
+    result: Option<Body>,
+    now: Timestamp,
+    draws: &mut dyn Draws,
+) -> Result<Decision, Refusal> {
+    let job = match job_to_settle(view, lease, Verb::Complete)? {
+        Found::Live(job) => job,
+        Found::Settled(decision) => return Ok(decision),
+    };
+    let (job, mut change) = step(job, ChangeKind::Completed, now, draws, |_, next| {
+        end(next, Status::Done, now);
+        end_lease(next, LeaseState::Settled(Verb::Complete));
+        next.error = None;
+        next.result = result.as_ref().map(Body::info);
+    });
+    change.body.clone_from(&result);
+    let write = match result {
+        Some(result) => Write::Finish(Arc::clone(&job), result),
+        None => Write::Update(Arc::clone(&job)),
+    };
+    Ok(Decision { writes: vec![write], changes: vec![change], answer: Answer::Job(job) })
+}
+
+pub(super) fn fail(
+    view: &View,
+    lease: &LeaseToken,
+    failed: Failed,
+    now: Timestamp,
+    draws: &mut dyn Draws,
+) -> Result<Decision, Refusal> {
+    let job = match job_to_settle(view, lease, Verb::Fail)? {
+        Found::Live(job) => job,
+        Found::Settled(decision) => return Ok(decision),
+    };
+    let Failed { error, retryable, retry_after, cancelled } = failed;
+    let wait = match retry_after {
+        Some(wait) => wait,
+        None => backoff_of(job, view.queue.as_ref()).wait(job.attempt, draws.random()),
+    };
+    let again = retryable.then(|| now.after(wait));
+    Ok(stepped(step(job, ChangeKind::Failed, now, draws, |_, next| {
+        end_lease(next, LeaseState::Settled(Verb::Fail));
+        end_attempt(next, error, again, now);
+        if cancelled {
+            end(next, Status::Cancelled, now);
+        }
+    })))
+}
+
+pub(super) fn release(
+    view: &View,
+    lease: &LeaseToken,
+    delay: Option<Duration>,
+    checkpoint: Option<Arc<str>>,
+    now: Timestamp,
+    draws: &mut dyn Draws,
+) -> Result<Decision, Refusal> {
+    let job = match job_to_settle(view, lease, Verb::Release)? {
+        Found::Live(job) => job,
+        Found::Settled(decision) => return Ok(decision),
+    };
+    Ok(stepped(step(job, ChangeKind::Released, now, draws, |_, next| {
+        end_lease(next, LeaseState::Settled(Verb::Release));
+        next.attempt -= 1;
+        if checkpoint.is_some() {
+            next.checkpoint = checkpoint;
+        }
+        if next.cancel_requested_at.is_some() {
+            end(next, Status::Cancelled, now);
+        } else {
+            wait(next, now.after(delay.unwrap_or(Duration::ZERO)));
+        }
+    })))
+}
+
+/// What a settling worker's token names.
+enum Found<'a> {
+    /// The job of its live lease.
+    Live(&'a Arc<Job>),
+    /// A lease that it settled by the same verb before: the answer is the same again, nothing is written.
+    Settled(Decision),
+}
+
+fn job_to_settle<'a>(view: &'a View, token: &LeaseToken, verb: Verb) -> Result<Found<'a>, Refusal> {
+    let settled = view.job.as_ref().filter(|job| {
+        job.lease.as_ref().is_some_and(|lease| lease.is_named_by(token) && lease.state == LeaseState::Settled(verb))
+    });
+    match settled {
+        Some(job) => Ok(Found::Settled(Decision::answer(Answer::Job(Arc::clone(job))))),
+        None => job_of_lease(view, token).map(Found::Live),
+    }
+}

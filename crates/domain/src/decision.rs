@@ -1,0 +1,59 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::{Body, Change, Job, Queue};
+
+/// What a command comes to: rows to write, changes to tell, and the answer to give once both are durable.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Decision {
+    /// The rows to write, in order.
+    pub writes: Vec<Write>,
+    /// The facts to tell, in order; their positions are drawn already.
+    pub changes: Vec<Change>,
+    /// What the asker gets.
+    pub answer: Answer,
+}
+
+/// One row to write.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Write {
+    /// A new job and its payload.
+    Insert(Arc<Job>, Body),
+    /// A job's new state.
+    Update(Arc<Job>),
+    /// A job's new state and its result.
+    Finish(Arc<Job>, Body),
+    /// A queue's new settings.
+    Queue(Arc<Queue>),
+}
+
+/// What the asker gets.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Answer {
+    /// The job is accepted, or was before.
+    Accepted {
+        /// The job as it is now.
+        job: Arc<Job>,
+        /// An earlier request with the same key made it.
+        replayed: bool,
+    },
+    /// The job after the command.
+    Job(Arc<Job>),
+    /// The lease goes on.
+    Beat {
+        /// For so long, from now, without a heartbeat.
+        ttl: Duration,
+        /// The worker is asked to stop.
+        cancel_requested: bool,
+    },
+    /// The queue after the command.
+    Queue(Arc<Queue>),
+}
+
+impl Decision {
+    /// A decision that writes nothing and only answers.
+    #[must_use]
+    pub const fn answer(answer: Answer) -> Decision {
+        Decision { writes: Vec::new(), changes: Vec::new(), answer }
+    }
+}

@@ -1,0 +1,91 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::{
+    Backoff, BodyInfo, Failure, IdempotencyKey, JobId, Lease, LeaseState, LeaseToken, Name, Position, Progress, Status,
+    Timestamp,
+};
+
+/// What the client asked for. It does not change in a job's life; the payload's bytes stand apart.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Spec {
+    /// The queue whose workers take it.
+    pub queue: Name,
+    /// The client's own name for this kind of work.
+    pub kind: Option<Arc<str>>,
+    /// 0 (lowest) to [`crate::limits::PRIORITY`].
+    pub priority: u8,
+    /// The attempts of a run.
+    pub max_attempts: u32,
+    /// The longest time of one attempt, where the job names one.
+    pub timeout: Option<Duration>,
+    /// The wait between attempts, where the job names one.
+    pub backoff: Option<Backoff>,
+    /// How long after the start of a run the job expires.
+    pub expires_in: Duration,
+    /// How long it is kept once it ended, where the job names a time.
+    pub result_retention: Option<Duration>,
+    /// The key under which the same request again gets this job.
+    pub key: Option<IdempotencyKey>,
+    /// Labels for lists and feeds.
+    pub tags: Vec<Arc<str>>,
+    /// The W3C trace context that is handed to the worker.
+    pub traceparent: Option<Arc<str>>,
+    /// What the payload is.
+    pub payload: BodyInfo,
+}
+
+/// A job as of one of its changes.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Job {
+    /// Its public id.
+    pub id: JobId,
+    /// What was asked for.
+    pub spec: Arc<Spec>,
+    /// Where it stands.
+    pub status: Status,
+    /// Grows by one with every change.
+    pub version: u64,
+    /// 1, and one more with every explicit retry.
+    pub run: u32,
+    /// The attempts of this run that count, the current one included.
+    pub attempt: u32,
+    /// When it is due, while it waits.
+    pub run_at: Timestamp,
+    /// When it expires unless it is done.
+    pub expires_at: Timestamp,
+    /// When its latest attempt started.
+    pub started_at: Option<Timestamp>,
+    /// When its run ended.
+    pub finished_at: Option<Timestamp>,
+    /// When somebody asked its worker to stop.
+    pub cancel_requested_at: Option<Timestamp>,
+    /// Who works on it, or did last.
+    pub worker: Option<Arc<str>>,
+    /// Its latest lease.
+    pub lease: Option<Lease>,
+    /// What its worker said last of how far it has come, in this attempt.
+    pub progress: Option<Progress>,
+    /// Why its latest attempt failed.
+    pub error: Option<Failure>,
+    /// What a worker left for the next attempt, JSON.
+    pub checkpoint: Option<Arc<str>>,
+    /// What the result is, once it is done.
+    pub result: Option<BodyInfo>,
+    /// The position of its latest change.
+    pub changed: Position,
+}
+
+impl Job {
+    /// The live lease that `token` names, if it is this job's.
+    #[must_use]
+    pub fn live_lease(&self, token: &LeaseToken) -> Option<&Lease> {
+        self.lease.as_ref().filter(|lease| lease.state == LeaseState::Live && lease.is_named_by(token))
+    }
+
+    /// When it was accepted.
+    #[must_use]
+    pub const fn created_at(&self) -> Timestamp {
+        self.id.accepted_at()
+    }
+}

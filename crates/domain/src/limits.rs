@@ -1,0 +1,70 @@
+//! The limits of what a client may ask for. Each is checked where the request is read, and tested
+//! at its edge and one beyond.
+
+use std::time::Duration;
+
+/// The largest payload or result in bytes that an operator may allow, 64 MiB; the server's default is 1 MiB.
+pub const BODY_BYTES: usize = 64 << 20;
+
+/// The most bytes of an idempotency key.
+pub const KEY_BYTES: usize = 512;
+
+/// The most bytes of a job's `type`.
+pub const TYPE_BYTES: usize = 255;
+
+/// The most tags of a job.
+pub const TAGS: usize = 32;
+
+/// The most bytes of one tag.
+pub const TAG_BYTES: usize = 255;
+
+/// The most bytes of a content type.
+pub const CONTENT_TYPE_BYTES: usize = 255;
+
+/// The most bytes of `traceparent` (W3C Trace Context allows later versions to be longer than the 55 of version 00).
+pub const TRACEPARENT_BYTES: usize = 255;
+
+/// The most bytes of a progress message.
+pub const MESSAGE_BYTES: usize = 1024;
+
+/// The most bytes of a checkpoint, JSON.
+pub const CHECKPOINT_BYTES: usize = 64 << 10;
+
+/// The most bytes of the problem that says why an attempt failed, JSON; a longer text is cut.
+pub const FAILURE_BYTES: usize = 16 << 10;
+
+/// The highest priority; 0 is the lowest.
+pub const PRIORITY: u8 = 9;
+
+/// The priority of a job that names none.
+pub const DEFAULT_PRIORITY: u8 = 5;
+
+/// The most attempts of a run.
+pub const ATTEMPTS: u32 = 10_000;
+
+/// The attempts of a run where neither job nor queue names a number.
+pub const DEFAULT_ATTEMPTS: u32 = 20;
+
+/// The shortest lease.
+pub const LEASE_TTL_MIN: Duration = Duration::from_secs(1);
+
+/// The longest lease.
+pub const LEASE_TTL_MAX: Duration = Duration::from_hours(1);
+
+/// The lease where neither worker nor queue names one.
+pub const DEFAULT_LEASE_TTL: Duration = Duration::from_secs(30);
+
+/// The longest delay, expiry, timeout or retention that a client may name, 10 years of 365 days.
+pub const DURATION: Duration = Duration::from_hours(10 * 365 * 24);
+
+/// When a job that was not done expires, where neither job nor queue says, 14 days after it was accepted.
+pub const DEFAULT_EXPIRY: Duration = Duration::from_hours(14 * 24);
+
+/// How long an ended job is kept where neither job nor queue says, 7 days.
+pub const DEFAULT_RETENTION: Duration = Duration::from_hours(7 * 24);
+
+/// The most leases of one request.
+pub const LEASES: usize = 1000;
+
+/// The most queues, and the most types, that one lease request names.
+pub const LEASE_QUEUES: usize = 100;

@@ -1,0 +1,33 @@
+use crate::{JobId, Status};
+
+/// Why a command changed nothing.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// No such job, or its id differs from the given one.
+    #[error("there is no such job")]
+    NotFound,
+    /// The lease lapsed, was superseded, was settled by another verb, or never existed.
+    #[error("the lease lapsed, was superseded or settled, or never existed")]
+    LeaseLost,
+    /// The job is not waiting, so that no worker can have it.
+    #[error("the job does not wait for a worker")]
+    NotWaiting,
+    /// The job is not due yet, has expired, or its queue is paused.
+    #[error("the job is held back")]
+    HeldBack,
+    /// The run has ended in another way than was asked for.
+    #[error("the job has ended as {0}")]
+    AlreadyFinished(Status),
+    /// The run has not ended.
+    #[error("the job is {0}")]
+    NotFinished(Status),
+    /// The job has not reached its time of expiry.
+    #[error("the job has not expired")]
+    NotExpired,
+    /// The idempotency key belongs to a different request.
+    #[error("the idempotency key belongs to another request, which made job {0}")]
+    KeyMismatch(JobId),
+    /// A row that the decision needs does not match its checksum.
+    #[error("what is stored of {0} is damaged")]
+    Damaged(String),
+}

@@ -1,0 +1,172 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use xxhash_rust::xxh3::Xxh3;
+
+use crate::{Backoff, Body, Name, Timestamp};
+
+/// A request to do work, as a client made it; what it left out is decided when it is accepted.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Submission {
+    /// The queue whose workers take it.
+    pub queue: Name,
+    /// The client's own name for this kind of work.
+    pub kind: Option<Arc<str>>,
+    /// What the worker gets.
+    pub payload: Body,
+    /// When it is due.
+    pub start: Start,
+    /// How long it may take in all, waiting included.
+    pub expires_in: Option<Duration>,
+    /// 0 (lowest) to [`crate::limits::PRIORITY`].
+    pub priority: Option<u8>,
+    /// The attempts of a run.
+    pub max_attempts: Option<u32>,
+    /// The longest time of one attempt.
+    pub timeout: Option<Duration>,
+    /// The wait between attempts.
+    pub backoff: Option<Backoff>,
+    /// How long it is kept once it ended.
+    pub result_retention: Option<Duration>,
+    /// The same key again is the same request again.
+    pub key: Option<Arc<str>>,
+    /// Labels for lists and feeds.
+    pub tags: Vec<Arc<str>>,
+    /// The W3C trace context that is handed to the worker.
+    pub traceparent: Option<Arc<str>>,
+}
+
+/// When a submitted job is due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Start {
+    /// At once.
+    Now,
+    /// So long after it is accepted.
+    After(Duration),
+    /// At this time; one in the past means at once.
+    At(Timestamp),
+}
+
+impl Submission {
+    /// A submission of `payload` to `queue` that names nothing else.
+    #[must_use]
+    pub fn new(queue: Name, payload: Body) -> Submission {
+        Submission {
+            queue,
+            kind: None,
+            payload,
+            start: Start::Now,
+            expires_in: None,
+            priority: None,
+            max_attempts: None,
+            timeout: None,
+            backoff: None,
+            result_retention: None,
+            key: None,
+            tags: Vec::new(),
+            traceparent: None,
+        }
+    }
+
+    /// A fingerprint of all that makes this request the same request: every field but key and
+    /// `traceparent`, as the client wrote it (a delay of a second is the same a minute later).
+    ///
+    /// Ledgers store it: a change of how it is made is a change of format.
+    #[must_use]
+    pub fn fingerprint(&self) -> u128 {
+        let mut hash = Xxh3::new();
+        // Each field is led by its tag and its length, so that no two requests share their bytes.
+        let mut field = |tag: u8, bytes: &[u8]| {
+            hash.update(&[tag]);
+            hash.update(&(bytes.len() as u64).to_le_bytes());
+            hash.update(bytes);
+        };
+        let millis = |duration: &Duration| duration.as_millis().to_le_bytes();
+        field(1, self.queue.as_str().as_bytes());
+        if let Some(kind) = &self.kind {
+            field(2, kind.as_bytes());
+        }
+        field(3, self.payload.content_type.as_bytes());
+        field(4, &self.payload.bytes);
+        match &self.start {
+            Start::Now => {}
+            Start::After(delay) => field(5, &millis(delay)),
+            Start::At(at) => field(6, &at.millis().to_le_bytes()),
+        }
+        if let Some(expires_in) = &self.expires_in {
+            field(7, &millis(expires_in));
+        }
+        if let Some(priority) = self.priority {
+            field(8, &[priority]);
+        }
+        if let Some(max_attempts) = self.max_attempts {
+            field(9, &max_attempts.to_le_bytes());
+        }
+        if let Some(timeout) = &self.timeout {
+            field(10, &millis(timeout));
+        }
+        if let Some(backoff) = &self.backoff {
+            field(11, &millis(&backoff.base()));
+            field(11, &backoff.factor().to_bits().to_le_bytes());
+            field(11, &millis(&backoff.max()));
+            field(11, &backoff.jitter().to_bits().to_le_bytes());
+        }
+        if let Some(retention) = &self.result_retention {
+            field(12, &millis(retention));
+        }
+        for tag in &self.tags {
+            field(13, tag.as_bytes());
+        }
+        hash.digest128()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bytes::Bytes;
+
+    fn submission() -> Submission {
+        let body = Body { content_type: Arc::from(crate::JSON), bytes: Bytes::from_static(b"{}") };
+        Submission::new(Name::new("video").unwrap(), body)
+    }
+
+    #[test]
+    fn only_key_and_traceparent_leave_the_fingerprint_as_it_is() {
+        let plain = submission().fingerprint();
+        let same = Submission { key: Some("k".into()), traceparent: Some("00-…".into()), ..submission() };
+        assert_eq!(same.fingerprint(), plain);
+
+        let minute = Duration::from_secs(60);
+        let body =
+            |kind: &str, bytes: &'static [u8]| Body { content_type: kind.into(), bytes: Bytes::from_static(bytes) };
+        let others = [
+            Submission { queue: Name::new("audio").unwrap(), ..submission() },
+            Submission { kind: Some("clip".into()), ..submission() },
+            Submission { payload: body(crate::JSON, b"{ }"), ..submission() },
+            Submission { payload: body("text/plain", b"{}"), ..submission() },
+            Submission { start: Start::After(minute), ..submission() },
+            Submission { start: Start::At(Timestamp::from_millis(60_000)), ..submission() },
+            Submission { expires_in: Some(minute), ..submission() },
+            Submission { priority: Some(5), ..submission() },
+            Submission { max_attempts: Some(20), ..submission() },
+            Submission { timeout: Some(minute), ..submission() },
+            Submission { backoff: Some(Backoff::default()), ..submission() },
+            Submission { result_retention: Some(minute), ..submission() },
+            Submission { tags: vec!["a".into(), "b".into()], ..submission() },
+            Submission { tags: vec!["ab".into()], ..submission() },
+        ];
+        let mut seen = vec![plain];
+        for other in others {
+            let fingerprint = other.fingerprint();
+            assert!(!seen.contains(&fingerprint), "{other:?}");
+            seen.push(fingerprint);
+        }
+    }
+
+    #[test]
+    fn the_fingerprint_is_part_of_the_stored_format() {
+        let keyed = Submission { priority: Some(7), tags: vec!["demo".into()], ..submission() };
+        assert_eq!(format!("{:032x}", keyed.fingerprint()), "8892298025483855d1b881a81c5d5c1f");
+    }
+}
