@@ -1,18 +1,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::{Body, Failure, IdempotencyKey, JobId, LeaseToken, Name, Progress, QueuePatch, Submission, Verb};
+use crate::{Body, Failure, JobId, LeaseToken, Name, Progress, QueuePatch, Submission, Verb};
 
 /// Something asked of the ledger.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Command {
-    /// Accept a job. The fingerprint goes with the submission's key.
-    Submit {
-        /// What the client wrote.
-        submission: Box<Submission>,
-        /// The submission's key with its fingerprint, where it has one.
-        key: Option<IdempotencyKey>,
-    },
+    /// Accept jobs: all of them or none.
+    Submit(Vec<Submission>),
     /// Hand the waiting job to a worker.
     Lease {
         /// The job's acceptance number.
@@ -102,36 +97,23 @@ pub enum LapseReason {
     Timeout,
 }
 
-/// The rows that a command's [`crate::View`] must hold. The queue of a job that is named here is
-/// always among them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+/// The rows that a command's [`crate::View`] must hold.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Needs<'a> {
-    /// The job with this acceptance number.
+    /// The job with this acceptance number, and its queue.
     pub job: Option<u64>,
-    /// The job that holds this idempotency key.
-    pub key: Option<&'a IdempotencyKey>,
+    /// For each of these, the job that holds its idempotency key, and its queue.
+    pub submissions: &'a [Submission],
     /// The queue of this name.
     pub queue: Option<&'a Name>,
 }
 
 impl Command {
-    /// A submission, with the fingerprint that its key needs.
-    #[must_use]
-    pub fn submit(submission: Submission) -> Command {
-        let key = submission
-            .key
-            .as_ref()
-            .map(|text| IdempotencyKey { text: Arc::clone(text), fingerprint: submission.fingerprint() });
-        Command::Submit { submission: Box::new(submission), key }
-    }
-
     /// What the decision on this command looks at.
     #[must_use]
     pub fn needs(&self) -> Needs<'_> {
         match self {
-            Command::Submit { submission, key } => {
-                Needs { job: None, key: key.as_ref(), queue: Some(&submission.queue) }
-            }
+            Command::Submit(submissions) => Needs { submissions, ..Needs::default() },
             Command::Lease { number, .. } | Command::Expire { number } => {
                 Needs { job: Some(*number), ..Needs::default() }
             }

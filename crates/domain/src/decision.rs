@@ -30,13 +30,8 @@ pub enum Write {
 /// What the asker gets.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Answer {
-    /// The job is accepted, or was before.
-    Accepted {
-        /// The job as it is now.
-        job: Arc<Job>,
-        /// An earlier request with the same key made it.
-        replayed: bool,
-    },
+    /// The jobs are accepted, or were before; one for each submission, in order.
+    Accepted(Vec<Accepted>),
     /// The job after the command.
     Job(Arc<Job>),
     /// The lease goes on.
@@ -48,6 +43,15 @@ pub enum Answer {
     },
     /// The queue after the command.
     Queue(Arc<Queue>),
+}
+
+/// A submission that was accepted.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Accepted {
+    /// The job as it is now.
+    pub job: Arc<Job>,
+    /// An earlier request with the same key made it.
+    pub replayed: bool,
 }
 
 impl Decision {

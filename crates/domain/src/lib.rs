@@ -32,7 +32,7 @@ pub use body::{Body, BodyInfo, JSON};
 pub use change::{Change, ChangeKind};
 pub use command::{Command, LapseReason, Needs};
 pub use decide::decide;
-pub use decision::{Answer, Decision, Write};
+pub use decision::{Accepted, Answer, Decision, Write};
 pub use draws::Draws;
 pub use failure::Failure;
 pub use id::{JobId, JobIdError};

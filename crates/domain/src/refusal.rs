@@ -24,9 +24,10 @@ pub enum Refusal {
     /// The job has not reached its time of expiry.
     #[error("the job has not expired")]
     NotExpired,
-    /// The idempotency key belongs to a different request.
-    #[error("the idempotency key belongs to another request, which made job {0}")]
-    KeyMismatch(JobId),
+    /// Idempotency keys belong to different requests: the lines of the submissions, from 0, and the jobs
+    /// that the keys made; `None` where an earlier line of the same command has the key.
+    #[error("an idempotency key belongs to another request")]
+    KeyMismatch(Vec<(usize, Option<JobId>)>),
     /// A row that the decision needs does not match its checksum.
     #[error("what is stored of {0} is damaged")]
     Damaged(String),

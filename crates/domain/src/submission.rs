@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use xxhash_rust::xxh3::Xxh3;
 
-use crate::{Backoff, Body, Name, Timestamp};
+use crate::{Backoff, Body, IdempotencyKey, Name, Timestamp};
 
 /// A request to do work, as a client made it; what it left out is decided when it is accepted.
 #[derive(Debug, Clone, PartialEq)]
@@ -28,8 +28,8 @@ pub struct Submission {
     pub backoff: Option<Backoff>,
     /// How long it is kept once it ended.
     pub result_retention: Option<Duration>,
-    /// The same key again is the same request again.
-    pub key: Option<Arc<str>>,
+    /// The same key again is the same request again; [`Submission::keyed`] sets it.
+    pub key: Option<IdempotencyKey>,
     /// Labels for lists and feeds.
     pub tags: Vec<Arc<str>>,
     /// The W3C trace context that is handed to the worker.
@@ -66,6 +66,14 @@ impl Submission {
             tags: Vec::new(),
             traceparent: None,
         }
+    }
+
+    /// This submission under the idempotency key `text`. Set every other field first: the key carries
+    /// their fingerprint.
+    #[must_use]
+    pub fn keyed(mut self, text: Arc<str>) -> Submission {
+        self.key = Some(IdempotencyKey { text, fingerprint: self.fingerprint() });
+        self
     }
 
     /// A fingerprint of all that makes this request the same request: every field but key and
@@ -134,7 +142,7 @@ mod tests {
     #[test]
     fn only_key_and_traceparent_leave_the_fingerprint_as_it_is() {
         let plain = submission().fingerprint();
-        let same = Submission { key: Some("k".into()), traceparent: Some("00-…".into()), ..submission() };
+        let same = Submission { traceparent: Some("00-…".into()), ..submission() }.keyed("k".into());
         assert_eq!(same.fingerprint(), plain);
 
         let minute = Duration::from_secs(60);

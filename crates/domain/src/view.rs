@@ -8,8 +8,29 @@ use crate::{Job, Queue};
 pub struct View {
     /// The named job, if there is one.
     pub job: Option<Arc<Job>>,
-    /// The job that holds the named idempotency key, if one does.
-    pub holder: Option<Arc<Job>>,
-    /// The named queue, or the queue of the named job. `None` where nobody has configured it.
-    pub queue: Option<Arc<Queue>>,
+    /// For each submission, in order, the job that holds its idempotency key. Empty where none is held.
+    pub holders: Vec<Option<Arc<Job>>>,
+    /// For each submission, in order, its queue; or the one queue that is named, or that the named job
+    /// is of. `None` where nobody has configured it; empty where no queue is configured.
+    pub queues: Vec<Option<Arc<Queue>>>,
+}
+
+impl View {
+    /// The queue of a command that concerns one.
+    #[must_use]
+    pub fn queue(&self) -> Option<&Arc<Queue>> {
+        self.queue_of(0)
+    }
+
+    /// The queue of the `line`-th submission.
+    #[must_use]
+    pub fn queue_of(&self, line: usize) -> Option<&Arc<Queue>> {
+        self.queues.get(line).and_then(Option::as_ref)
+    }
+
+    /// The job that holds the key of the `line`-th submission.
+    #[must_use]
+    pub fn holder_of(&self, line: usize) -> Option<&Arc<Job>> {
+        self.holders.get(line).and_then(Option::as_ref)
+    }
 }

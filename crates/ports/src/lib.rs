@@ -1,1 +1,19 @@
-//! The traits ackd's engine needs, an in-memory ledger, and the conformance suites of every adapter.
+//! The traits that ackd's engine needs of the world, one noun a file, beside what implements them here.
+//!
+//! The calls of these traits block. Whoever calls them owns a thread for it or knows them to be short;
+//! an adapter whose store is remote runs its own I/O underneath. So a simulation can drive the engine
+//! without a runtime, and the hot path pays for no hand-off between threads.
+
+mod clock;
+pub mod conformance;
+mod entropy;
+mod feed;
+mod ledger;
+mod reader;
+
+pub use clock::{Clock, SystemClock};
+pub use entropy::{Entropy, SeededEntropy, SystemEntropy};
+pub use feed::{ChangeFeed, FeedError};
+pub use ledger::memory::MemoryLedger;
+pub use ledger::{Applied, Idle, Ledger, LedgerError, Reactor};
+pub use reader::{Counts, Filter, Lane, LedgerReader, Page, ReadError, Ready, Timeline};

@@ -16,7 +16,7 @@ pub(super) fn decide(
     if job.status != Status::Init {
         return Err(Refusal::NotWaiting);
     }
-    let queue = view.queue.as_ref();
+    let queue = view.queue();
     if job.run_at > now || job.expires_at <= now || queue.is_some_and(|queue| queue.paused) {
         return Err(Refusal::HeldBack);
     }

@@ -26,7 +26,7 @@ use crate::{
 /// A [`Refusal`] says why nothing changes.
 pub fn decide(view: &View, command: Command, now: Timestamp, draws: &mut dyn Draws) -> Result<Decision, Refusal> {
     match command {
-        Command::Submit { submission, key } => submit::decide(view, *submission, key, now, draws),
+        Command::Submit(submissions) => submit::decide(view, submissions, now, draws),
         Command::Lease { number: _, worker, ttl } => lease::decide(view, worker, ttl, now, draws),
         Command::Heartbeat { lease, ttl, progress, checkpoint } => {
             heartbeat::decide(view, &lease, heartbeat::Told { ttl, progress, checkpoint }, now, draws)

@@ -55,7 +55,7 @@ pub(super) fn fail(
     let Failed { error, retryable, retry_after, cancelled } = failed;
     let wait = match retry_after {
         Some(wait) => wait,
-        None => backoff_of(job, view.queue.as_ref()).wait(job.attempt, draws.random()),
+        None => backoff_of(job, view.queue()).wait(job.attempt, draws.random()),
     };
     let again = retryable.then(|| now.after(wait));
     Ok(stepped(step(job, ChangeKind::Failed, now, draws, |_, next| {

@@ -1,31 +1,82 @@
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::{
-    Answer, Change, ChangeKind, Decision, Draws, IdempotencyKey, Job, JobId, Position, Queue, Refusal, Spec, Start,
-    Status, Submission, Timestamp, View, Write, limits,
+    Accepted, Answer, Change, ChangeKind, Decision, Draws, Job, JobId, Position, Queue, Refusal, Spec, Start, Status,
+    Submission, Timestamp, View, Write, limits,
 };
 
+/// All submissions are accepted, or none: a key that belongs to another request refuses them all.
 pub(super) fn decide(
     view: &View,
-    submission: Submission,
-    key: Option<IdempotencyKey>,
+    submissions: Vec<Submission>,
     now: Timestamp,
     draws: &mut dyn Draws,
 ) -> Result<Decision, Refusal> {
-    if let Some(holder) = &view.holder {
-        return replay(holder, key.as_ref());
+    refuse_mismatches(view, &submissions)?;
+    let many = submissions.len();
+    let mut decision = Decision {
+        writes: Vec::with_capacity(many),
+        changes: Vec::with_capacity(many),
+        answer: Answer::Accepted(Vec::new()),
+    };
+    let mut accepted: Vec<Accepted> = Vec::with_capacity(many);
+    // The lines whose key is new, so that a later line with the same key finds its job.
+    let mut fresh: HashMap<Arc<str>, usize> = HashMap::new();
+    for (line, submission) in submissions.into_iter().enumerate() {
+        let earlier = submission.key.as_ref().and_then(|key| fresh.get(&key.text)).map(|line| &accepted[*line].job);
+        if let Some(job) = view.holder_of(line).or(earlier) {
+            accepted.push(Accepted { job: Arc::clone(job), replayed: true });
+            continue;
+        }
+        if let Some(key) = &submission.key {
+            fresh.insert(Arc::clone(&key.text), line);
+        }
+        let payload = submission.payload.clone();
+        let job = Arc::new(job(submission, view.queue_of(line), now, draws));
+        decision.writes.push(Write::Insert(Arc::clone(&job), payload.clone()));
+        decision.changes.push(Change {
+            position: job.changed,
+            previous: Position::START,
+            at: now,
+            kind: ChangeKind::Submitted,
+            job: Arc::clone(&job),
+            body: Some(payload),
+        });
+        accepted.push(Accepted { job, replayed: false });
     }
-    let payload = submission.payload.clone();
+    decision.answer = Answer::Accepted(accepted);
+    Ok(decision)
+}
+
+/// Looks for keys that belong to another request: one in the ledger, or an earlier line of this one.
+fn refuse_mismatches(view: &View, submissions: &[Submission]) -> Result<(), Refusal> {
+    let mut mismatches = Vec::new();
+    let mut fresh: HashMap<&str, u128> = HashMap::new();
+    for (line, submission) in submissions.iter().enumerate() {
+        let Some(key) = &submission.key else { continue };
+        match view.holder_of(line) {
+            Some(holder) if holder.spec.key.as_ref() != Some(key) => mismatches.push((line, Some(holder.id))),
+            Some(_) => {}
+            None if *fresh.entry(&key.text).or_insert(key.fingerprint) != key.fingerprint => {
+                mismatches.push((line, None));
+            }
+            None => {}
+        }
+    }
+    if mismatches.is_empty() { Ok(()) } else { Err(Refusal::KeyMismatch(mismatches)) }
+}
+
+fn job(submission: Submission, queue: Option<&Arc<Queue>>, now: Timestamp, draws: &mut dyn Draws) -> Job {
     let run_at = match submission.start {
         Start::Now => now,
         Start::After(delay) => now.after(delay),
         Start::At(at) => at.max(now),
     };
-    let spec = Arc::new(spec(submission, key, view.queue.as_ref()));
     #[allow(clippy::cast_possible_truncation, reason = "the salt is the lower bits")]
     let salt = draws.random() as u32;
-    let position = draws.position();
-    let job = Arc::new(Job {
+    let spec = Arc::new(spec(submission, queue));
+    Job {
         id: JobId::new(now, draws.number(), salt),
         status: Status::Init,
         version: 1,
@@ -42,35 +93,13 @@ pub(super) fn decide(
         error: None,
         checkpoint: None,
         result: None,
-        changed: position,
+        changed: draws.position(),
         spec,
-    });
-    Ok(Decision {
-        writes: vec![Write::Insert(Arc::clone(&job), payload.clone())],
-        changes: vec![Change {
-            position,
-            previous: Position::START,
-            at: now,
-            kind: ChangeKind::Submitted,
-            job: Arc::clone(&job),
-            body: Some(payload),
-        }],
-        answer: Answer::Accepted { job, replayed: false },
-    })
-}
-
-/// The answer to a request whose key is taken: the job that has it, if it was the same request.
-fn replay(holder: &Arc<Job>, key: Option<&IdempotencyKey>) -> Result<Decision, Refusal> {
-    if key == holder.spec.key.as_ref() {
-        Ok(Decision::answer(Answer::Accepted { job: Arc::clone(holder), replayed: true }))
-    } else {
-        Err(Refusal::KeyMismatch(holder.id))
     }
 }
 
 /// What the job is to be, with what the client left out filled in from the queue.
-fn spec(submission: Submission, key: Option<IdempotencyKey>, queue: Option<&Arc<Queue>>) -> Spec {
-    let or_queue = |of_queue: fn(&Queue) -> u32, default: u32| queue.map_or(default, |queue| of_queue(queue));
+fn spec(submission: Submission, queue: Option<&Arc<Queue>>) -> Spec {
     Spec {
         payload: submission.payload.info(),
         queue: submission.queue,
@@ -78,7 +107,7 @@ fn spec(submission: Submission, key: Option<IdempotencyKey>, queue: Option<&Arc<
         priority: submission.priority.unwrap_or(limits::DEFAULT_PRIORITY),
         max_attempts: submission
             .max_attempts
-            .unwrap_or_else(|| or_queue(Queue::max_attempts, limits::DEFAULT_ATTEMPTS)),
+            .unwrap_or_else(|| queue.map_or(limits::DEFAULT_ATTEMPTS, |queue| queue.max_attempts())),
         timeout: submission.timeout,
         backoff: submission.backoff,
         expires_in: submission
@@ -87,7 +116,7 @@ fn spec(submission: Submission, key: Option<IdempotencyKey>, queue: Option<&Arc<
         result_retention: submission
             .result_retention
             .or_else(|| queue.and_then(|queue| queue.settings.result_retention)),
-        key,
+        key: submission.key,
         tags: submission.tags,
         traceparent: submission.traceparent,
     }

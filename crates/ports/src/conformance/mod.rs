@@ -1,0 +1,1 @@
+//! What every adapter must do. One `exercise` per port, which each adapter's tests call.

@@ -1,0 +1,5 @@
+//! A ledger in memory.
+
+/// A ledger that keeps everything in memory, for tests and simulations.
+#[derive(Debug)]
+pub struct MemoryLedger;

@@ -1,0 +1,162 @@
+use std::sync::Arc;
+
+use ackd_domain::{Body, Change, Job, JobId, Name, Queue, Status, Timestamp};
+
+/// What can be read of a ledger beside its one writer. Every answer is a committed, durable state, and
+/// at least as new as the last commit before the call.
+pub trait LedgerReader: Send + Sync {
+    /// The job with this id.
+    ///
+    /// # Errors
+    /// [`ReadError`] as the type says; so for every call here.
+    fn job(&self, id: JobId) -> Result<Option<Arc<Job>>, ReadError>;
+
+    /// The payloads of the jobs with these acceptance numbers, in their order; `None` where a job is gone.
+    fn payloads(&self, numbers: &[u64]) -> Result<Vec<Option<Body>>, ReadError>;
+
+    /// The result of the job with this acceptance number.
+    fn result(&self, number: u64) -> Result<Option<Body>, ReadError>;
+
+    /// The jobs that match `filter`, newest first, from below the number `before` on. At most `limit`
+    /// of them, and fewer where a bounded number of rows was examined without finding more.
+    fn list(&self, filter: &Filter, before: Option<u64>, limit: usize) -> Result<Page, ReadError>;
+
+    /// Every change of a job that is still kept, oldest first.
+    fn timeline(&self, id: JobId) -> Result<Option<Timeline>, ReadError>;
+
+    /// The lanes in which jobs wait.
+    fn lanes(&self) -> Result<Vec<Lane>, ReadError>;
+
+    /// The jobs that wait in `lane`, ordered by the time they are due and their number, from after
+    /// `after` on, at most `limit`.
+    fn eligible(&self, lane: &Lane, after: Option<(Timestamp, u64)>, limit: usize) -> Result<Vec<Ready>, ReadError>;
+
+    /// The jobs whose latest lease is live.
+    fn leased(&self) -> Result<Vec<Arc<Job>>, ReadError>;
+
+    /// The numbers of unfinished jobs that have expired by `now`, at most `limit`.
+    fn expired(&self, now: Timestamp, limit: usize) -> Result<Vec<u64>, ReadError>;
+
+    /// How many jobs stand where, for each queue that has had a job.
+    fn counts(&self) -> Result<Vec<Counts>, ReadError>;
+
+    /// The queues that somebody configured.
+    fn queues(&self) -> Result<Vec<Arc<Queue>>, ReadError>;
+
+    /// What is wrong with the store, a line each; empty where nothing is known to be.
+    fn trouble(&self) -> Vec<String>;
+}
+
+/// Why something cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ReadError {
+    /// A row does not match its checksum, or says what cannot be.
+    #[error("what is stored of {0} is damaged")]
+    Damaged(String),
+    /// The store could not be read.
+    #[error("the store cannot be read: {0}")]
+    Failed(String),
+}
+
+/// What a list is to contain; what is empty or `None` does not narrow it.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Filter {
+    /// Of one of these queues.
+    pub queues: Vec<Name>,
+    /// In one of these statuses.
+    pub statuses: Vec<Status>,
+    /// Of one of these types.
+    pub kinds: Vec<Arc<str>>,
+    /// With one of these tags.
+    pub tags: Vec<Arc<str>>,
+    /// With this idempotency key.
+    pub key: Option<Arc<str>>,
+    /// Accepted at this time or later.
+    pub created_after: Option<Timestamp>,
+    /// Accepted before this time.
+    pub created_before: Option<Timestamp>,
+}
+
+impl Filter {
+    /// Whether `job` is in the list. Jobs of the server's own queues never are.
+    #[must_use]
+    pub fn matches(&self, job: &Job) -> bool {
+        fn one_of<T: PartialEq>(wanted: &[T], is: impl Fn(&T) -> bool) -> bool {
+            wanted.is_empty() || wanted.iter().any(is)
+        }
+        let spec = &job.spec;
+        !spec.queue.is_reserved()
+            && one_of(&self.queues, |queue| *queue == spec.queue)
+            && one_of(&self.statuses, |status| *status == job.status)
+            && one_of(&self.kinds, |kind| spec.kind.as_ref() == Some(kind))
+            && one_of(&self.tags, |tag| spec.tags.contains(tag))
+            && self.key.as_ref().is_none_or(|key| spec.key.as_ref().is_some_and(|it| it.text == *key))
+            && self.created_after.is_none_or(|after| job.created_at() >= after)
+            && self.created_before.is_none_or(|before| job.created_at() < before)
+    }
+}
+
+/// One page of a list.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Page {
+    /// The jobs, newest first.
+    pub jobs: Vec<Arc<Job>>,
+    /// Where the next page goes on; `None` at the end.
+    pub next: Option<u64>,
+}
+
+/// Every kept change of one job.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Timeline {
+    /// The changes, oldest first.
+    pub changes: Vec<Change>,
+    /// Whether older ones are gone.
+    pub truncated: bool,
+}
+
+/// Waiting jobs that are alike for dispatch: of one queue, type and priority. Within a lane jobs stand
+/// in the order of the time they are due and their number.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Lane {
+    /// The queue.
+    pub queue: Name,
+    /// The type, or the jobs that have none.
+    pub kind: Option<Arc<str>>,
+    /// The priority.
+    pub priority: u8,
+}
+
+impl Lane {
+    /// The lane in which `job` waits.
+    #[must_use]
+    pub fn of(job: &Job) -> Lane {
+        let spec = &job.spec;
+        Lane { queue: spec.queue.clone(), kind: spec.kind.clone(), priority: spec.priority }
+    }
+}
+
+/// A waiting job with what its worker will get.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Ready {
+    /// The job.
+    pub job: Arc<Job>,
+    /// Its payload; `None` where it is large and better read when it is needed.
+    pub payload: Option<Body>,
+}
+
+/// How many jobs of a queue stand where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Counts {
+    /// The queue.
+    pub queue: Name,
+    /// The number of jobs, by the number of their status.
+    pub by_status: [u64; Status::ALL.len()],
+}
+
+impl Counts {
+    /// The number of jobs in `status`.
+    #[must_use]
+    pub const fn of(&self, status: Status) -> u64 {
+        self.by_status[status as usize]
+    }
+}
