@@ -1,10 +1,13 @@
 //! The ledger: the database of jobs, and the only truth about them.
 
+mod batch;
 pub(crate) mod memory;
 
 use std::sync::Arc;
 
 use ackd_domain::{Answer, Change, Command, Refusal, Timestamp};
+
+pub use batch::{Rows, decide_batch};
 
 /// The one writer of the ledger.
 pub trait Ledger: Send {
