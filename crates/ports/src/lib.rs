@@ -14,6 +14,6 @@ mod reader;
 pub use clock::{Clock, SystemClock};
 pub use entropy::{Entropy, SeededEntropy, SystemEntropy};
 pub use feed::{ChangeFeed, FeedError};
-pub use ledger::memory::MemoryLedger;
+pub use ledger::memory::{Faults, MemoryLedger, MemoryReader};
 pub use ledger::{Applied, Idle, Ledger, LedgerError, Reactor, Rows, decide_batch};
 pub use reader::{Counts, Filter, Lane, LedgerReader, Page, ReadError, Ready, Timeline};

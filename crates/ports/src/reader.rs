@@ -116,7 +116,7 @@ pub struct Timeline {
 
 /// Waiting jobs that are alike for dispatch: of one queue, type and priority. Within a lane jobs stand
 /// in the order of the time they are due and their number.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Lane {
     /// The queue.
     pub queue: Name,

@@ -1,0 +1,90 @@
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use ackd_domain::{Draws, IdempotencyKey, Job, Name, Position, Queue, Write};
+
+use crate::{LedgerError, ReadError, Rows};
+
+use super::state::State;
+use super::{Drawn, locked};
+
+/// What a batch has written so far, over what is committed.
+pub(super) struct Batch<'a> {
+    state: &'a Mutex<State>,
+    drawn: &'a mut Drawn,
+    jobs: BTreeMap<u64, Arc<Job>>,
+    keys: BTreeMap<Arc<str>, u64>,
+    queues: BTreeMap<Name, Arc<Queue>>,
+    writes: Vec<Write>,
+}
+
+impl<'a> Batch<'a> {
+    pub(super) fn new(state: &'a Mutex<State>, drawn: &'a mut Drawn) -> Batch<'a> {
+        Batch {
+            state,
+            drawn,
+            jobs: BTreeMap::new(),
+            keys: BTreeMap::new(),
+            queues: BTreeMap::new(),
+            writes: Vec::new(),
+        }
+    }
+
+    /// The rows to commit, in the order in which they were written.
+    pub(super) fn into_writes(self) -> Vec<Write> {
+        self.writes
+    }
+}
+
+impl Draws for Batch<'_> {
+    fn number(&mut self) -> u64 {
+        self.drawn.number += 1;
+        self.drawn.number
+    }
+
+    fn position(&mut self) -> Position {
+        self.drawn.position = self.drawn.position.next();
+        self.drawn.position
+    }
+
+    fn random(&mut self) -> u64 {
+        self.drawn.entropy.random()
+    }
+}
+
+impl Rows for Batch<'_> {
+    fn job(&mut self, number: u64) -> Result<Option<Arc<Job>>, ReadError> {
+        let written = self.jobs.get(&number).cloned();
+        Ok(written.or_else(|| locked(self.state).jobs.get(&number).map(|row| Arc::clone(&row.job))))
+    }
+
+    fn holder(&mut self, key: &IdempotencyKey) -> Result<Option<Arc<Job>>, ReadError> {
+        let written = self.keys.get(&key.text).copied();
+        match written.or_else(|| locked(self.state).keys.get(&key.text).copied()) {
+            Some(number) => self.job(number),
+            None => Ok(None),
+        }
+    }
+
+    fn queue(&mut self, name: &Name) -> Result<Option<Arc<Queue>>, ReadError> {
+        let written = self.queues.get(name).cloned();
+        Ok(written.or_else(|| locked(self.state).queues.get(name).cloned()))
+    }
+
+    fn write(&mut self, write: Write) -> Result<(), LedgerError> {
+        match &write {
+            Write::Insert(job, _) | Write::Update(job) | Write::Finish(job, _) => {
+                let number = job.id.number();
+                if let (Write::Insert(..), Some(key)) = (&write, &job.spec.key) {
+                    self.keys.insert(Arc::clone(&key.text), number);
+                }
+                self.jobs.insert(number, Arc::clone(job));
+            }
+            Write::Queue(queue) => {
+                self.queues.insert(queue.name.clone(), Arc::clone(queue));
+            }
+        }
+        self.writes.push(write);
+        Ok(())
+    }
+}

@@ -1,0 +1,135 @@
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
+use std::sync::Arc;
+
+use ackd_domain::{Body, Change, Job, JobId, LeaseState, Name, Position, Queue, Status, Timestamp};
+
+use crate::{ChangeFeed, Counts, FeedError, Filter, Lane, LedgerReader, Page, ReadError, Ready, Timeline};
+
+use super::state::{Health, Row};
+use super::{Shared, locked};
+
+/// What can be read of a [`super::MemoryLedger`], and its change feed.
+#[derive(Debug)]
+pub struct MemoryReader(Shared);
+
+impl MemoryReader {
+    pub(super) fn of(state: &Shared) -> MemoryReader {
+        MemoryReader(Arc::clone(state))
+    }
+}
+
+impl LedgerReader for MemoryReader {
+    fn job(&self, id: JobId) -> Result<Option<Arc<Job>>, ReadError> {
+        let state = locked(&self.0);
+        Ok(state.jobs.get(&id.number()).map(|row| &row.job).filter(|job| job.id == id).cloned())
+    }
+
+    fn payloads(&self, numbers: &[u64]) -> Result<Vec<Option<Body>>, ReadError> {
+        let state = locked(&self.0);
+        Ok(numbers.iter().map(|number| state.jobs.get(number).map(|row| row.payload.clone())).collect())
+    }
+
+    fn result(&self, number: u64) -> Result<Option<Body>, ReadError> {
+        Ok(locked(&self.0).jobs.get(&number).and_then(|row| row.result.clone()))
+    }
+
+    fn list(&self, filter: &Filter, before: Option<u64>, limit: usize) -> Result<Page, ReadError> {
+        let state = locked(&self.0);
+        let end = before.map_or(Bound::Unbounded, Bound::Excluded);
+        let rows = state.jobs.range((Bound::Unbounded, end)).rev();
+        let mut matching = rows.map(|(_, row)| &row.job).filter(|job| filter.matches(job));
+        let jobs: Vec<Arc<Job>> = matching.by_ref().take(limit).cloned().collect();
+        // The number after which the next one stands, if there is a next one at all.
+        let next = matching.next().map(|next| next.id.number() + 1);
+        Ok(Page { jobs, next })
+    }
+
+    fn timeline(&self, id: JobId) -> Result<Option<Timeline>, ReadError> {
+        let state = locked(&self.0);
+        let Some(row) = state.jobs.get(&id.number()).filter(|row| row.job.id == id) else { return Ok(None) };
+        let mut changes = Vec::new();
+        let mut position = row.job.changed;
+        while let Some(change) = state.change(position) {
+            changes.push(change.clone());
+            position = change.previous;
+        }
+        changes.reverse();
+        Ok(Some(Timeline { changes, truncated: position != Position::START }))
+    }
+
+    fn lanes(&self) -> Result<Vec<Lane>, ReadError> {
+        let state = locked(&self.0);
+        let lanes: BTreeSet<Lane> = state.open_jobs().filter(|row| waits(row)).map(|row| Lane::of(&row.job)).collect();
+        Ok(lanes.into_iter().collect())
+    }
+
+    fn eligible(&self, lane: &Lane, after: Option<(Timestamp, u64)>, limit: usize) -> Result<Vec<Ready>, ReadError> {
+        let state = locked(&self.0);
+        let waiting = state.open_jobs().filter(|row| waits(row) && Lane::of(&row.job) == *lane);
+        let place = |row: &Row| (row.job.run_at, row.job.id.number());
+        let order: BTreeMap<(Timestamp, u64), &Row> = waiting.map(|row| (place(row), row)).collect();
+        let start = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let ready = |row: &Row| Ready { job: Arc::clone(&row.job), payload: Some(row.payload.clone()) };
+        Ok(order.range((start, Bound::Unbounded)).take(limit).map(|(_, row)| ready(row)).collect())
+    }
+
+    fn leased(&self) -> Result<Vec<Arc<Job>>, ReadError> {
+        let state = locked(&self.0);
+        let live = |job: &Job| job.lease.as_ref().is_some_and(|lease| lease.state == LeaseState::Live);
+        Ok(state.open_jobs().map(|row| &row.job).filter(|job| live(job)).cloned().collect())
+    }
+
+    fn expired(&self, now: Timestamp, limit: usize) -> Result<Vec<u64>, ReadError> {
+        let state = locked(&self.0);
+        let expired = state.open_jobs().filter(|row| row.job.expires_at <= now);
+        Ok(expired.take(limit).map(|row| row.job.id.number()).collect())
+    }
+
+    fn counts(&self) -> Result<Vec<Counts>, ReadError> {
+        let state = locked(&self.0);
+        let mut queues: BTreeMap<&Name, [u64; Status::ALL.len()]> = BTreeMap::new();
+        for row in state.jobs.values() {
+            queues.entry(&row.job.spec.queue).or_default()[row.job.status as usize] += 1;
+        }
+        Ok(queues.into_iter().map(|(queue, by_status)| Counts { queue: queue.clone(), by_status }).collect())
+    }
+
+    fn queues(&self) -> Result<Vec<Arc<Queue>>, ReadError> {
+        Ok(locked(&self.0).queues.values().cloned().collect())
+    }
+
+    fn trouble(&self) -> Vec<String> {
+        match &locked(&self.0).health {
+            Health::Failed(why) => vec![format!("the ledger has failed: {why}")],
+            Health::Sound | Health::Next(_) => Vec::new(),
+        }
+    }
+}
+
+impl ChangeFeed for MemoryReader {
+    fn changes(&self, after: Position, limit: usize) -> Result<Vec<Change>, FeedError> {
+        let state = locked(&self.0);
+        if after < state.purged {
+            return Err(FeedError::Purged(state.purged));
+        }
+        if after > state.head {
+            return Err(FeedError::Beyond(state.head));
+        }
+        let start = state.changes.partition_point(|change| change.position <= after);
+        Ok(state.changes.range(start..).take(limit).cloned().collect())
+    }
+
+    fn head(&self) -> Result<Position, ReadError> {
+        Ok(locked(&self.0).head)
+    }
+
+    fn earliest(&self) -> Result<Position, ReadError> {
+        Ok(locked(&self.0).purged)
+    }
+}
+
+/// Whether the job waits for a worker.
+fn waits(row: &Row) -> bool {
+    row.job.status == Status::Init
+}

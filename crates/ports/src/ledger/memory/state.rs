@@ -1,0 +1,125 @@
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::mem;
+use std::sync::Arc;
+
+use ackd_domain::{Body, Change, Job, Name, Position, Queue, Write};
+
+use crate::LedgerError;
+
+/// What is committed. Every map is ordered, so that whoever walks one walks the same way each time.
+#[derive(Debug, Default)]
+pub(super) struct State {
+    /// The jobs by their acceptance number.
+    pub(super) jobs: BTreeMap<u64, Row>,
+    /// The numbers of the jobs that have not ended, so that what concerns only them walks only them.
+    pub(super) open: BTreeSet<u64>,
+    /// The number of the job that holds each idempotency key.
+    pub(super) keys: BTreeMap<Arc<str>, u64>,
+    /// The queues that somebody configured.
+    pub(super) queues: BTreeMap<Name, Arc<Queue>>,
+    /// The changes that are still kept, in the order of their positions.
+    pub(super) changes: VecDeque<Change>,
+    /// The position of the last change that is no longer kept.
+    pub(super) purged: Position,
+    /// The position of the last change.
+    pub(super) head: Position,
+    /// Whether the next commit works.
+    pub(super) health: Health,
+}
+
+/// A job and its bytes.
+#[derive(Debug)]
+pub(super) struct Row {
+    pub(super) job: Arc<Job>,
+    pub(super) payload: Body,
+    pub(super) result: Option<Body>,
+}
+
+/// Whether commits work.
+#[derive(Debug, Default)]
+pub(super) enum Health {
+    /// They do.
+    #[default]
+    Sound,
+    /// The next one fails so.
+    Next(LedgerError),
+    /// One has failed so that none may follow.
+    Failed(String),
+}
+
+impl State {
+    /// Refuses everything after a failure: what is stored cannot be trusted any more.
+    pub(super) fn check(&self) -> Result<(), LedgerError> {
+        match &self.health {
+            Health::Failed(why) => Err(LedgerError::Failed(why.clone())),
+            Health::Sound | Health::Next(_) => Ok(()),
+        }
+    }
+
+    /// Writes all of it, or, at a fault, nothing.
+    pub(super) fn commit(&mut self, writes: Vec<Write>, changes: &[Change]) -> Result<(), LedgerError> {
+        if let Health::Next(error) = mem::take(&mut self.health) {
+            if let LedgerError::Failed(why) = &error {
+                self.health = Health::Failed(why.clone());
+            }
+            return Err(error);
+        }
+        for write in writes {
+            self.write(write);
+        }
+        self.changes.extend(changes.iter().cloned());
+        self.head = changes.last().map_or(self.head, |change| change.position);
+        Ok(())
+    }
+
+    fn write(&mut self, write: Write) {
+        match write {
+            Write::Insert(job, payload) => {
+                let number = job.id.number();
+                if let Some(key) = &job.spec.key {
+                    self.keys.insert(Arc::clone(&key.text), number);
+                }
+                self.open.insert(number);
+                self.jobs.insert(number, Row { job, payload, result: None });
+            }
+            Write::Update(job) => self.update(job, None),
+            Write::Finish(job, result) => self.update(job, Some(result)),
+            Write::Queue(queue) => {
+                self.queues.insert(queue.name.clone(), queue);
+            }
+        }
+    }
+
+    fn update(&mut self, job: Arc<Job>, result: Option<Body>) {
+        let number = job.id.number();
+        if job.status.is_terminal() {
+            self.open.remove(&number);
+        } else {
+            self.open.insert(number);
+        }
+        // Only what was inserted is ever updated.
+        if let Some(row) = self.jobs.get_mut(&number) {
+            row.job = job;
+            row.result = result.or(row.result.take());
+        }
+    }
+
+    /// The jobs that have not ended, by number.
+    pub(super) fn open_jobs(&self) -> impl Iterator<Item = &Row> {
+        self.open.iter().filter_map(|number| self.jobs.get(number))
+    }
+
+    /// The change at `position`, if it is kept.
+    pub(super) fn change(&self, position: Position) -> Option<&Change> {
+        let at = self.changes.binary_search_by_key(&position, |change| change.position).ok()?;
+        self.changes.get(at)
+    }
+
+    /// Forgets the changes up to `position`, as a ledger does whose retention has passed them.
+    pub(super) fn purge(&mut self, position: Position) {
+        self.purged = self.purged.max(position.min(self.head));
+        while self.changes.front().is_some_and(|change| change.position <= self.purged) {
+            self.changes.pop_front();
+        }
+    }
+}
