@@ -1,0 +1,71 @@
+//! Every document has a schema, and every answer can be kept by a client.
+
+use schemars::{JsonSchema, schema_for};
+use serde::de::DeserializeOwned;
+
+use crate::*;
+
+fn schema<T: JsonSchema>() -> serde_json::Value {
+    schema_for!(T).to_value()
+}
+
+#[test]
+fn every_document_has_a_schema_without_what_only_a_client_knows() {
+    for schema in [
+        schema::<Envelope<'_>>(),
+        schema::<QueryEnvelope<'_>>(),
+        schema::<JobDocument<'_>>(),
+        schema::<JobList<'_>>(),
+        schema::<Timeline<'_>>(),
+        schema::<SubmitLine<'_>>(),
+        schema::<LeaseRequest<'_>>(),
+        schema::<Leases<'_>>(),
+        schema::<Heartbeat<'_>>(),
+        schema::<HeartbeatAnswer>(),
+        schema::<Complete<'_>>(),
+        schema::<Fail<'_>>(),
+        schema::<Release<'_>>(),
+        schema::<SettleLine<'_>>(),
+        schema::<SettleAnswer<'_>>(),
+        schema::<Settled<'_>>(),
+        schema::<Released>(),
+        schema::<QueueSettings>(),
+        schema::<QueuePatch>(),
+        schema::<QueueDocument>(),
+        schema::<QueueList>(),
+        schema::<Problem>(),
+        schema::<Reset<'_>>(),
+    ] {
+        let text = schema.to_string();
+        assert!(!text.contains("\"const\":\"unknown\""), "{text}");
+        let object = schema.pointer("/properties").or(schema.get("$ref")).or(schema.get("additionalProperties"));
+        assert!(object.is_some(), "{text}");
+    }
+}
+
+#[test]
+fn schemas_say_what_is_required_and_what_may_not_be_there() {
+    let envelope = schema::<Envelope<'_>>();
+    assert_eq!(envelope["required"], serde_json::json!(["queue"]));
+    assert_eq!(envelope["additionalProperties"], false);
+    assert_eq!(envelope["properties"]["priority"]["maximum"], 9);
+    assert_eq!(envelope["properties"]["type"]["maxLength"], limits::TYPE_BYTES);
+    assert_eq!(schema::<JobDocument<'_>>()["additionalProperties"], serde_json::Value::Null);
+}
+
+#[test]
+fn answers_outlive_the_bytes_they_were_read_from() {
+    fn is_owned<T: DeserializeOwned>() {}
+    is_owned::<JobDocument<'static>>();
+    is_owned::<JobList<'static>>();
+    is_owned::<Timeline<'static>>();
+    is_owned::<SubmitLine<'static>>();
+    is_owned::<Leases<'static>>();
+    is_owned::<HeartbeatAnswer>();
+    is_owned::<SettleAnswer<'static>>();
+    is_owned::<Settled<'static>>();
+    is_owned::<QueueDocument>();
+    is_owned::<QueueList>();
+    is_owned::<Problem>();
+    is_owned::<Reset<'static>>();
+}

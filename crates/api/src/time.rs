@@ -1,0 +1,225 @@
+//! Points in time as `"2026-11-20T10:00:00.000Z"`.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::str::FromStr;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::de::Visitor;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// A point in time: milliseconds since 1970-01-01T00:00:00Z, without leap seconds.
+///
+/// It is written as RFC 3339 in UTC with exactly three digits of the second, and read as RFC 3339 with any offset;
+/// digits beyond the millisecond are cut off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Time(pub i64);
+
+/// A text that is no RFC 3339 time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a time is written as RFC 3339 says, with a zone, as in \"2026-11-20T10:00:00Z\"")]
+pub struct TimeError;
+
+const DAY: i64 = 86_400_000;
+
+impl Time {
+    /// The first time that RFC 3339 can write, 0000-01-01T00:00:00.000Z.
+    pub const MIN: Time = Time(-62_167_219_200_000);
+
+    /// The last time that RFC 3339 can write, 9999-12-31T23:59:59.999Z.
+    pub const MAX: Time = Time(253_402_300_799_999);
+
+    /// The text's 24 ASCII bytes. What lies outside of [`Time::MIN`] and [`Time::MAX`] is written as these.
+    #[must_use]
+    pub fn format(self) -> [u8; 24] {
+        let time = self.0.clamp(Time::MIN.0, Time::MAX.0);
+        let (year, month, day) = date(time.div_euclid(DAY));
+        let clock = time.rem_euclid(DAY);
+        let mut text = *b"0000-00-00T00:00:00.000Z";
+        put(&mut text, 0, year / 100);
+        put(&mut text, 2, year % 100);
+        put(&mut text, 5, month);
+        put(&mut text, 8, day);
+        put(&mut text, 11, clock / 3_600_000);
+        put(&mut text, 14, clock / 60_000 % 60);
+        put(&mut text, 17, clock / 1000 % 60);
+        put(&mut text, 20, clock % 1000 / 10);
+        text[22] = digit(clock % 10);
+        text
+    }
+}
+
+/// The civil date of a day counted from 1970-01-01, in the proleptic Gregorian calendar.
+fn date(day: i64) -> (i64, i64, i64) {
+    // Years are counted from 1 March, so that the leap day is a year's last: then the months before any month have
+    // a length that one linear formula gives. 719468 days lie between 0000-03-01 and 1970-01-01.
+    let day = day + 719_468;
+    let era = day.div_euclid(146_097);
+    let of_era = day.rem_euclid(146_097);
+    let year = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year + year / 4 - year / 100);
+    let march_month = (5 * of_year + 2) / 153;
+    let month = if march_month < 10 { march_month + 3 } else { march_month - 9 };
+    let year = year + era * 400 + i64::from(month <= 2);
+    (year, month, of_year - (153 * march_month + 2) / 5 + 1)
+}
+
+fn put(text: &mut [u8; 24], at: usize, number: i64) {
+    text[at] = digit(number / 10);
+    text[at + 1] = digit(number);
+}
+
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the remainder is 0 to 9")]
+const fn digit(number: i64) -> u8 {
+    b'0' + (number % 10) as u8
+}
+
+impl fmt::Display for Time {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(std::str::from_utf8(&self.format()).map_err(|_| fmt::Error)?)
+    }
+}
+
+impl FromStr for Time {
+    type Err = TimeError;
+
+    fn from_str(text: &str) -> Result<Time, TimeError> {
+        // jiff reads more than RFC 3339 (missing seconds, zone annotations, years beyond 9999); the shape keeps the
+        // contract to what is promised.
+        let bytes = text.as_bytes();
+        let shaped = bytes.len() >= 20
+            && [(4, b'-'), (7, b'-'), (13, b':'), (16, b':')].iter().all(|(at, byte)| bytes[*at] == *byte)
+            && matches!(bytes[10], b'T' | b't' | b' ')
+            && bytes.first().is_some_and(u8::is_ascii_digit)
+            && bytes.last().is_some_and(|byte| byte.is_ascii_digit() || matches!(byte, b'Z' | b'z'));
+        if !shaped {
+            return Err(TimeError);
+        }
+        let instant: jiff::Timestamp = text.parse().map_err(|_| TimeError)?;
+        Ok(Time(i64::try_from(instant.as_nanosecond().div_euclid(1_000_000)).map_err(|_| TimeError)?))
+    }
+}
+
+impl Serialize for Time {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let text = self.format();
+        serializer.serialize_str(std::str::from_utf8(&text).map_err(serde::ser::Error::custom)?)
+    }
+}
+
+impl<'de> Deserialize<'de> for Time {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Time, D::Error> {
+        deserializer.deserialize_str(TimeVisitor)
+    }
+}
+
+struct TimeVisitor;
+
+impl Visitor<'_> for TimeVisitor {
+    type Value = Time;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a time such as \"2026-11-20T10:00:00Z\"")
+    }
+
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Time, E> {
+        text.parse().map_err(E::custom)
+    }
+}
+
+impl JsonSchema for Time {
+    fn schema_name() -> Cow<'static, str> {
+        "Time".into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "string",
+            "format": "date-time",
+            "description": "RFC 3339; answers are in UTC with milliseconds.",
+            "examples": ["2026-11-20T10:00:00.000Z"],
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_written_in_utc_with_milliseconds() {
+        for (time, text) in [
+            (0, "1970-01-01T00:00:00.000Z"),
+            (-1, "1969-12-31T23:59:59.999Z"),
+            (951_782_400_000, "2000-02-29T00:00:00.000Z"),
+            (1_795_168_800_007, "2026-11-20T10:00:00.007Z"),
+            (4_107_542_399_999, "2100-02-28T23:59:59.999Z"),
+            (4_107_542_400_000, "2100-03-01T00:00:00.000Z"),
+        ] {
+            assert_eq!(Time(time).to_string(), text);
+            assert_eq!(text.parse::<Time>(), Ok(Time(time)));
+            assert_eq!(serde_json::to_string(&Time(time)).unwrap(), format!("\"{text}\""));
+        }
+    }
+
+    #[test]
+    fn what_rfc_3339_cannot_write_is_clamped() {
+        assert_eq!(Time::MIN.to_string(), "0000-01-01T00:00:00.000Z");
+        assert_eq!(Time(Time::MIN.0 - 1), Time(Time::MIN.0 - 1));
+        assert_eq!(Time(Time::MIN.0 - 1).to_string(), "0000-01-01T00:00:00.000Z");
+        assert_eq!(Time::MAX.to_string(), "9999-12-31T23:59:59.999Z");
+        assert_eq!(Time(i64::MAX).to_string(), "9999-12-31T23:59:59.999Z");
+    }
+
+    #[test]
+    fn every_day_of_eight_centuries_agrees_with_jiff() {
+        // The Gregorian calendar repeats after 400 years; two of these and a day on either side.
+        for day in -146_098..=146_098 {
+            let time = day * DAY + (day * 7919).rem_euclid(DAY);
+            let expected = jiff::Timestamp::from_millisecond(time).unwrap();
+            assert_eq!(Time(time).to_string(), format!("{expected:.3}"));
+        }
+    }
+
+    #[test]
+    fn any_offset_is_read() {
+        for text in [
+            "2026-11-20T10:00:00Z",
+            "2026-11-20t10:00:00z",
+            "2026-11-20T11:00:00+01:00",
+            "2026-11-20T04:30:00.000000-05:30",
+            "2026-11-20 10:00:00.0009Z",
+        ] {
+            assert_eq!(
+                text.parse::<Time>().map(|time| time.to_string()),
+                Ok("2026-11-20T10:00:00.000Z".into()),
+                "{text}"
+            );
+        }
+        assert_eq!("1969-12-31T23:59:59.9999Z".parse::<Time>(), Ok(Time(-1)));
+    }
+
+    #[test]
+    fn what_is_no_rfc_3339_is_refused() {
+        for bad in [
+            "",
+            "now",
+            "2026-11-20",
+            "2026-11-20T10:00Z",
+            "2026-11-20T10:00:00",
+            "2026-11-20T10:00:00+01:00[Europe/Berlin]",
+            "2026-13-20T10:00:00Z",
+            "2026-02-29T10:00:00Z",
+            "+002026-11-20T10:00:00Z",
+            "20261120T100000Z",
+            "１026-11-20T10:00:00Z",
+        ] {
+            assert_eq!(bad.parse::<Time>(), Err(TimeError), "{bad:?}");
+        }
+        assert!(serde_json::from_str::<Time>("1795168800").is_err());
+    }
+}
