@@ -1,1 +1,28 @@
-//! The use cases of ackd: accept, dispatch, work, follow, rescue.
+//! The use cases of ackd, knowing ports only.
+//!
+//! Each part that decides something is a state machine without a clock of its own: [`dispatch`] (which
+//! worker gets which job) and [`leases`] (which lease lapses when). [`Core`] joins them to a ledger: a turn takes what was asked
+//! since the last one, commits it in one batch, and tells everybody. tokio stays at the edge, in [`Engine`].
+
+mod core;
+pub mod dispatch;
+mod engine;
+mod events;
+mod hub;
+pub mod leases;
+mod mailbox;
+mod pager;
+mod read;
+mod stats;
+mod waiting;
+mod work;
+
+pub use ackd_ports::{Counts, Filter, Page, ReadError, Timeline};
+pub use core::{Core, CoreParts, Input};
+pub use engine::{Engine, Health, Parts, StartError, Unavailable};
+pub use events::{Event, Events, EventsStart, Until};
+pub use mailbox::MailboxLimits;
+pub use read::Record;
+pub use stats::{Histogram, Stats};
+pub use waiting::{NO_WORKER_AFTER, Waiting};
+pub use work::{Granted, Grants, WorkRequest};

@@ -1,0 +1,554 @@
+//! One turn after another: what was asked since the last turn is committed in one batch, and everybody
+//! who waits for it is told.
+//!
+//! The core owns the ledger and runs on one thread, so that nothing on the hot path is handed between
+//! threads more often than once in and once out. It has no clock: each turn is given the time.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use ackd_domain::{Answer, Body, Change, Command, Job, LeaseToken, Name, Refusal, Timestamp};
+use ackd_ports::{Lane, Ledger, LedgerError, LedgerReader, Reactor, ReadError, Ready};
+use tokio::sync::oneshot;
+
+use crate::dispatch::{self, Ask, AskId, Dispatcher, WindowLimits};
+use crate::engine::Unavailable;
+use crate::hub::Hub;
+use crate::leases::{self, LiveLeases};
+use crate::pager::PagerRequest;
+use crate::stats::Stats;
+use crate::waiting::QueuesSeen;
+use crate::work::Assigned;
+
+/// After a commit failed for want of room, dispatch rests for so long.
+const REST: Duration = Duration::from_secs(1);
+
+/// How often jobs are looked for that have passed their expiry.
+const EXPIRY_INTERVAL: Duration = Duration::from_secs(1);
+
+/// The most expired jobs that one turn ends.
+const EXPIRED_AT_ONCE: usize = 500;
+
+/// What the core is asked or told between turns.
+#[derive(Debug)]
+pub enum Input {
+    /// Apply these commands in one commit, and answer each.
+    Run(Vec<Command>, oneshot::Sender<Result<Vec<Result<Answer, Refusal>>, Unavailable>>),
+    /// A worker asks for jobs.
+    Ask(AskId, Ask, oneshot::Sender<Result<Vec<Assigned>, Unavailable>>),
+    /// A worker no longer asks. It is answered with what it was given before, if anything.
+    Forget(AskId),
+    /// A worker gives all its leases back; answered with how many they were.
+    ReleaseWorker(Arc<str>, oneshot::Sender<Result<usize, Unavailable>>),
+    /// The server is about to stop: whoever waits for a job is let go, and nobody is made to wait any more.
+    Drain,
+    /// What the pager read.
+    Read(PagerRequest, Result<Pages, ReadError>),
+}
+
+/// What the pager reads.
+#[derive(Debug)]
+pub enum Pages {
+    /// The lanes that have waiting jobs.
+    Lanes(Vec<Lane>),
+    /// A part of a lane's backlog.
+    Backlog(Vec<Ready>),
+    /// Jobs that have expired.
+    Expired(Vec<u64>),
+}
+
+/// What the core is made of.
+pub struct CoreParts {
+    /// The one writer of the ledger.
+    pub ledger: Box<dyn Ledger>,
+    /// Reads what was there when the server started.
+    pub reader: Arc<dyn LedgerReader>,
+    /// How much of the backlog is held in memory.
+    pub window: WindowLimits,
+}
+
+/// See the module.
+pub struct Core {
+    ledger: Box<dyn Ledger>,
+    dispatcher: Dispatcher,
+    leases: LiveLeases,
+    asks: BTreeMap<AskId, Parked>,
+    hub: Arc<Hub>,
+    queues: Arc<QueuesSeen>,
+    stats: Arc<Stats>,
+    /// Commands of the core's own, for the next turn.
+    own: Vec<Command>,
+    /// What the pager is to read, to be fetched with [`Core::take_reads`].
+    reads: Vec<PagerRequest>,
+    /// When dispatch goes on after a failed commit.
+    resting_until: Option<Duration>,
+    next_expiry: Duration,
+    looking_for_expired: bool,
+    /// The server is about to stop.
+    draining: bool,
+    /// The ledger has failed for good.
+    failed: Option<String>,
+    dispatch_outputs: Vec<dispatch::Output>,
+    lease_outputs: Vec<leases::Output>,
+}
+
+/// An ask whose worker waits.
+struct Parked {
+    queues: Vec<Name>,
+    worker: Option<Arc<str>>,
+    ttl: Option<Duration>,
+    reply: oneshot::Sender<Result<Vec<Assigned>, Unavailable>>,
+}
+
+/// Who is to get the answer to a command.
+enum Origin {
+    /// The request at this place of the turn's list. A heartbeat re-arms its lease.
+    Request(usize, Option<LeaseToken>),
+    /// The dispatcher, for this ask.
+    Ask(AskId, Option<Body>),
+    /// Nobody.
+    Own,
+}
+
+impl Core {
+    /// A core over `parts`, with what the ledger knows taken up at time `now` and `tick`.
+    ///
+    /// # Errors
+    /// If the ledger cannot be read.
+    pub(crate) fn start(
+        parts: CoreParts,
+        shared: (Arc<Hub>, Arc<QueuesSeen>, Arc<Stats>),
+        now: Timestamp,
+        tick: Duration,
+    ) -> Result<Core, ReadError> {
+        let (hub, queues, stats) = shared;
+        let mut leases = LiveLeases::default();
+        for job in parts.reader.leased()? {
+            leases.resume(&job, now, tick);
+        }
+        let mut dispatcher = Dispatcher::new(parts.window);
+        let mut outputs = Vec::new();
+        for queue in parts.reader.queues()? {
+            queues.paused(&queue.name, queue.paused);
+            dispatcher.step(dispatch::Input::Paused(&queue.name, queue.paused), now, &mut outputs);
+        }
+        dispatcher.step(dispatch::Input::Lanes(parts.reader.lanes()?), now, &mut outputs);
+        Ok(Core {
+            ledger: parts.ledger,
+            dispatcher,
+            leases,
+            asks: BTreeMap::new(),
+            hub,
+            queues,
+            stats,
+            own: Vec::new(),
+            reads: Vec::new(),
+            resting_until: None,
+            next_expiry: tick,
+            looking_for_expired: false,
+            draining: false,
+            failed: None,
+            dispatch_outputs: outputs,
+            lease_outputs: Vec::new(),
+        })
+    }
+
+    /// Why the ledger has failed for good, if it has.
+    pub(crate) fn failed(&self) -> Option<&str> {
+        self.failed.as_deref()
+    }
+
+    /// What is to be read for the core now; each is answered by an [`Input::Read`].
+    pub(crate) fn take_reads(&mut self) -> Vec<PagerRequest> {
+        std::mem::take(&mut self.reads)
+    }
+
+    /// How long the core may sleep if nobody asks it anything.
+    pub(crate) fn patience(&self, now: Timestamp, tick: Duration) -> Duration {
+        if !self.own.is_empty() {
+            return Duration::ZERO;
+        }
+        let mut until = self.next_expiry.saturating_sub(tick);
+        if let Some(due) = self.leases.next_due() {
+            until = until.min(due.saturating_sub(tick));
+        }
+        if let Some(due) = self.dispatcher.next_due()
+            && self.resting_until.is_none()
+        {
+            // At least a millisecond: what is due already was served, or a page is on its way.
+            until = until.min(due.since(now).max(Duration::from_millis(1)));
+        }
+        until.max(Duration::from_micros(100))
+    }
+
+    /// Takes one turn.
+    pub(crate) fn turn(&mut self, inputs: Vec<Input>, now: Timestamp, tick: Duration) {
+        if self.failed.is_some() {
+            return self.refuse(inputs);
+        }
+        let mut commands = std::mem::take(&mut self.own);
+        let mut origins: Vec<Origin> = commands.iter().map(|_| Origin::Own).collect();
+        let mut requests = Vec::new();
+        for input in inputs {
+            self.take_up(input, &mut commands, &mut origins, &mut requests, now, tick);
+        }
+        self.look_at_the_time(now, tick);
+        self.dispatch(&mut commands, &mut origins);
+        if !commands.is_empty() {
+            self.commit(commands, origins, requests, now, tick);
+        }
+        self.leases.due(tick, &mut self.lease_outputs);
+        self.own.extend(self.lease_outputs.drain(..).map(|output| match output {
+            leases::Output::Lapse(lease, reason) => Command::Lapse { lease, reason },
+            leases::Output::Record(lease, progress) => {
+                Command::Heartbeat { lease, ttl: None, progress: Some(progress), checkpoint: None }
+            }
+        }));
+        self.stats.live_leases.store(self.leases.len() as u64, Ordering::Relaxed);
+        self.stats.parked_asks.store(self.dispatcher.parked() as u64, Ordering::Relaxed);
+        self.stats.in_memory.store(self.dispatcher.in_memory() as u64, Ordering::Relaxed);
+    }
+
+    fn take_up(
+        &mut self,
+        input: Input,
+        commands: &mut Vec<Command>,
+        origins: &mut Vec<Origin>,
+        requests: &mut Vec<Request>,
+        now: Timestamp,
+        tick: Duration,
+    ) {
+        match input {
+            Input::Run(run, reply) => {
+                let at = requests.len();
+                requests.push(Request { reply: Reply::Answers(reply), answers: Vec::with_capacity(run.len()) });
+                for mut command in run {
+                    let beat = self.coalesce(&mut command, tick);
+                    commands.push(command);
+                    origins.push(Origin::Request(at, beat));
+                }
+            }
+            Input::ReleaseWorker(worker, reply) => {
+                let at = requests.len();
+                requests.push(Request { reply: Reply::Count(reply), answers: Vec::new() });
+                let tokens = self.leases.of_worker(&worker);
+                if tokens.is_empty() {
+                    requests.pop().into_iter().for_each(|request| request.answer());
+                }
+                for lease in tokens {
+                    commands.push(Command::Release { lease, delay: None, checkpoint: None });
+                    origins.push(Origin::Request(at, None));
+                }
+            }
+            Input::Ask(_, _, reply) if self.draining => drop(reply.send(Ok(Vec::new()))),
+            Input::Ask(id, ask, reply) => {
+                for name in &ask.queues {
+                    self.queues.asked(name, tick);
+                }
+                let parked = Parked { queues: ask.queues.clone(), worker: ask.worker.clone(), ttl: ask.ttl, reply };
+                self.asks.insert(id, parked);
+                self.dispatcher.step(dispatch::Input::Ask(id, ask), now, &mut self.dispatch_outputs);
+            }
+            Input::Forget(id) => {
+                self.dispatcher.step(dispatch::Input::Forget(id), now, &mut self.dispatch_outputs);
+                if let Some(parked) = self.asks.remove(&id) {
+                    parked.queues.iter().for_each(|name| self.queues.asked(name, tick));
+                    // Whoever asked may be gone; there is nothing to tell it then.
+                    let _ = parked.reply.send(Ok(Vec::new()));
+                }
+            }
+            Input::Read(request, read) => self.take_up_read(request, read, now),
+            Input::Drain => {
+                self.draining = true;
+                for (id, parked) in std::mem::take(&mut self.asks) {
+                    self.dispatcher.step(dispatch::Input::Forget(id), now, &mut self.dispatch_outputs);
+                    // Whoever asked may be gone; there is nothing to tell it then.
+                    let _ = parked.reply.send(Ok(Vec::new()));
+                }
+            }
+        }
+    }
+
+    fn take_up_read(&mut self, request: PagerRequest, read: Result<Pages, ReadError>, now: Timestamp) {
+        let outputs = &mut self.dispatch_outputs;
+        match (request, read) {
+            (PagerRequest::Backlog(request), Ok(Pages::Backlog(page))) => {
+                self.dispatcher.step(dispatch::Input::Page(request, page), now, outputs);
+            }
+            (PagerRequest::Backlog(request), read) => {
+                report(read);
+                self.dispatcher.step(dispatch::Input::Unread(&request), now, outputs);
+            }
+            (PagerRequest::Lanes, Ok(Pages::Lanes(lanes))) => {
+                self.dispatcher.step(dispatch::Input::Lanes(lanes), now, outputs);
+            }
+            (PagerRequest::Lanes, read) => {
+                report(read);
+                self.reads.push(PagerRequest::Lanes);
+            }
+            (PagerRequest::Expired(..), read) => {
+                self.looking_for_expired = false;
+                match read {
+                    Ok(Pages::Expired(numbers)) => {
+                        if numbers.len() == EXPIRED_AT_ONCE {
+                            self.next_expiry = Duration::ZERO;
+                        }
+                        self.own.extend(numbers.into_iter().map(|number| Command::Expire { number }));
+                    }
+                    read => report(read),
+                }
+            }
+        }
+    }
+
+    /// Holds progress back that comes too soon after what was recorded last. Gives the lease of a heartbeat.
+    fn coalesce(&mut self, command: &mut Command, tick: Duration) -> Option<LeaseToken> {
+        let Command::Heartbeat { lease, progress, checkpoint, .. } = command else { return None };
+        if checkpoint.is_none()
+            && let Some(told) = progress
+            && !self.leases.may_record(lease, told, tick)
+        {
+            *progress = None;
+        }
+        Some(*lease)
+    }
+
+    fn look_at_the_time(&mut self, now: Timestamp, tick: Duration) {
+        if tick >= self.next_expiry && !self.looking_for_expired {
+            self.next_expiry = tick + EXPIRY_INTERVAL;
+            self.looking_for_expired = true;
+            self.reads.push(PagerRequest::Expired(now, EXPIRED_AT_ONCE));
+        }
+        if self.resting_until.is_some_and(|until| until <= tick) {
+            self.resting_until = None;
+            self.reads.push(PagerRequest::Lanes);
+        }
+        self.dispatcher.step(dispatch::Input::Tick, now, &mut self.dispatch_outputs);
+    }
+
+    /// Makes commands of what the dispatcher wants.
+    fn dispatch(&mut self, commands: &mut Vec<Command>, origins: &mut Vec<Origin>) {
+        make_commands(&mut self.dispatch_outputs, &self.asks, &mut self.reads, |command, origin| {
+            commands.push(command);
+            origins.push(origin);
+        });
+    }
+
+    fn commit(
+        &mut self,
+        commands: Vec<Command>,
+        origins: Vec<Origin>,
+        mut requests: Vec<Request>,
+        now: Timestamp,
+        tick: Duration,
+    ) {
+        let mut reaction = Reaction {
+            dispatcher: &mut self.dispatcher,
+            outputs: &mut self.dispatch_outputs,
+            asks: &self.asks,
+            reads: &mut self.reads,
+            origins,
+            seen: 0,
+            now,
+        };
+        let started = std::time::Instant::now();
+        let applied = self.ledger.apply(commands, now, &mut reaction);
+        let origins = reaction.origins;
+        match applied {
+            Ok(applied) => {
+                self.stats.commits.record(started.elapsed());
+                self.stats.count(&applied.changes);
+                self.leases.observe(&applied.changes, now, tick);
+                self.hub.publish(&applied.changes);
+                self.hand_out(applied.answers, origins, &mut requests, now, tick);
+                requests.into_iter().for_each(Request::answer);
+            }
+            Err(error) => self.failed_commit(&error, requests, now, tick),
+        }
+    }
+
+    fn hand_out(
+        &mut self,
+        answers: Vec<Result<Answer, Refusal>>,
+        origins: Vec<Origin>,
+        requests: &mut [Request],
+        now: Timestamp,
+        tick: Duration,
+    ) {
+        let mut granted: BTreeMap<AskId, Vec<Assigned>> = BTreeMap::new();
+        for (answer, origin) in answers.into_iter().zip(origins) {
+            if answer.is_err() {
+                self.stats.refusals.fetch_add(1, Ordering::Relaxed);
+            }
+            if let Ok(Answer::Queue(queue)) = &answer {
+                self.queues.paused(&queue.name, queue.paused);
+                let input = dispatch::Input::Paused(&queue.name, queue.paused);
+                self.dispatcher.step(input, now, &mut self.dispatch_outputs);
+            }
+            match origin {
+                Origin::Request(at, beat) => {
+                    if let (Some(lease), Ok(Answer::Beat { ttl, .. })) = (beat, &answer) {
+                        self.leases.beat(&lease, *ttl, tick);
+                    }
+                    requests[at].answers.push(answer);
+                }
+                Origin::Ask(ask, payload) => {
+                    if let Ok(Answer::Job(job)) = answer {
+                        granted.entry(ask).or_default().push(Assigned { job, payload });
+                    }
+                }
+                Origin::Own => {}
+            }
+        }
+        for (ask, assigned) in granted {
+            let Some(parked) = self.asks.remove(&ask) else {
+                self.take_back(assigned);
+                continue;
+            };
+            if let Err(Ok(assigned)) = parked.reply.send(Ok(assigned)) {
+                self.take_back(assigned);
+            }
+        }
+        self.dispatcher.step(dispatch::Input::Answered, now, &mut self.dispatch_outputs);
+    }
+
+    /// Releases what was leased for a worker that went away meanwhile; the attempts do not count.
+    fn take_back(&mut self, assigned: Vec<Assigned>) {
+        let tokens = assigned.into_iter().filter_map(|it| token(&it.job));
+        self.own.extend(tokens.map(|lease| Command::Release { lease, delay: None, checkpoint: None }));
+    }
+
+    fn failed_commit(&mut self, error: &LedgerError, requests: Vec<Request>, now: Timestamp, tick: Duration) {
+        self.stats.failed_commits.fetch_add(1, Ordering::Relaxed);
+        self.dispatcher.step(dispatch::Input::Reset, now, &mut self.dispatch_outputs);
+        self.dispatch_outputs.clear();
+        self.resting_until = Some(tick + REST);
+        let unavailable = match error {
+            LedgerError::Full(detail) => {
+                tracing::warn!(%detail, "a commit was refused: the store is full");
+                Unavailable::Full
+            }
+            LedgerError::Failed(detail) => {
+                tracing::error!(%detail, "the store has failed; nothing is accepted any more");
+                self.failed = Some(detail.clone());
+                for parked in std::mem::take(&mut self.asks).into_values() {
+                    // Whoever asked may be gone; there is nothing to tell it then.
+                    let _ = parked.reply.send(Err(Unavailable::Failed(detail.clone())));
+                }
+                Unavailable::Failed(detail.clone())
+            }
+        };
+        requests.into_iter().for_each(|request| request.fail(&unavailable));
+    }
+
+    /// Answers whoever asks anything of a ledger that has failed.
+    fn refuse(&mut self, inputs: Vec<Input>) {
+        let unavailable = Unavailable::Failed(self.failed.clone().unwrap_or_default());
+        for input in inputs {
+            // In each case whoever asked may be gone; there is nothing to tell it then.
+            match input {
+                Input::Run(_, reply) => drop(reply.send(Err(unavailable.clone()))),
+                Input::Ask(_, _, reply) => drop(reply.send(Err(unavailable.clone()))),
+                Input::ReleaseWorker(_, reply) => drop(reply.send(Err(unavailable.clone()))),
+                Input::Forget(_) | Input::Read(..) | Input::Drain => {}
+            }
+        }
+    }
+}
+
+/// A request of this turn, and the answers to its commands.
+struct Request {
+    reply: Reply,
+    answers: Vec<Result<Answer, Refusal>>,
+}
+
+enum Reply {
+    Answers(oneshot::Sender<Result<Vec<Result<Answer, Refusal>>, Unavailable>>),
+    Count(oneshot::Sender<Result<usize, Unavailable>>),
+}
+
+impl Request {
+    /// Whoever asked may be gone: what it asked for has happened all the same.
+    fn answer(self) {
+        match self.reply {
+            Reply::Answers(reply) => drop(reply.send(Ok(self.answers))),
+            Reply::Count(reply) => drop(reply.send(Ok(self.answers.iter().filter(|it| it.is_ok()).count()))),
+        }
+    }
+
+    fn fail(self, unavailable: &Unavailable) {
+        match self.reply {
+            Reply::Answers(reply) => drop(reply.send(Err(unavailable.clone()))),
+            Reply::Count(reply) => drop(reply.send(Err(unavailable.clone()))),
+        }
+    }
+}
+
+/// Lets the dispatcher see a batch before it is committed, so that a parked worker gets its lease in the
+/// commit that accepts the job.
+struct Reaction<'a> {
+    dispatcher: &'a mut Dispatcher,
+    outputs: &'a mut Vec<dispatch::Output>,
+    asks: &'a BTreeMap<AskId, Parked>,
+    reads: &'a mut Vec<PagerRequest>,
+    origins: Vec<Origin>,
+    /// How many answers were seen.
+    seen: usize,
+    now: Timestamp,
+}
+
+impl Reactor for Reaction<'_> {
+    fn react(&mut self, answers: &[Result<Answer, Refusal>], changes: &[Change]) -> Vec<Command> {
+        for (answer, origin) in answers.iter().zip(&self.origins[self.seen..]) {
+            if let Origin::Ask(ask, _) = origin {
+                let input = match answer {
+                    Ok(_) => dispatch::Input::Granted(*ask),
+                    Err(_) => dispatch::Input::Refused(*ask),
+                };
+                self.dispatcher.step(input, self.now, self.outputs);
+            }
+        }
+        self.seen += answers.len();
+        self.dispatcher.step(dispatch::Input::Changes(changes), self.now, self.outputs);
+        let mut commands = Vec::new();
+        let origins = &mut self.origins;
+        make_commands(self.outputs, self.asks, self.reads, |command, origin| {
+            commands.push(command);
+            origins.push(origin);
+        });
+        commands
+    }
+}
+
+fn make_commands(
+    outputs: &mut Vec<dispatch::Output>,
+    asks: &BTreeMap<AskId, Parked>,
+    reads: &mut Vec<PagerRequest>,
+    mut add: impl FnMut(Command, Origin),
+) {
+    for output in outputs.drain(..) {
+        match output {
+            dispatch::Output::Lease { ask, number, payload } => {
+                let parked = asks.get(&ask);
+                let worker = parked.and_then(|parked| parked.worker.clone());
+                let ttl = parked.and_then(|parked| parked.ttl);
+                add(Command::Lease { number, worker, ttl }, Origin::Ask(ask, payload));
+            }
+            dispatch::Output::Expire { number } => add(Command::Expire { number }, Origin::Own),
+            dispatch::Output::Read(request) => reads.push(PagerRequest::Backlog(request)),
+        }
+    }
+}
+
+/// The token of the live lease of `job`.
+pub(crate) fn token(job: &Job) -> Option<LeaseToken> {
+    job.lease.as_ref().map(|lease| lease.token(job.id.number()))
+}
+
+fn report(read: Result<Pages, ReadError>) {
+    if let Err(error) = read {
+        tracing::error!(%error, "a part of the backlog cannot be read; it is tried again");
+    }
+}

@@ -1,0 +1,108 @@
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ackd_domain::Name;
+
+/// What a worker asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ask {
+    /// Jobs of these queues.
+    pub queues: Vec<Name>,
+    /// Only of these types; of any where it is empty.
+    pub kinds: Vec<Arc<str>>,
+    /// At most so many.
+    pub max: usize,
+    /// The worker's name.
+    pub worker: Option<Arc<str>>,
+    /// How long each lease is to last without a heartbeat; the queue's own time where it is `None`.
+    pub ttl: Option<Duration>,
+}
+
+impl Ask {
+    /// Whether jobs of type `kind` are asked for.
+    pub(super) fn takes(&self, kind: Option<&Arc<str>>) -> bool {
+        self.kinds.is_empty() || kind.is_some_and(|kind| self.kinds.contains(kind))
+    }
+}
+
+/// One asking of one worker. Ids grow in the order of asking.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AskId(pub u64);
+
+/// Everybody who asks. An ask is parked until jobs are assigned to it; then it is open until all of
+/// them are granted or refused; and it is gone once it is answered.
+#[derive(Debug, Default)]
+pub(super) struct Asks {
+    all: BTreeMap<AskId, State>,
+    /// Those with something granted, to be answered after the commit.
+    granted: Vec<AskId>,
+}
+
+#[derive(Debug)]
+struct State {
+    ask: Ask,
+    /// Jobs that were assigned and are neither granted nor refused.
+    assigned: usize,
+    granted: usize,
+}
+
+impl Asks {
+    pub(super) fn park(&mut self, id: AskId, ask: Ask) {
+        self.all.insert(id, State { ask, assigned: 0, granted: 0 });
+    }
+
+    pub(super) fn remove(&mut self, id: AskId) {
+        self.all.remove(&id);
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.all.len()
+    }
+
+    /// The ask, if it is parked.
+    pub(super) fn parked(&self, id: AskId) -> Option<&Ask> {
+        self.all.get(&id).filter(|state| state.assigned + state.granted == 0).map(|state| &state.ask)
+    }
+
+    pub(super) fn assign(&mut self, id: AskId, jobs: usize) {
+        if let Some(state) = self.all.get_mut(&id) {
+            state.assigned += jobs;
+        }
+    }
+
+    pub(super) fn granted(&mut self, id: AskId) {
+        if let Some(state) = self.all.get_mut(&id) {
+            state.assigned -= 1;
+            state.granted += 1;
+            if state.granted == 1 {
+                self.granted.push(id);
+            }
+        }
+    }
+
+    /// Notes a refusal. Gives the ask back if it is parked again, because nothing else is on its way to it.
+    pub(super) fn refused(&mut self, id: AskId) -> Option<&Ask> {
+        let state = self.all.get_mut(&id)?;
+        state.assigned -= 1;
+        (state.assigned + state.granted == 0).then_some(&state.ask)
+    }
+
+    pub(super) fn answered(&mut self) {
+        for id in self.granted.drain(..) {
+            self.all.remove(&id);
+        }
+    }
+
+    /// Takes back what was assigned or granted and not yet answered: those who were to get it are parked again.
+    pub(super) fn unassign(&mut self) -> Vec<(AskId, Vec<Name>)> {
+        self.granted.clear();
+        let open = self.all.iter_mut().filter(|(_, state)| state.assigned + state.granted > 0);
+        open.map(|(id, state)| {
+            state.assigned = 0;
+            state.granted = 0;
+            (*id, state.ask.queues.clone())
+        })
+        .collect()
+    }
+}

@@ -1,0 +1,422 @@
+//! The engine's edge: the threads it runs on, and the handle by which everybody asks it.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::thread::JoinHandle;
+
+use ackd_domain::{Answer, Command, Job, LeaseToken, Refusal};
+use ackd_ports::{ChangeFeed, Clock, Ledger, LedgerReader, ReadError};
+use tokio::sync::oneshot;
+
+use crate::core::{Core, CoreParts, Input, token};
+use crate::dispatch::{Ask, AskId, WindowLimits};
+use crate::hub::Hub;
+use crate::mailbox::{Mailbox, MailboxLimits, Rejected, Weight};
+use crate::pager;
+use crate::stats::Stats;
+use crate::waiting::{QueuesSeen, Waiting};
+use crate::work::{Granted, Grants, Unpacked, WorkRequest};
+
+/// What an engine is made of.
+pub struct Parts {
+    /// The one writer of the ledger.
+    pub ledger: Box<dyn Ledger>,
+    /// Reads of the same ledger.
+    pub reader: Arc<dyn LedgerReader>,
+    /// The change feed of the same ledger.
+    pub feed: Arc<dyn ChangeFeed>,
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+    /// How much may wait for the core.
+    pub mailbox: MailboxLimits,
+    /// How much of the backlog is held in memory.
+    pub window: WindowLimits,
+}
+
+/// Why an engine does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// What the ledger holds cannot be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// The operating system gives no thread.
+    #[error("no thread could be started: {0}")]
+    Thread(#[from] std::io::Error),
+}
+
+/// Why the engine did not take something up. Nothing has changed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Unavailable {
+    /// Too much waits already.
+    #[error("too many requests wait already")]
+    Overloaded,
+    /// The server stops.
+    #[error("the server is stopping")]
+    Stopping,
+    /// The store has no room.
+    #[error("the store is full")]
+    Full,
+    /// The store has failed for good.
+    #[error("the store has failed: {0}")]
+    Failed(String),
+}
+
+/// Whether the engine can do its work.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Health {
+    /// What is wrong, a line each.
+    pub trouble: Vec<String>,
+    /// Nothing is accepted any more because the server stops.
+    pub stopping: bool,
+}
+
+impl Health {
+    /// Whether requests can be served as promised.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        self.trouble.is_empty() && !self.stopping
+    }
+}
+
+/// A handle on a running engine. Cloning it is cheap.
+#[derive(Clone)]
+pub struct Engine {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    mailbox: Arc<Mailbox<Input>>,
+    hub: Arc<Hub>,
+    queues: Arc<QueuesSeen>,
+    stats: Arc<Stats>,
+    reader: Arc<dyn LedgerReader>,
+    feed: Arc<dyn ChangeFeed>,
+    clock: Arc<dyn Clock>,
+    next_ask: AtomicU64,
+    status: Arc<Mutex<Status>>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+}
+
+#[derive(Debug, Default)]
+struct Status {
+    failed: Option<String>,
+    stopping: bool,
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Engine").finish_non_exhaustive()
+    }
+}
+
+impl Engine {
+    /// Takes up what the ledger holds and starts the engine's two threads: the core, and the one that
+    /// reads the ledger for it.
+    ///
+    /// # Errors
+    /// [`StartError`] says what is missing.
+    pub fn start(parts: Parts) -> Result<Engine, StartError> {
+        let clock = parts.clock;
+        let (now, tick) = (clock.now(), clock.monotonic());
+        let inner = Arc::new(Inner {
+            mailbox: Arc::new(Mailbox::new(parts.mailbox)),
+            hub: Arc::default(),
+            queues: Arc::new(QueuesSeen::new(tick)),
+            stats: Arc::default(),
+            reader: Arc::clone(&parts.reader),
+            feed: parts.feed,
+            clock: Arc::clone(&clock),
+            next_ask: AtomicU64::new(1),
+            status: Arc::default(),
+            threads: Mutex::default(),
+        });
+        let core_parts = CoreParts { ledger: parts.ledger, reader: Arc::clone(&parts.reader), window: parts.window };
+        let shared = (Arc::clone(&inner.hub), Arc::clone(&inner.queues), Arc::clone(&inner.stats));
+        let core = Core::start(core_parts, shared, now, tick)?;
+
+        let (to_pager, requests) = mpsc::channel();
+        let (mailbox, status) = (Arc::clone(&inner.mailbox), Arc::clone(&inner.status));
+        let core = std::thread::Builder::new().name("core".to_owned()).spawn(move || {
+            run_core(core, &*clock, &mailbox, &status, &to_pager);
+        })?;
+        let (mailbox, reader) = (Arc::clone(&inner.mailbox), parts.reader);
+        let pager = std::thread::Builder::new().name("pager".to_owned()).spawn(move || {
+            // A mailbox that is closed needs nothing read any more.
+            pager::run(&reader, &requests, |input| {
+                let _ = mailbox.push(input, Weight::default());
+            });
+        })?;
+        inner.lock_threads().extend([core, pager]);
+        Ok(Engine { inner })
+    }
+
+    /// Applies `commands` in one commit, in order, and gives the answer to each once all are durable.
+    ///
+    /// # Errors
+    /// [`Unavailable`]; then none of them has happened.
+    pub async fn run(&self, commands: Vec<Command>) -> Result<Vec<Result<Answer, Refusal>>, Unavailable> {
+        let weight = weigh(&commands);
+        let (reply, answer) = oneshot::channel();
+        self.push(Input::Run(commands, reply), weight)?;
+        self.receive(answer).await
+    }
+
+    /// Leases jobs to a worker; waits for the first one. Empty where there was none within the wait.
+    ///
+    /// # Errors
+    /// [`Unavailable`].
+    pub async fn lease(&self, request: WorkRequest) -> Result<Grants, Unavailable> {
+        let id = AskId(self.inner.next_ask.fetch_add(1, Ordering::Relaxed));
+        let WorkRequest { queues, kinds, max, wait, worker, ttl } = request;
+        let (reply, mut answer) = oneshot::channel();
+        let asking = Asking { engine: self, id };
+        self.push(Input::Ask(id, Ask { queues, kinds, max, worker, ttl }, reply), Weight { commands: 1, bytes: 0 })?;
+        let assigned = match tokio::time::timeout(wait, &mut answer).await {
+            Ok(assigned) => assigned,
+            Err(_) => {
+                // What was leased meanwhile comes all the same: the core answers either way.
+                asking.forget();
+                answer.await
+            }
+        };
+        std::mem::forget(asking);
+        let assigned = assigned.unwrap_or_else(|_| Err(self.why_silent()))?;
+        Ok(self.unpack(assigned).await)
+    }
+
+    /// Gives back all the leases of the worker of this name, uncounted. Says how many they were.
+    ///
+    /// # Errors
+    /// [`Unavailable`].
+    pub async fn release_worker(&self, worker: Arc<str>) -> Result<usize, Unavailable> {
+        let (reply, answer) = oneshot::channel();
+        self.push(Input::ReleaseWorker(worker, reply), Weight { commands: 1, bytes: 0 })?;
+        self.receive(answer).await
+    }
+
+    /// Why a job waits, if it does.
+    #[must_use]
+    pub fn waiting(&self, job: &Job) -> Option<Waiting> {
+        self.inner.queues.why(job, self.inner.clock.now(), self.inner.clock.monotonic())
+    }
+
+    /// The clock of the engine.
+    #[must_use]
+    pub fn clock(&self) -> &Arc<dyn Clock> {
+        &self.inner.clock
+    }
+
+    /// Whether the engine can do its work.
+    #[must_use]
+    pub fn health(&self) -> Health {
+        let status = self.inner.lock_status();
+        let mut trouble = self.inner.reader.trouble();
+        trouble.extend(status.failed.iter().map(|detail| format!("the store has failed: {detail}")));
+        Health { trouble, stopping: status.stopping }
+    }
+
+    /// What the engine has done.
+    #[must_use]
+    pub fn stats(&self) -> &Stats {
+        &self.inner.stats
+    }
+
+    /// How many clients follow a job.
+    #[must_use]
+    pub fn followers(&self) -> usize {
+        self.inner.hub.count()
+    }
+
+    /// Says that the server is about to stop: waiting workers and followers are let go, so that their
+    /// connections end; what is asked for still is answered.
+    pub fn drain(&self) {
+        self.inner.lock_status().stopping = true;
+        self.inner.hub.close();
+        // A mailbox that is closed already has let everybody go.
+        drop(self.push(Input::Drain, Weight::default()));
+    }
+
+    /// Finishes what was asked for, answers it, and ends the engine's threads. Blocks until they ended.
+    pub fn stop(&self) {
+        self.drain();
+        self.inner.mailbox.close();
+        let threads = std::mem::take(&mut *self.inner.lock_threads());
+        for thread in threads {
+            if thread.join().is_err() {
+                tracing::error!("a thread of the engine ended by a panic");
+            }
+        }
+    }
+
+    pub(crate) fn hub(&self) -> &Arc<Hub> {
+        &self.inner.hub
+    }
+
+    pub(crate) fn reader(&self) -> &Arc<dyn LedgerReader> {
+        &self.inner.reader
+    }
+
+    pub(crate) fn feed(&self) -> &Arc<dyn ChangeFeed> {
+        &self.inner.feed
+    }
+
+    /// Releases leases whose worker never got them.
+    pub(crate) fn release_undelivered(&self, tokens: Vec<LeaseToken>) {
+        let release = |lease| Command::Release { lease, delay: None, checkpoint: None };
+        let (reply, _) = oneshot::channel();
+        // If the server stops, the leases lapse instead.
+        drop(self.push(Input::Run(tokens.into_iter().map(release).collect(), reply), Weight::default()));
+    }
+
+    /// Puts the payloads to the leases: most are at hand, the others are read.
+    async fn unpack(&self, assigned: Vec<crate::work::Assigned>) -> Grants {
+        let mut unpacked = Unpacked { engine: self, assigned };
+        let missing: Vec<u64> = unpacked
+            .assigned
+            .iter()
+            .filter(|assigned| assigned.payload.is_none())
+            .map(|assigned| assigned.job.id.number())
+            .collect();
+        if !missing.is_empty() {
+            self.fetch(&mut unpacked, missing).await;
+        }
+        let granted = std::mem::take(&mut unpacked.assigned).into_iter().filter_map(|assigned| {
+            let (payload, token) = (assigned.payload?, token(&assigned.job)?);
+            let ttl = assigned.job.lease.as_ref()?.ttl;
+            Some(Granted { job: assigned.job, payload, token, ttl })
+        });
+        Grants::new(self.clone(), granted.collect())
+    }
+
+    async fn fetch(&self, unpacked: &mut Unpacked<'_>, missing: Vec<u64>) {
+        let reader = Arc::clone(self.reader());
+        let numbers = missing.clone();
+        let read = tokio::task::spawn_blocking(move || {
+            reader.payloads(&numbers).or_else(|_| {
+                // One of them cannot be read: find out which, so that the others are not held up.
+                Ok(numbers.iter().map(|number| reader.payloads(&[*number]).ok()?.pop().flatten()).collect())
+            })
+        })
+        .await;
+        let payloads: Result<Vec<_>, ReadError> =
+            read.unwrap_or_else(|stopped| Err(ReadError::Failed(stopped.to_string())));
+        let mut payloads = payloads.unwrap_or_default().into_iter();
+        for assigned in unpacked.assigned.iter_mut().filter(|assigned| assigned.payload.is_none()) {
+            assigned.payload = payloads.next().flatten();
+        }
+        let (whole, broken): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut unpacked.assigned).into_iter().partition(|assigned| assigned.payload.is_some());
+        unpacked.assigned = whole;
+        if !broken.is_empty() {
+            // No worker can do anything with such a job, ever: it must not be handed out again and again.
+            let fail = |lease| Command::Fail {
+                lease,
+                error: ackd_domain::Failure {
+                    problem: Arc::from(r#"{"type":"/problems/damaged","title":"The stored payload is damaged"}"#),
+                },
+                retryable: false,
+                retry_after: None,
+                cancelled: false,
+            };
+            let commands = broken.iter().filter_map(|assigned| token(&assigned.job)).map(fail).collect();
+            let (reply, _) = oneshot::channel();
+            // If the server stops, the lease lapses and the next attempt comes here again.
+            drop(self.push(Input::Run(commands, reply), Weight::default()));
+        }
+    }
+
+    fn push(&self, input: Input, weight: Weight) -> Result<(), Unavailable> {
+        self.inner.mailbox.push(input, weight).map_err(|rejected| match rejected {
+            Rejected::Full => Unavailable::Overloaded,
+            Rejected::Closed => self.why_silent(),
+        })
+    }
+
+    async fn receive<T>(&self, answer: oneshot::Receiver<Result<T, Unavailable>>) -> Result<T, Unavailable> {
+        answer.await.unwrap_or_else(|_| Err(self.why_silent()))
+    }
+
+    /// Why the core does not answer.
+    fn why_silent(&self) -> Unavailable {
+        match &self.inner.lock_status().failed {
+            Some(detail) => Unavailable::Failed(detail.clone()),
+            None => Unavailable::Stopping,
+        }
+    }
+}
+
+impl Inner {
+    fn lock_status(&self) -> std::sync::MutexGuard<'_, Status> {
+        self.status.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn lock_threads(&self) -> std::sync::MutexGuard<'_, Vec<JoinHandle<()>>> {
+        self.threads.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// An ask that is parked in the core. Dropped, because its client went away, it is forgotten there too.
+struct Asking<'a> {
+    engine: &'a Engine,
+    id: AskId,
+}
+
+impl Asking<'_> {
+    fn forget(&self) {
+        // If the server stops, the core lets everybody go anyway.
+        drop(self.engine.push(Input::Forget(self.id), Weight::default()));
+    }
+}
+
+impl Drop for Asking<'_> {
+    fn drop(&mut self) {
+        self.forget();
+    }
+}
+
+fn run_core(
+    mut core: Core,
+    clock: &dyn Clock,
+    mailbox: &Mailbox<Input>,
+    status: &Mutex<Status>,
+    to_pager: &mpsc::Sender<pager::PagerRequest>,
+) {
+    let turns = std::panic::catch_unwind(AssertUnwindSafe(|| {
+        loop {
+            let patience = core.patience(clock.now(), clock.monotonic());
+            let (inputs, over) = mailbox.take(Some(patience));
+            if over {
+                return;
+            }
+            core.turn(inputs, clock.now(), clock.monotonic());
+            for request in core.take_reads() {
+                // The pager ends with the engine, and then nothing need be read.
+                drop(to_pager.send(request));
+            }
+            if let Some(detail) = core.failed() {
+                let mut status = status.lock().unwrap_or_else(PoisonError::into_inner);
+                status.failed.get_or_insert_with(|| detail.to_owned());
+            }
+        }
+    }));
+    if turns.is_err() {
+        // A bug. What is committed is safe; but what the core knows can no longer be trusted.
+        let detail = "the core ended by a panic; see the log".to_owned();
+        status.lock().unwrap_or_else(PoisonError::into_inner).failed = Some(detail);
+        mailbox.close();
+    }
+}
+
+fn weigh(commands: &[Command]) -> Weight {
+    let bytes = |command: &Command| match command {
+        Command::Submit(submissions) => submissions.iter().map(|it| it.payload.bytes.len()).sum(),
+        Command::Complete { result: Some(result), .. } => result.bytes.len(),
+        _ => 0,
+    };
+    let count = |command: &Command| match command {
+        Command::Submit(submissions) => submissions.len(),
+        _ => 1,
+    };
+    Weight { commands: commands.iter().map(count).sum(), bytes: commands.iter().map(bytes).sum() }
+}

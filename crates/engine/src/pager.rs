@@ -1,0 +1,33 @@
+//! Reads the ledger for the core, on a thread of its own, so that no read of a backlog delays a commit.
+
+use std::sync::Arc;
+use std::sync::mpsc::Receiver;
+
+use ackd_domain::Timestamp;
+use ackd_ports::LedgerReader;
+
+use crate::core::{Input, Pages};
+use crate::dispatch::PageRequest;
+
+/// Something to read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PagerRequest {
+    /// A part of a lane's backlog.
+    Backlog(PageRequest),
+    /// The lanes that have waiting jobs.
+    Lanes,
+    /// Jobs that have expired by this time, at most so many.
+    Expired(Timestamp, usize),
+}
+
+/// Reads what `requests` bring until their sender is gone, and hands each to `deliver`.
+pub(crate) fn run(reader: &Arc<dyn LedgerReader>, requests: &Receiver<PagerRequest>, deliver: impl Fn(Input)) {
+    while let Ok(request) = requests.recv() {
+        let read = match &request {
+            PagerRequest::Backlog(page) => reader.eligible(&page.lane, page.after, page.limit).map(Pages::Backlog),
+            PagerRequest::Lanes => reader.lanes().map(Pages::Lanes),
+            PagerRequest::Expired(now, limit) => reader.expired(*now, *limit).map(Pages::Expired),
+        };
+        deliver(Input::Read(request, read));
+    }
+}

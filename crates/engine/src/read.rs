@@ -1,0 +1,135 @@
+//! Reads of the ledger for those who must not block.
+
+use std::sync::Arc;
+
+use ackd_domain::{Body, Job, JobId, Name, Position, Queue};
+use ackd_ports::{Counts, Filter, LedgerReader, Page, ReadError, Timeline};
+
+use crate::engine::Engine;
+
+/// A job with the bytes that belong to it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Record {
+    /// The job.
+    pub job: Arc<Job>,
+    /// Its payload.
+    pub payload: Option<Body>,
+    /// Its result, once it is done and has one.
+    pub result: Option<Body>,
+}
+
+impl Engine {
+    /// The job with this id, its payload and its result.
+    ///
+    /// # Errors
+    /// If the ledger cannot be read, or what it holds is damaged. So for every read.
+    pub async fn record(&self, id: JobId) -> Result<Option<Record>, ReadError> {
+        self.read(move |reader| {
+            let Some(job) = reader.job(id)? else { return Ok(None) };
+            let payload = reader.payloads(&[id.number()])?.pop().flatten();
+            let result = match &job.result {
+                Some(_) => reader.result(id.number())?,
+                None => None,
+            };
+            Ok(Some(Record { job, payload, result }))
+        })
+        .await
+    }
+
+    /// The job with this id.
+    ///
+    /// # Errors
+    /// See [`Engine::record`].
+    pub async fn job(&self, id: JobId) -> Result<Option<Arc<Job>>, ReadError> {
+        self.read(move |reader| reader.job(id)).await
+    }
+
+    /// The job with this id and its payload.
+    ///
+    /// # Errors
+    /// See [`Engine::record`].
+    pub async fn payload(&self, id: JobId) -> Result<Option<(Arc<Job>, Option<Body>)>, ReadError> {
+        self.read(move |reader| {
+            let Some(job) = reader.job(id)? else { return Ok(None) };
+            Ok(Some((job, reader.payloads(&[id.number()])?.pop().flatten())))
+        })
+        .await
+    }
+
+    /// The result of a job, by its acceptance number.
+    ///
+    /// # Errors
+    /// See [`Engine::record`].
+    pub async fn result(&self, number: u64) -> Result<Option<Body>, ReadError> {
+        self.read(move |reader| reader.result(number)).await
+    }
+
+    /// The jobs that match `filter`, newest first, from below the number `before` on, at most `limit`.
+    ///
+    /// # Errors
+    /// See [`Engine::record`].
+    pub async fn list(&self, filter: Filter, before: Option<u64>, limit: usize) -> Result<Page, ReadError> {
+        self.read(move |reader| reader.list(&filter, before, limit)).await
+    }
+
+    /// Every change of a job that is still kept.
+    ///
+    /// # Errors
+    /// See [`Engine::record`].
+    pub async fn timeline(&self, id: JobId) -> Result<Option<Timeline>, ReadError> {
+        self.read(move |reader| reader.timeline(id)).await
+    }
+
+    /// How many jobs stand where, queue by queue.
+    ///
+    /// # Errors
+    /// See [`Engine::record`].
+    pub async fn counts(&self) -> Result<Vec<Counts>, ReadError> {
+        self.read(|reader| reader.counts()).await
+    }
+
+    /// The queues that somebody configured.
+    ///
+    /// # Errors
+    /// See [`Engine::record`].
+    pub async fn queues(&self) -> Result<Vec<Arc<Queue>>, ReadError> {
+        self.read(|reader| reader.queues()).await
+    }
+
+    /// The settings of one queue; the defaults where nobody configured it.
+    ///
+    /// # Errors
+    /// See [`Engine::record`].
+    pub async fn queue(&self, name: Name) -> Result<Arc<Queue>, ReadError> {
+        let queues = self.queues().await?;
+        let found = queues.into_iter().find(|queue| queue.name == name);
+        Ok(found.unwrap_or_else(|| Arc::new(Queue::new(name))))
+    }
+
+    /// The position of the last committed change.
+    ///
+    /// # Errors
+    /// See [`Engine::record`].
+    pub async fn head(&self) -> Result<Position, ReadError> {
+        let feed = Arc::clone(self.feed());
+        off_the_runtime(move || feed.head()).await
+    }
+
+    async fn read<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&dyn LedgerReader) -> Result<T, ReadError> + Send + 'static,
+    ) -> Result<T, ReadError> {
+        let reader = Arc::clone(self.reader());
+        off_the_runtime(move || read(&*reader)).await
+    }
+}
+
+/// Runs a read on a thread that may block.
+async fn off_the_runtime<T: Send + 'static>(
+    read: impl FnOnce() -> Result<T, ReadError> + Send + 'static,
+) -> Result<T, ReadError> {
+    match tokio::task::spawn_blocking(read).await {
+        Ok(read) => read,
+        Err(stopped) => Err(ReadError::Failed(stopped.to_string())),
+    }
+}

@@ -1,0 +1,98 @@
+//! Leases on their way to a worker.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ackd_domain::{Body, Job, LeaseToken, Name};
+
+use crate::core::token;
+use crate::engine::Engine;
+
+/// What a worker asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WorkRequest {
+    /// Jobs of these queues, at most [`ackd_domain::limits::LEASE_QUEUES`].
+    pub queues: Vec<Name>,
+    /// Only of these types; of any where it is empty.
+    pub kinds: Vec<Arc<str>>,
+    /// At most so many, 1 to [`ackd_domain::limits::LEASES`].
+    pub max: usize,
+    /// How long to wait for the first.
+    pub wait: Duration,
+    /// The worker's name.
+    pub worker: Option<Arc<str>>,
+    /// How long each lease is to last without a heartbeat; the queue's own time where it is `None`.
+    pub ttl: Option<Duration>,
+}
+
+/// A job that the core leased, on its way out.
+#[derive(Debug)]
+pub struct Assigned {
+    /// The job; its lease is live.
+    pub job: Arc<Job>,
+    /// Its payload, where it was at hand.
+    pub payload: Option<Body>,
+}
+
+/// A leased job, with all that its worker needs.
+#[derive(Debug, Clone)]
+pub struct Granted {
+    /// The job as of the lease.
+    pub job: Arc<Job>,
+    /// Its payload.
+    pub payload: Body,
+    /// What the worker shows to prove the lease.
+    pub token: LeaseToken,
+    /// How long the lease lasts without a heartbeat.
+    pub ttl: Duration,
+}
+
+/// Leases that were granted and have not reached their worker yet.
+///
+/// Whatever is dropped without [`Grants::delivered`] is released, and the attempt not counted: an answer
+/// that could not be written must not cost the job an attempt, nor let it wait for the lease to lapse.
+#[derive(Debug)]
+pub struct Grants {
+    engine: Engine,
+    grants: Vec<Granted>,
+    delivered: bool,
+}
+
+impl Grants {
+    pub(crate) fn new(engine: Engine, grants: Vec<Granted>) -> Grants {
+        Grants { engine, grants, delivered: false }
+    }
+
+    /// The leases.
+    #[must_use]
+    pub fn leases(&self) -> &[Granted] {
+        &self.grants
+    }
+
+    /// They have reached the worker.
+    pub fn delivered(&mut self) {
+        self.delivered = true;
+    }
+}
+
+impl Drop for Grants {
+    fn drop(&mut self) {
+        if !self.delivered && !self.grants.is_empty() {
+            self.engine.release_undelivered(self.grants.iter().map(|granted| granted.token).collect());
+        }
+    }
+}
+
+/// Leases whose payloads are still being read. Dropped before that, they are released like [`Grants`].
+pub(crate) struct Unpacked<'a> {
+    pub(crate) engine: &'a Engine,
+    pub(crate) assigned: Vec<Assigned>,
+}
+
+impl Drop for Unpacked<'_> {
+    fn drop(&mut self) {
+        if !self.assigned.is_empty() {
+            self.engine.release_undelivered(self.assigned.iter().filter_map(|it| token(&it.job)).collect());
+        }
+    }
+}
