@@ -6,6 +6,9 @@ use crate::ReadError;
 pub trait ChangeFeed: Send + Sync {
     /// The changes after `after`, in order, at most `limit`; none where there are no more yet.
     ///
+    /// A change that is read may lack its body and its job's lease: a lease is a secret, and
+    /// [`crate::LedgerReader::leased`] tells the live ones.
+    ///
     /// # Errors
     /// [`FeedError::Purged`] where changes after `after` are no longer kept.
     fn changes(&self, after: Position, limit: usize) -> Result<Vec<Change>, FeedError>;

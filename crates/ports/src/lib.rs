@@ -5,6 +5,7 @@
 //! without a runtime, and the hot path pays for no hand-off between threads.
 
 mod clock;
+#[cfg(feature = "conformance")]
 pub mod conformance;
 mod entropy;
 mod feed;

@@ -21,7 +21,7 @@ pub trait LedgerReader: Send + Sync {
     /// of them, and fewer where a bounded number of rows was examined without finding more.
     fn list(&self, filter: &Filter, before: Option<u64>, limit: usize) -> Result<Page, ReadError>;
 
-    /// Every change of a job that is still kept, oldest first.
+    /// Every change of a job that is still kept, oldest first, as [`crate::ChangeFeed::changes`] gives them.
     fn timeline(&self, id: JobId) -> Result<Option<Timeline>, ReadError>;
 
     /// The lanes in which jobs wait.

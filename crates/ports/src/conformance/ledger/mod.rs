@@ -1,0 +1,72 @@
+//! What every ledger must do, with its reader and its change feed.
+
+mod audit;
+mod batch;
+mod bodies;
+mod faults;
+mod feed;
+mod fixture;
+mod lifecycle;
+mod list;
+mod model;
+mod queues;
+mod recorder;
+mod reopen;
+mod samples;
+mod submit;
+mod waiting;
+mod world;
+
+use std::thread;
+
+pub use fixture::{Fixture, Opened};
+
+use world::World;
+
+/// One thing a ledger must do, by the name that a failure is reported under.
+type Case = (&'static str, fn(&mut World));
+
+/// Exercises the ledgers that `open` makes, each of them new and empty, with every case, and with random
+/// batches beside a [`crate::MemoryLedger`].
+///
+/// # Panics
+/// Where a ledger, its reader or its feed does not do what [`crate::Ledger`], [`crate::LedgerReader`] and
+/// [`crate::ChangeFeed`] say.
+pub fn exercise(mut open: impl FnMut() -> Fixture) {
+    for (name, case) in cases() {
+        let _named = Named(name);
+        let mut world = World::new(open());
+        case(&mut world);
+        world.audit();
+        world.reopen();
+    }
+    let _named = Named("random batches, beside a ledger in memory");
+    model::exercise(open);
+}
+
+fn cases() -> impl Iterator<Item = Case> {
+    let chapters: [&[Case]; 10] = [
+        submit::CASES,
+        lifecycle::CASES,
+        batch::CASES,
+        faults::CASES,
+        feed::CASES,
+        list::CASES,
+        waiting::CASES,
+        queues::CASES,
+        bodies::CASES,
+        reopen::CASES,
+    ];
+    chapters.into_iter().flatten().copied()
+}
+
+/// Says which case it was when one panics.
+struct Named(&'static str);
+
+impl Drop for Named {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            eprintln!("the ledger's conformance suite failed at: {}", self.0);
+        }
+    }
+}

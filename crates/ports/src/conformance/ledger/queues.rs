@@ -1,0 +1,89 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use ackd_domain::{Answer, Backoff, Command, Queue, QueuePatch, QueueSettings, Refusal, limits};
+
+use super::Case;
+use super::samples::{HOUR, SECOND, name, submission, sure_backoff};
+use super::world::World;
+
+pub(super) const CASES: &[Case] = &[
+    ("a queue keeps every setting", a_queue_keeps_every_setting),
+    ("settings go into the jobs that come after", settings_go_into_jobs),
+    ("a paused queue grants no lease", a_paused_queue_grants_no_lease),
+];
+
+fn configure(world: &mut World, queue: &str, patch: QueuePatch) -> Arc<Queue> {
+    match world.one(Command::Configure { queue: name(queue), patch: Box::new(patch) }) {
+        Ok(Answer::Queue(queue)) => queue,
+        other => panic!("a queue is not configured: {other:?}"),
+    }
+}
+
+/// Settings with every field set, at the limits of what may be asked for.
+fn extreme() -> QueueSettings {
+    QueueSettings {
+        lease_ttl: Some(limits::LEASE_TTL_MAX),
+        max_attempts: Some(limits::ATTEMPTS),
+        backoff: Backoff::new(Duration::from_millis(1), 1.1, Backoff::LONGEST, 1.0 / 3.0).ok(),
+        timeout: Some(limits::DURATION),
+        expires_in: Some(limits::DURATION),
+        result_retention: Some(limits::DURATION),
+    }
+}
+
+fn a_queue_keeps_every_setting(world: &mut World) {
+    let head = world.head();
+    let full = configure(world, "full", QueuePatch::replace(&extreme()));
+    assert_eq!((full.settings.clone(), full.paused), (extreme(), false));
+    configure(world, "plain", QueuePatch::default());
+    configure(world, "ackd.own", QueuePatch::pause(true));
+    let paused = configure(world, "full", QueuePatch::pause(true));
+    assert_eq!((paused.settings.clone(), paused.paused), (extreme(), true), "a pause changes settings");
+    let patch = QueuePatch { timeout: Some(None), lease_ttl: Some(Some(SECOND)), ..QueuePatch::default() };
+    let patched = configure(world, "full", patch);
+    let expected = QueueSettings { timeout: None, lease_ttl: Some(SECOND), ..extreme() };
+    assert_eq!((patched.settings.clone(), patched.paused), (expected, true));
+    world.audit();
+    world.reopen();
+    let cleared = configure(world, "full", QueuePatch::replace(&QueueSettings::default()));
+    assert_eq!((cleared.settings.clone(), cleared.paused), (QueueSettings::default(), true));
+    assert_eq!(world.head(), head, "settings are no change of a job");
+    assert_eq!(world.reader().counts(), Ok(vec![]), "a queue that has had no job is counted");
+}
+
+fn settings_go_into_jobs(world: &mut World) {
+    let before = world.submit(submission("video"));
+    configure(world, "video", QueuePatch::replace(&extreme()));
+    let after = world.submit(submission("video"));
+    let other = world.submit(submission("audio"));
+    assert_eq!(world.latest(&before), before, "settings reach back");
+    assert_eq!(after.spec.max_attempts, limits::ATTEMPTS);
+    assert_eq!(after.spec.result_retention, Some(limits::DURATION));
+    assert_eq!(after.expires_at, world.now.after(limits::DURATION));
+    assert_eq!(other.spec.max_attempts, limits::DEFAULT_ATTEMPTS);
+    // What is taken at the lease and at the failure is the queue's of that time.
+    let patch = QueuePatch { backoff: Some(Some(sure_backoff(HOUR))), ..QueuePatch::default() };
+    configure(world, "video", patch);
+    let (_, lease) = world.lease(&before);
+    let error = super::samples::failure("no");
+    let job = world.job(Command::Fail { lease, error, retryable: true, retry_after: None, cancelled: false });
+    assert_eq!(job.run_at, world.now.after(HOUR));
+}
+
+fn a_paused_queue_grants_no_lease(world: &mut World) {
+    let (_, held) = world.leased(submission("video"));
+    let job = world.submit(submission("video"));
+    let lease = || Command::Lease { number: job.id.number(), worker: None, ttl: None };
+    configure(world, "video", QueuePatch::pause(true));
+    world.refused(lease(), &Refusal::HeldBack);
+    world.reopen();
+    world.refused(lease(), &Refusal::HeldBack);
+    // What runs goes on, and what comes in is accepted.
+    world.job(Command::Complete { lease: held, result: None });
+    world.submit(submission("video"));
+    let resume = Command::Configure { queue: name("video"), patch: Box::new(QueuePatch::pause(false)) };
+    let applied = world.apply(vec![lease(), resume, lease()]);
+    let granted: Vec<bool> = applied.answers.iter().map(Result::is_ok).collect();
+    assert_eq!(granted, [false, true, true]);
+}

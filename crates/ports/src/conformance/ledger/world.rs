@@ -1,0 +1,228 @@
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ackd_domain::{
+    Accepted, Answer, Body, Change, ChangeKind, Command, Job, LeaseToken, Name, Position, Queue, Refusal, Submission,
+    Timestamp,
+};
+
+use crate::{Applied, Idle, LedgerError, LedgerReader, Reactor};
+
+use super::Fixture;
+use super::recorder::Recorder;
+use super::samples::START;
+
+/// A ledger under test, and what it must hold by all that it said so far. Every batch is checked
+/// against that when it is applied, and everything by [`World::audit`].
+pub(super) struct World {
+    pub(super) fixture: Fixture,
+    pub(super) now: Timestamp,
+    pub(super) jobs: BTreeMap<u64, Arc<Job>>,
+    pub(super) payloads: BTreeMap<u64, Body>,
+    /// The first result of each completed job, which is the one that counts.
+    pub(super) results: BTreeMap<u64, Option<Body>>,
+    pub(super) queues: BTreeMap<Name, Arc<Queue>>,
+    pub(super) changes: Vec<Change>,
+    /// The position of the last change that is no longer kept.
+    pub(super) purged: Position,
+    /// A commit has failed so that none may follow.
+    pub(super) failed: bool,
+}
+
+impl World {
+    pub(super) fn new(fixture: Fixture) -> World {
+        World {
+            fixture,
+            now: START,
+            jobs: BTreeMap::new(),
+            payloads: BTreeMap::new(),
+            results: BTreeMap::new(),
+            queues: BTreeMap::new(),
+            changes: Vec::new(),
+            purged: Position::START,
+            failed: false,
+        }
+    }
+
+    pub(super) fn reader(&self) -> &dyn LedgerReader {
+        &**self.fixture.reader()
+    }
+
+    pub(super) fn head(&self) -> Position {
+        self.changes.last().map_or(Position::START, |change| change.position)
+    }
+
+    pub(super) fn pass(&mut self, time: Duration) {
+        self.now = self.now.after(time);
+    }
+
+    /// What the ledger must hold of the job now.
+    pub(super) fn latest(&self, job: &Job) -> Arc<Job> {
+        Arc::clone(&self.jobs[&job.id.number()])
+    }
+
+    /// Closes the ledger and opens it again; everything must still be there.
+    pub(super) fn reopen(&mut self) {
+        if self.fixture.reopen() {
+            self.failed = false;
+            self.audit();
+        }
+    }
+
+    /// Forgets the changes up to `position`, where the ledger can.
+    pub(super) fn purge(&mut self, position: Position) -> bool {
+        let done = self.fixture.purge(position);
+        if done {
+            self.purged = self.purged.max(position);
+        }
+        done
+    }
+
+    pub(super) fn apply(&mut self, commands: Vec<Command>) -> Applied {
+        self.apply_with(commands, &mut Idle)
+    }
+
+    pub(super) fn apply_with(&mut self, commands: Vec<Command>, reactor: &mut dyn Reactor) -> Applied {
+        self.try_apply(commands, reactor).unwrap_or_else(|error| panic!("a batch was not committed: {error}"))
+    }
+
+    pub(super) fn try_apply(
+        &mut self,
+        commands: Vec<Command>,
+        reactor: &mut dyn Reactor,
+    ) -> Result<Applied, LedgerError> {
+        let mut recorder = Recorder::new(commands.clone(), reactor);
+        let applied = self.fixture.ledger().apply(commands, self.now, &mut recorder)?;
+        recorder.check(&applied);
+        self.check_changes(&applied.changes);
+        self.remember(&recorder.commands, &applied);
+        Ok(applied)
+    }
+
+    /// Applies one command.
+    pub(super) fn one(&mut self, command: Command) -> Result<Answer, Refusal> {
+        let mut answers = self.apply(vec![command]).answers;
+        answers.pop().expect("one answer for one command")
+    }
+
+    /// Applies one command that answers with a job.
+    pub(super) fn job(&mut self, command: Command) -> Arc<Job> {
+        match self.one(command.clone()) {
+            Ok(Answer::Job(job)) => job,
+            other => panic!("{command:?} did not answer with a job but {other:?}"),
+        }
+    }
+
+    /// Applies one command that is refused, and checks that nothing came of it.
+    pub(super) fn refused(&mut self, command: Command, why: &Refusal) {
+        let head = self.head();
+        assert_eq!(self.one(command.clone()).as_ref(), Err(why), "{command:?}");
+        assert_eq!(self.head(), head, "{command:?} was refused and made a change");
+        assert_eq!(self.fixture.feed().head(), Ok(head), "{command:?} was refused and moved the feed");
+    }
+
+    pub(super) fn submit_all(&mut self, submissions: Vec<Submission>) -> Vec<Accepted> {
+        match self.one(Command::Submit(submissions)) {
+            Ok(Answer::Accepted(accepted)) => accepted,
+            other => panic!("submissions were not accepted: {other:?}"),
+        }
+    }
+
+    pub(super) fn submit(&mut self, submission: Submission) -> Arc<Job> {
+        let mut accepted = self.submit_all(vec![submission]);
+        accepted.pop().expect("one is accepted for one submission").job
+    }
+
+    /// Leases the job to a worker, with the queue's time to live.
+    pub(super) fn lease(&mut self, job: &Job) -> (Arc<Job>, LeaseToken) {
+        let number = job.id.number();
+        let job = self.job(Command::Lease { number, worker: Some("worker-1".into()), ttl: None });
+        let token = job.lease.as_ref().map(|lease| lease.token(number)).expect("a leased job has a lease");
+        (job, token)
+    }
+
+    /// A job that a worker has.
+    pub(super) fn leased(&mut self, submission: Submission) -> (Arc<Job>, LeaseToken) {
+        let job = self.submit(submission);
+        self.lease(&job)
+    }
+
+    /// Checks what must hold of any batch's changes, before they are remembered.
+    fn check_changes(&self, changes: &[Change]) {
+        let feed = self.fixture.feed();
+        let mut jobs: BTreeMap<u64, Arc<Job>> = BTreeMap::new();
+        let mut head = self.head();
+        for change in changes {
+            let number = change.job.id.number();
+            let before = jobs.get(&number).or_else(|| self.jobs.get(&number));
+            let (version, previous) = before.map_or((0, Position::START), |job| (job.version, job.changed));
+            assert!(change.position > head, "positions do not grow: {:?} follows {head:?}", change.position);
+            assert_eq!(change.job.changed, change.position, "a job does not name its own change");
+            assert_eq!(change.previous, previous, "the chain of a job's changes is broken at {:?}", change.position);
+            assert_eq!(change.job.version, version + 1, "a change is not one version: {change:?}");
+            assert_eq!(change.at, self.now, "a change was not at the time of its batch");
+            head = change.position;
+            jobs.insert(number, Arc::clone(&change.job));
+        }
+        assert_eq!(feed.head(), Ok(head), "the feed's head is not the last committed change");
+        let read = feed.changes(self.head(), changes.len() + 1).expect("the changes of a batch can be read");
+        assert_eq!(read.len(), changes.len(), "the feed does not have the changes of the batch");
+        for (read, told) in read.iter().zip(changes) {
+            same_change(read, told);
+        }
+        for job in jobs.values() {
+            let read = self.reader().job(job.id).expect("a job can be read");
+            assert_eq!(read.as_ref().map(|read| read.version), Some(job.version), "a reader sees an older job");
+        }
+    }
+
+    /// Remembers what the ledger said, and so what it must hold.
+    fn remember(&mut self, commands: &[Command], applied: &Applied) {
+        for change in applied.changes.iter() {
+            let number = change.job.id.number();
+            let new = self.jobs.insert(number, Arc::clone(&change.job)).is_none();
+            assert_eq!(new, change.kind == ChangeKind::Submitted, "{:?} of job {number}", change.kind);
+        }
+        for (command, answer) in commands.iter().zip(&applied.answers) {
+            match (command, answer) {
+                (Command::Submit(submissions), Ok(Answer::Accepted(accepted))) => {
+                    assert_eq!(accepted.len(), submissions.len(), "not every submission has its answer");
+                    let fresh = submissions.iter().zip(accepted).filter(|(_, accepted)| !accepted.replayed);
+                    for (submission, accepted) in fresh {
+                        self.payloads.insert(accepted.job.id.number(), submission.payload.clone());
+                    }
+                }
+                (Command::Complete { lease, result }, Ok(_)) => {
+                    self.results.entry(lease.number).or_insert_with(|| result.clone());
+                }
+                // A time to live is no change of the job, and stands in its row all the same.
+                (Command::Heartbeat { lease, .. }, Ok(Answer::Beat { ttl, .. })) => {
+                    let job = self.jobs.get_mut(&lease.number).map(Arc::make_mut);
+                    let held = job.and_then(|job| job.lease.as_mut()).filter(|held| held.is_named_by(lease));
+                    if let Some(held) = held {
+                        held.ttl = *ttl;
+                    }
+                }
+                (_, Ok(Answer::Queue(queue))) => {
+                    self.queues.insert(queue.name.clone(), Arc::clone(queue));
+                }
+                _ => {}
+            }
+        }
+        self.changes.extend_from_slice(&applied.changes);
+    }
+}
+
+/// Checks that a change is read as it was told. Its body and its job's lease may be left out, but never
+/// be others.
+pub(super) fn same_change(read: &Change, told: &Change) {
+    let mut read = read.clone();
+    if read.body.is_none() {
+        read.body.clone_from(&told.body);
+    }
+    if read.job.lease.is_none() {
+        Arc::make_mut(&mut read.job).lease.clone_from(&told.job.lease);
+    }
+    assert_eq!(read, *told, "a change is read otherwise than it was told");
+}
