@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::{Duration, limits, name, raw};
+use crate::{Duration, Problem, limits, name, raw};
 
 /// One field at fault: an entry of a problem's `errors` (RFC 9457, section 3.1's example).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -52,10 +52,12 @@ impl Faults {
         }
     }
 
-    /// The faults in the order in which they were found.
-    #[must_use]
-    pub fn into_inner(self) -> Vec<Fault> {
-        self.0
+    /// What the faults come to.
+    ///
+    /// # Errors
+    /// An `invalid-request` with all of them, where there are any.
+    pub fn into_result(self) -> Result<(), Problem> {
+        if self.0.is_empty() { Ok(()) } else { Err(Problem::invalid(self.0)) }
     }
 
     /// A name follows [`name::check_name`].
@@ -141,7 +143,7 @@ mod tests {
         let mut faults = Faults::new();
         faults.add("/queue", "is bad");
         faults.within(|| "/then/0".into(), |faults| faults.name("/queue", ""));
-        let pointers: Vec<_> = faults.into_inner().into_iter().map(|fault| fault.pointer).collect();
+        let pointers: Vec<_> = faults.0.into_iter().map(|fault| fault.pointer).collect();
         assert_eq!(pointers, ["/queue", "/then/0/queue"]);
     }
 
@@ -151,7 +153,7 @@ mod tests {
         for _ in 0..=Faults::MAX {
             faults.add("", "x");
         }
-        assert_eq!(faults.into_inner().len(), Faults::MAX);
+        assert_eq!(faults.0.len(), Faults::MAX);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 
-use crate::{Duration, Fault, Faults, JobDocument, Request, Secret, Time, limits, raw, text};
+use crate::{Duration, Faults, JobDocument, Request, Secret, Time, limits, raw, text};
 
 /// `POST /v1/leases`: a worker asks for jobs.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
@@ -328,14 +328,6 @@ impl<'a> Request<'a> for Release<'a> {
     fn check(&self, faults: &mut Faults) {
         faults.small("/checkpoint", self.checkpoint, limits::CHECKPOINT_BYTES);
     }
-}
-
-/// The faults of a request; for tests and for callers that built one by hand.
-#[must_use]
-pub fn faults_of<'a>(request: &impl Request<'a>) -> Vec<Fault> {
-    let mut faults = Faults::new();
-    request.check(&mut faults);
-    faults.into_inner()
 }
 
 #[cfg(test)]

@@ -43,7 +43,7 @@ pub use problem::{Code, Problem};
 pub use query::QueryEnvelope;
 pub use queue::{Counts, Push, QueueDocument, QueueList, QueueSettings, Rate};
 pub use queue_patch::{Patch, QueuePatch};
-pub use request::{Request, parse, parse_line, parse_or_default};
+pub use request::{Request, checked, parse, parse_line, parse_or_default};
 pub use secret::Secret;
 pub use settle::{Released, SettleAnswer, SettleLine, SettleVerb, Settled};
 pub use submit::SubmitLine;

@@ -9,7 +9,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{Fault, Faults};
+use crate::Fault;
 
 /// The media type of a problem (RFC 9457, section 3).
 pub const MEDIA_TYPE: &str = "application/problem+json";
@@ -261,12 +261,6 @@ impl Deref for Problem {
 impl DerefMut for Problem {
     fn deref_mut(&mut self) -> &mut Fields {
         &mut self.fields
-    }
-}
-
-impl From<Faults> for Problem {
-    fn from(faults: Faults) -> Problem {
-        Problem::invalid(faults.into_inner())
     }
 }
 

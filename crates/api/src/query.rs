@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use schemars::JsonSchema;
 
-use crate::{Duration, Envelope, Faults, OnFailure, Problem, Request, Time, Unique};
+use crate::{Duration, Envelope, Faults, OnFailure, Problem, Time, Unique, checked};
 
 /// What `POST /v1/queues/{queue}/jobs` takes as query parameters: the fields of [`Envelope`] but `queue`, `payload`,
 /// `payload_file`, `backoff`, `callback` and `then`. Durations may be bare seconds; `tags` and `after` are separated by
@@ -67,8 +67,7 @@ impl<'a> QueryEnvelope<'a> {
         for (name, value) in pairs {
             query.set(&name, value, &mut faults);
         }
-        let faults = faults.into_inner();
-        if faults.is_empty() { Ok(query) } else { Err(Problem::invalid(faults)) }
+        faults.into_result().map(|()| query)
     }
 
     /// The envelope for the queue in the path, without a payload.
@@ -97,10 +96,7 @@ impl<'a> QueryEnvelope<'a> {
             traceparent: self.traceparent,
             ..Envelope::default()
         };
-        let mut faults = Faults::new();
-        envelope.check(&mut faults);
-        let faults = faults.into_inner();
-        if faults.is_empty() { Ok(envelope) } else { Err(Problem::invalid(faults)) }
+        checked(envelope)
     }
 
     fn set(&mut self, name: &str, value: Cow<'a, str>, faults: &mut Faults) {

@@ -146,8 +146,7 @@ impl QueuePatch {
             push: self.push.merged_with(old.push, |part, old| part.merged(old, &mut faults)),
         };
         settings.check(&mut faults);
-        let faults = faults.into_inner();
-        if faults.is_empty() { Ok(settings) } else { Err(Problem::invalid(faults)) }
+        faults.into_result().map(|()| settings)
     }
 }
 

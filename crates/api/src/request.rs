@@ -19,10 +19,17 @@ pub trait Request<'a>: Deserialize<'a> {
 pub fn parse<'a, T: Request<'a>>(body: &'a [u8]) -> Result<T, Problem> {
     // Tracking the path costs time on every field; so a body is read again with it only once it was refused.
     let request: T = serde_json::from_slice(body).map_err(|error| refusal::<T>(body, &error))?;
+    checked(request)
+}
+
+/// Checks a request that was put together in another way than by [`parse`].
+///
+/// # Errors
+/// An `invalid-request` that points at the fields at fault.
+pub fn checked<'a, T: Request<'a>>(request: T) -> Result<T, Problem> {
     let mut faults = Faults::new();
     request.check(&mut faults);
-    let faults = faults.into_inner();
-    if faults.is_empty() { Ok(request) } else { Err(Problem::invalid(faults)) }
+    faults.into_result().map(|()| request)
 }
 
 /// Reads and checks one line of an NDJSON body; `number` is its number, counted from 1.
