@@ -4,7 +4,7 @@ use ackd_domain::{
     Answer, Change, ChangeKind, Command, JobId, LeaseState, Position, QueuePatch, Refusal, Status, Submission,
 };
 
-use crate::{ChangeFeed, Idle, LedgerReader, Reactor};
+use crate::{ChangeFeed, LedgerReader, Reactor};
 
 use super::Case;
 use super::samples::{HOUR, json, name, submission};
@@ -17,7 +17,6 @@ pub(super) const CASES: &[Case] = &[
     ("a reactor's lease is in the commit that accepts the job", a_reactor_grants_in_the_same_commit),
     ("a reactor is asked until it has nothing to add", a_reactor_is_asked_until_done),
     ("readers see nothing of a batch before it is committed", readers_see_nothing_early),
-    ("a large batch is one commit", a_large_batch),
 ];
 
 fn an_empty_batch(world: &mut World) {
@@ -168,14 +167,4 @@ fn readers_see_nothing_early(world: &mut World) {
     let mut onlooker = Onlooker { reader, feed, head: world.head(), asked: 0 };
     world.apply_with(vec![Command::Submit(vec![submission("video"); 10])], &mut onlooker);
     assert!(onlooker.asked > 0, "the reactor was not asked");
-}
-
-fn a_large_batch(world: &mut World) {
-    let lines = |n: usize| (0..50).map(|line| submission(["a", "b", "c"][(n + line) % 3])).collect();
-    let applied = world.apply_with((0..20).map(|n| Command::Submit(lines(n))).collect(), &mut Idle);
-    assert_eq!(applied.changes.len(), 1000);
-    world.audit();
-    let cancel = world.jobs.values().step_by(2).map(|job| Command::Cancel { id: job.id }).collect();
-    let applied = world.apply(cancel);
-    assert!(applied.answers.iter().all(Result::is_ok));
 }

@@ -3,6 +3,7 @@
 mod audit;
 mod batch;
 mod bodies;
+mod bulk;
 mod faults;
 mod feed;
 mod fixture;
@@ -45,7 +46,7 @@ pub fn exercise(mut open: impl FnMut() -> Fixture) {
 }
 
 fn cases() -> impl Iterator<Item = Case> {
-    let chapters: [&[Case]; 10] = [
+    let chapters: [&[Case]; 11] = [
         submit::CASES,
         lifecycle::CASES,
         batch::CASES,
@@ -56,6 +57,7 @@ fn cases() -> impl Iterator<Item = Case> {
         queues::CASES,
         bodies::CASES,
         reopen::CASES,
+        bulk::CASES,
     ];
     chapters.into_iter().flatten().copied()
 }

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use ackd_domain::{Accepted, Answer, Command, Refusal, Start, Status, Submission, Timestamp, limits};
 
 use super::Case;
-use super::samples::{HOUR, SECOND, START, failure, json, name, submission, sure_backoff};
+use super::samples::{HOUR, SECOND, START, json, name, submission, sure_backoff};
 use super::world::World;
 
 pub(super) const CASES: &[Case] = &[
@@ -16,7 +16,6 @@ pub(super) const CASES: &[Case] = &[
     ("a key within one submission counts once", a_key_within_one_submission_counts_once),
     ("a key that belongs to another request refuses all", a_mismatch_refuses_all),
     ("keys are told apart byte for byte", keys_are_told_apart),
-    ("many keys are all found again", many_keys_are_found_again),
 ];
 
 fn a_submitted_job_waits(world: &mut World) {
@@ -157,29 +156,4 @@ fn keys_are_told_apart(world: &mut World) {
     for (key, job) in keys.iter().zip(jobs) {
         assert_eq!(world.submit_all(vec![keyed(key)]), vec![Accepted { job, replayed: true }], "{key:?}");
     }
-}
-
-fn many_keys_are_found_again(world: &mut World) {
-    // In no order, neither of time nor of text.
-    let keyed = |n: u64| submission("video").keyed(format!("{:016x}", n.wrapping_mul(0x9e37_79b9_7f4a_7c15)).into());
-    let all = 3000;
-    for start in (0..all).step_by(100) {
-        world.apply(
-            (start..start + 100).step_by(10).map(|n| Command::Submit((n..n + 10).map(keyed).collect())).collect(),
-        );
-    }
-    let first = world.jobs.values().next().map(Arc::clone).expect("there is a first job");
-    let (_, lease) = world.lease(&first);
-    world.job(Command::Fail { lease, error: failure("no"), retryable: false, retry_after: None, cancelled: false });
-    for round in 0..2 {
-        for start in (0..all).step_by(500) {
-            let accepted = world.submit_all((start..start + 500).map(keyed).collect());
-            for (n, accepted) in (start..).zip(accepted) {
-                assert!(accepted.replayed, "the key of job {n} is not found in round {round}");
-                assert_eq!(accepted.job.spec.key, keyed(n).key);
-            }
-        }
-        world.reopen();
-    }
-    assert_eq!(world.jobs.len() as u64, all);
 }

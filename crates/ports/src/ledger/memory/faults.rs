@@ -25,6 +25,11 @@ impl Faults {
         }
     }
 
+    /// Ends a failure, as opening a store again does.
+    pub fn heal(&self) {
+        locked(&self.0).health = Health::Sound;
+    }
+
     /// Forgets the changes up to `position`, as if the feed's retention had passed them.
     pub fn purge(&self, position: Position) {
         locked(&self.0).purge(position);

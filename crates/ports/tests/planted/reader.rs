@@ -1,0 +1,186 @@
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ackd_domain::{
+    Body, Change, JSON, Job, JobId, LeaseState, Position, Queue, QueueSettings, Status, Timestamp, limits,
+};
+use ackd_ports::{
+    ChangeFeed, Counts, FeedError, Filter, Lane, LedgerReader, MemoryReader, Page, ReadError, Ready, Timeline,
+};
+
+use super::Bug;
+
+/// A reader and feed with a bug.
+pub(crate) struct PlantedReader {
+    reader: Arc<MemoryReader>,
+    bug: Bug,
+}
+
+impl PlantedReader {
+    pub(crate) fn new(reader: Arc<MemoryReader>, bug: Bug) -> PlantedReader {
+        PlantedReader { reader, bug }
+    }
+
+    fn has(&self, bug: Bug) -> bool {
+        self.bug == bug
+    }
+
+    /// Every job whose changes are kept, as it is now.
+    fn all(&self) -> Vec<Arc<Job>> {
+        let changes = self.reader.changes(self.reader.earliest().unwrap(), usize::MAX).unwrap();
+        let ids: BTreeMap<u64, JobId> = changes.iter().map(|change| (change.job.id.number(), change.job.id)).collect();
+        ids.values().rev().filter_map(|id| self.reader.job(*id).unwrap()).collect()
+    }
+}
+
+impl LedgerReader for PlantedReader {
+    fn job(&self, id: JobId) -> Result<Option<Arc<Job>>, ReadError> {
+        if self.has(Bug::SaltIgnored) {
+            return Ok(self.all().into_iter().find(|job| job.id.number() == id.number()));
+        }
+        let mut found = self.reader.job(id)?;
+        if let Some(job) = found.as_mut().map(Arc::make_mut) {
+            if let Some(lease) = job.lease.as_mut().filter(|_| self.has(Bug::TtlForgotten)) {
+                lease.ttl = limits::DEFAULT_LEASE_TTL;
+            }
+            if self.has(Bug::TypeCutAtNul) {
+                let spec = Arc::make_mut(&mut job.spec);
+                spec.kind = spec.kind.as_ref().map(|kind| kind.split('\0').next().unwrap().into());
+            }
+        }
+        Ok(found)
+    }
+
+    fn payloads(&self, numbers: &[u64]) -> Result<Vec<Option<Body>>, ReadError> {
+        let mut numbers = numbers.to_vec();
+        if self.has(Bug::PayloadsSorted) {
+            numbers.sort_unstable();
+        }
+        let mut payloads = self.reader.payloads(&numbers)?;
+        if self.has(Bug::ContentTypeLost) {
+            payloads.iter_mut().flatten().for_each(|payload| payload.content_type = JSON.into());
+        }
+        Ok(payloads)
+    }
+
+    fn result(&self, number: u64) -> Result<Option<Body>, ReadError> {
+        let keep = |body: &Body| !(self.has(Bug::EmptyResultLost) && body.bytes.is_empty());
+        Ok(self.reader.result(number)?.filter(keep))
+    }
+
+    fn list(&self, filter: &Filter, before: Option<u64>, limit: usize) -> Result<Page, ReadError> {
+        let mut filter = filter.clone();
+        match self.bug {
+            Bug::TagsIgnored => filter.tags.clear(),
+            Bug::CreatedBeforeInclusive => {
+                filter.created_before = filter.created_before.map(|end| end.after(Duration::from_millis(1)));
+            }
+            _ => {}
+        }
+        let mut page = self.reader.list(&filter, before, limit)?;
+        match self.bug {
+            Bug::OwnJobsListed => {
+                page.jobs.extend(self.all().into_iter().filter(|job| job.spec.queue.is_reserved() && before.is_none()));
+            }
+            Bug::PageSkipsAJob => page.next = page.next.map(|next| next - 1),
+            Bug::PageRepeatsAJob => page.next = page.next.map(|next| next + 1),
+            Bug::ListEndsEarly => page.next = None,
+            _ => {}
+        }
+        Ok(page)
+    }
+
+    fn timeline(&self, id: JobId) -> Result<Option<Timeline>, ReadError> {
+        let mut found = self.reader.timeline(id)?;
+        if let Some(timeline) = found.as_mut().filter(|_| self.has(Bug::TruncationUntold)) {
+            timeline.truncated = false;
+        }
+        Ok(found)
+    }
+
+    fn lanes(&self) -> Result<Vec<Lane>, ReadError> {
+        let keep = |lane: &Lane| !self.has(Bug::UntypedLaneLost) || lane.kind.is_some();
+        Ok(self.reader.lanes()?.into_iter().filter(keep).collect())
+    }
+
+    fn eligible(&self, lane: &Lane, after: Option<(Timestamp, u64)>, limit: usize) -> Result<Vec<Ready>, ReadError> {
+        let from = if self.has(Bug::TiesLost) { after.map(|(due, _)| (due, u64::MAX)) } else { after };
+        let mut ready = self.reader.eligible(lane, from, limit)?;
+        match self.bug {
+            Bug::DelayedNotEligible => ready.retain(|ready| ready.job.run_at == ready.job.created_at()),
+            Bug::LaneByNumber => ready.sort_by_key(|ready| ready.job.id),
+            Bug::LeasedStaysEligible if after.is_none() && ready.len() < limit => {
+                let leased = self.reader.leased()?.into_iter().find(|job| Lane::of(job) == *lane);
+                ready.extend(leased.map(|job| Ready { job, payload: None }));
+            }
+            _ => {}
+        }
+        Ok(ready)
+    }
+
+    fn leased(&self) -> Result<Vec<Arc<Job>>, ReadError> {
+        if self.has(Bug::SettledStaysLeased) {
+            let told = |job: &Arc<Job>| job.lease.as_ref().is_some_and(|lease| lease.state != LeaseState::Lapsed);
+            return Ok(self.all().into_iter().filter(told).collect());
+        }
+        self.reader.leased()
+    }
+
+    fn expired(&self, now: Timestamp, limit: usize) -> Result<Vec<u64>, ReadError> {
+        let now = if self.has(Bug::ExpiresLate) { Timestamp::from_millis(now.millis() - 1) } else { now };
+        let mut expired = self.reader.expired(now, limit)?;
+        if self.has(Bug::ProcessingNeverExpires) {
+            let leased = self.reader.leased()?;
+            expired.retain(|number| !leased.iter().any(|job| job.id.number() == *number));
+        }
+        Ok(expired)
+    }
+
+    fn counts(&self) -> Result<Vec<Counts>, ReadError> {
+        let mut counts = self.reader.counts()?;
+        if self.has(Bug::ExpiredCountedAsFailed) {
+            for counts in &mut counts {
+                let expired = std::mem::take(&mut counts.by_status[Status::Expired as usize]);
+                counts.by_status[Status::Failed as usize] += expired;
+            }
+        }
+        Ok(counts)
+    }
+
+    fn queues(&self) -> Result<Vec<Arc<Queue>>, ReadError> {
+        let keep = |queue: &Arc<Queue>| !self.has(Bug::PausedQueueLost) || queue.settings != QueueSettings::default();
+        Ok(self.reader.queues()?.into_iter().filter(keep).collect())
+    }
+
+    fn trouble(&self) -> Vec<String> {
+        self.reader.trouble()
+    }
+}
+
+impl ChangeFeed for PlantedReader {
+    fn changes(&self, after: Position, limit: usize) -> Result<Vec<Change>, FeedError> {
+        let mut changes = match self.reader.changes(after, limit) {
+            Err(FeedError::Beyond(_)) if self.has(Bug::BeyondTaken) => Vec::new(),
+            Err(FeedError::Purged(from)) if self.has(Bug::PurgedInSilence) => self.reader.changes(from, limit)?,
+            changes => changes?,
+        };
+        if self.has(Bug::FeedSkips) && changes.len() == limit && limit > 1 {
+            changes.pop();
+        }
+        if self.has(Bug::ChangeOfToday) {
+            for change in &mut changes {
+                change.job = self.reader.job(change.job.id)?.unwrap();
+            }
+        }
+        Ok(changes)
+    }
+
+    fn head(&self) -> Result<Position, ReadError> {
+        self.reader.head()
+    }
+
+    fn earliest(&self) -> Result<Position, ReadError> {
+        self.reader.earliest()
+    }
+}
