@@ -82,8 +82,9 @@ impl Backoff {
     /// The wait after the `attempt`-th attempt (from 1) failed; `random` is 64 random bits.
     #[must_use]
     pub fn wait(&self, attempt: u32, random: u64) -> Duration {
-        let exponent = f64::from(attempt.saturating_sub(1));
-        let whole = (self.base.as_secs_f64() * self.factor.powf(exponent)).min(self.max.as_secs_f64());
+        // Finite, so that a base of nothing stays nothing however often it is multiplied.
+        let growth = self.factor.powf(f64::from(attempt.saturating_sub(1))).min(f64::MAX);
+        let whole = (self.base.as_secs_f64() * growth).min(self.max.as_secs_f64());
         #[allow(clippy::cast_precision_loss, reason = "53 bits of chance are enough")]
         let chance = (random >> 11) as f64 / (1u64 << 53) as f64;
         Duration::from_secs_f64(whole * (1.0 - self.jitter * chance))
@@ -110,6 +111,8 @@ mod tests {
         let waits: Vec<u64> = (1..=6).map(|attempt| backoff.wait(attempt, u64::MAX).as_secs()).collect();
         assert_eq!(waits, [1, 2, 4, 8, 10, 10]);
         assert_eq!(backoff.wait(u32::MAX, 0), 10 * SECOND);
+        let none = Backoff::new(Duration::ZERO, 2.0, 10 * SECOND, 0.0).unwrap();
+        assert_eq!(none.wait(u32::MAX, 0), Duration::ZERO);
     }
 
     #[test]

@@ -53,11 +53,10 @@ pub(super) fn fail(
         Found::Settled(decision) => return Ok(decision),
     };
     let Failed { error, retryable, retry_after, cancelled } = failed;
-    let wait = match retry_after {
-        Some(wait) => wait,
-        None => backoff_of(job, view.queue()).wait(job.attempt, draws.random()),
-    };
-    let again = retryable.then(|| now.after(wait));
+    // Who says that the job is void asks for no other attempt, and leaves the time it was due as it is.
+    let again = (retryable && !cancelled).then(|| {
+        now.after(retry_after.unwrap_or_else(|| backoff_of(job, view.queue()).wait(job.attempt, draws.random())))
+    });
     Ok(stepped(step(job, ChangeKind::Failed, now, draws, |_, next| {
         end_lease(next, LeaseState::Settled(Verb::Fail));
         end_attempt(next, error, again, now);
