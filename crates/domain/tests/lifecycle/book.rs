@@ -1,0 +1,133 @@
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ackd_domain::{
+    Answer, Change, Command, Decision, Draws, Job, LeaseToken, Name, Position, Queue, QueuePatch, Refusal, Submission,
+    Timestamp, View, Write, decide,
+};
+
+use crate::samples::START;
+
+/// The smallest ledger there is: it keeps what decisions write, and nothing else.
+#[derive(Debug, Clone)]
+pub(crate) struct Book {
+    pub(crate) now: Timestamp,
+    pub(crate) jobs: BTreeMap<u64, Arc<Job>>,
+    pub(crate) queues: BTreeMap<Name, Arc<Queue>>,
+    pub(crate) changes: Vec<Change>,
+    pub(crate) drawn: Drawn,
+}
+
+/// What was drawn last.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Drawn {
+    pub(crate) number: u64,
+    pub(crate) position: u64,
+    pub(crate) random: u64,
+}
+
+impl Draws for Drawn {
+    fn number(&mut self) -> u64 {
+        self.number += 1;
+        self.number
+    }
+
+    fn position(&mut self) -> Position {
+        // With gaps, as they are left by batches that failed.
+        self.position += 3;
+        Position(self.position)
+    }
+
+    fn random(&mut self) -> u64 {
+        self.random = self.random.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        self.random
+    }
+}
+
+impl Book {
+    pub(crate) fn new() -> Book {
+        Book {
+            now: START,
+            jobs: BTreeMap::new(),
+            queues: BTreeMap::new(),
+            changes: Vec::new(),
+            drawn: Drawn::default(),
+        }
+    }
+
+    pub(crate) fn pass(&mut self, time: Duration) {
+        self.now = self.now.after(time);
+    }
+
+    /// Decides `command`, and keeps nothing of it.
+    pub(crate) fn decide(&mut self, command: Command) -> Result<Decision, Refusal> {
+        let view = self.view(&command);
+        decide(&view, command, self.now, &mut self.drawn)
+    }
+
+    /// Decides `command` and writes what comes of it.
+    pub(crate) fn apply(&mut self, command: Command) -> Result<Answer, Refusal> {
+        let decision = self.decide(command)?;
+        for write in decision.writes {
+            match write {
+                Write::Insert(job, _) | Write::Update(job) | Write::Finish(job, _) => {
+                    self.jobs.insert(job.id.number(), job);
+                }
+                Write::Queue(queue) => {
+                    self.queues.insert(queue.name.clone(), queue);
+                }
+            }
+        }
+        self.changes.extend(decision.changes);
+        Ok(decision.answer)
+    }
+
+    /// Applies a command that answers with a job.
+    pub(crate) fn job(&mut self, command: Command) -> Arc<Job> {
+        match self.apply(command) {
+            Ok(Answer::Job(job)) => job,
+            other => panic!("no job: {other:?}"),
+        }
+    }
+
+    pub(crate) fn submit(&mut self, submission: Submission) -> Arc<Job> {
+        match self.apply(Command::Submit(vec![submission])) {
+            Ok(Answer::Accepted(accepted)) => Arc::clone(&accepted[0].job),
+            other => panic!("not accepted: {other:?}"),
+        }
+    }
+
+    /// Leases the job.
+    pub(crate) fn lease(&mut self, number: u64) -> LeaseToken {
+        let job = self.job(Command::Lease { number, worker: Some("worker-1".into()), ttl: None });
+        job.lease.as_ref().unwrap().token(number)
+    }
+
+    /// A job that a worker has.
+    pub(crate) fn leased(&mut self, submission: Submission) -> LeaseToken {
+        let number = self.submit(submission).id.number();
+        self.lease(number)
+    }
+
+    pub(crate) fn configure(&mut self, patch: QueuePatch) -> Arc<Queue> {
+        let queue = crate::samples::name("video");
+        match self.apply(Command::Configure { queue, patch: Box::new(patch) }) {
+            Ok(Answer::Queue(queue)) => queue,
+            other => panic!("no queue: {other:?}"),
+        }
+    }
+
+    fn view(&self, command: &Command) -> View {
+        let needs = command.needs();
+        let job = needs.job.and_then(|number| self.jobs.get(&number)).cloned();
+        let named = needs.queue.or(job.as_ref().map(|job| &job.spec.queue));
+        let mut queues: Vec<_> = named.into_iter().map(|name| self.queues.get(name).cloned()).collect();
+        queues.extend(needs.submissions.iter().map(|submission| self.queues.get(&submission.queue).cloned()));
+        let holders = needs.submissions.iter().map(|submission| {
+            let key = &submission.key.as_ref()?.text;
+            self.jobs.values().find(|job| job.spec.key.as_ref().is_some_and(|held| held.text == *key)).cloned()
+        });
+        View { holders: holders.collect(), job, queues }
+    }
+}

@@ -1,0 +1,15 @@
+//! The life of a job, decided: every command in every state, what each one writes, and what holds over
+//! any sequence of them.
+
+#![allow(clippy::unwrap_used, reason = "this is a test, all of it")]
+
+mod book;
+mod configure;
+mod lease;
+mod properties;
+mod retry;
+mod samples;
+mod settle;
+mod stop;
+mod submit;
+mod table;
