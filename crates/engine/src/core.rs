@@ -552,3 +552,6 @@ fn report(read: Result<Pages, ReadError>) {
         tracing::error!(%error, "a part of the backlog cannot be read; it is tried again");
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,434 @@
+//! The core over the in-memory ledger, driven turn by turn on a clock that the test sets.
+
+use ackd_domain::{
+    Body, Failure, JSON, JobId, Name, Progress, QueuePatch, QueueSettings, Start, Status, Submission, Timestamp,
+};
+use ackd_ports::{Faults, MemoryLedger, MemoryReader, SeededEntropy};
+use std::sync::Mutex;
+
+use bytes::Bytes;
+use proptest::prelude::*;
+
+use super::*;
+
+/// A core whose reads are answered at once, and everything a test asks it.
+struct World {
+    core: Core,
+    reader: Arc<MemoryReader>,
+    faults: Faults,
+    millis: u64,
+    asks: u64,
+}
+
+/// A ledger that outlives the core on top of it.
+struct Shared(Arc<Mutex<MemoryLedger>>);
+
+impl Ledger for Shared {
+    fn apply(
+        &mut self,
+        commands: Vec<Command>,
+        now: Timestamp,
+        reactor: &mut dyn Reactor,
+    ) -> Result<ackd_ports::Applied, LedgerError> {
+        self.0.lock().unwrap().apply(commands, now, reactor)
+    }
+}
+
+type Waiter = oneshot::Receiver<Result<Vec<Assigned>, Unavailable>>;
+
+const SMALL: WindowLimits = WindowLimits { jobs: 6, page: 3, payload: 64, payloads: 1024 };
+
+impl World {
+    fn new(window: WindowLimits) -> World {
+        World::over(MemoryLedger::new(SeededEntropy::new(7)), window)
+    }
+
+    fn over(ledger: MemoryLedger, window: WindowLimits) -> World {
+        World::on(&Arc::new(Mutex::new(ledger)), window)
+    }
+
+    fn on(ledger: &Arc<Mutex<MemoryLedger>>, window: WindowLimits) -> World {
+        let reader = ledger.lock().unwrap().reader();
+        let faults = ledger.lock().unwrap().faults();
+        let parts = CoreParts { ledger: Box::new(Shared(Arc::clone(ledger))), reader: reader.clone(), window };
+        let shared = (Arc::default(), Arc::new(QueuesSeen::new(Duration::ZERO)), Arc::default());
+        let core = Core::start(parts, shared, Timestamp::from_millis(1_000), Duration::ZERO).unwrap();
+        World { core, reader, faults, millis: 0, asks: 0 }
+    }
+
+    fn now(&self) -> Timestamp {
+        Timestamp::from_millis(1_000 + i64::try_from(self.millis).unwrap())
+    }
+
+    fn tick(&self) -> Duration {
+        Duration::from_millis(self.millis)
+    }
+
+    /// One turn, and as many more as it takes until nothing is left to read or to do at this moment.
+    fn turn(&mut self, inputs: Vec<Input>) {
+        self.core.turn(inputs, self.now(), self.tick());
+        loop {
+            let mut pages = Vec::new();
+            for request in self.core.take_reads() {
+                let read = match &request {
+                    PagerRequest::Backlog(page) => {
+                        self.reader.eligible(&page.lane, page.after, page.limit).map(Pages::Backlog)
+                    }
+                    PagerRequest::Lanes => self.reader.lanes().map(Pages::Lanes),
+                    PagerRequest::Expired(now, limit) => self.reader.expired(*now, *limit).map(Pages::Expired),
+                };
+                pages.push(Input::Read(request, read));
+            }
+            if pages.is_empty() && self.core.own.is_empty() && self.core.dispatch_outputs.is_empty() {
+                return;
+            }
+            self.core.turn(pages, self.now(), self.tick());
+        }
+    }
+
+    fn pass(&mut self, time: Duration) {
+        self.millis += u64::try_from(time.as_millis()).unwrap();
+        self.turn(Vec::new());
+    }
+
+    fn run(&mut self, command: Command) -> Result<Answer, Refusal> {
+        self.try_run(command).unwrap()
+    }
+
+    fn try_run(&mut self, command: Command) -> Result<Result<Answer, Refusal>, Unavailable> {
+        let (reply, mut answer) = oneshot::channel();
+        self.turn(vec![Input::Run(vec![command], reply)]);
+        answer.try_recv().unwrap().map(|mut answers| answers.pop().unwrap())
+    }
+
+    fn submit(&mut self, submission: Submission) -> Arc<Job> {
+        match self.run(Command::Submit(vec![submission])) {
+            Ok(Answer::Accepted(mut accepted)) => accepted.pop().unwrap().job,
+            other => panic!("not accepted: {other:?}"),
+        }
+    }
+
+    fn park(&mut self, ask: Ask) -> (AskId, Waiter) {
+        self.asks += 1;
+        let (reply, answer) = oneshot::channel();
+        let id = AskId(self.asks);
+        self.turn(vec![Input::Ask(id, ask, reply)]);
+        (id, answer)
+    }
+
+    /// What is ready for `ask`, without waiting.
+    fn lease(&mut self, ask: Ask) -> Vec<Assigned> {
+        let (id, mut answer) = self.park(ask);
+        self.turn(vec![Input::Forget(id)]);
+        answer.try_recv().unwrap().unwrap()
+    }
+
+    fn job(&self, id: JobId) -> Arc<Job> {
+        self.reader.job(id).unwrap().unwrap()
+    }
+}
+
+fn name(text: &str) -> Name {
+    Name::new(text).unwrap()
+}
+
+fn submission() -> Submission {
+    Submission::new(name("video"), Body { content_type: JSON.into(), bytes: Bytes::from_static(b"{}") })
+}
+
+fn ask(max: usize) -> Ask {
+    Ask { queues: vec![name("video")], kinds: Vec::new(), max, worker: Some("w".into()), ttl: None }
+}
+
+fn complete(assigned: &Assigned) -> Command {
+    Command::Complete { lease: token(&assigned.job).unwrap(), result: None }
+}
+
+#[test]
+fn a_parked_worker_gets_its_lease_in_the_commit_that_accepts_the_job() {
+    let mut world = World::new(WindowLimits::default());
+    let (_, mut waiter) = world.park(ask(1));
+    let job = world.submit(submission());
+    let commits: u64 = world.core.stats.commits.counts().iter().sum();
+    let leased = waiter.try_recv().unwrap().unwrap();
+    assert_eq!(leased[0].job.id, job.id);
+    assert_eq!(leased[0].payload.as_ref().unwrap().bytes, "{}");
+    assert_eq!(world.job(job.id).status, Status::Processing);
+    // The ask itself needed none, nor did looking for expired jobs.
+    assert_eq!(commits, 1);
+}
+
+#[test]
+fn one_that_went_away_while_parked_gets_nothing_and_costs_no_attempt() {
+    let mut world = World::new(WindowLimits::default());
+    let (_, waiter) = world.park(ask(1));
+    drop(waiter);
+    let job = world.submit(submission());
+    let job = world.job(job.id);
+    assert_eq!((job.status, job.attempt), (Status::Init, 0));
+    assert_eq!(world.lease(ask(1)).len(), 1);
+}
+
+#[test]
+fn priority_goes_first_and_the_oldest_every_sixteenth_time() {
+    let mut world = World::new(WindowLimits::default());
+    let low = world.submit(Submission { priority: Some(0), ..submission() });
+    world.pass(Duration::from_millis(5));
+    (0..40).for_each(|_| drop(world.submit(Submission { priority: Some(9), ..submission() })));
+    let order: Vec<u8> = world.lease(ask(41)).iter().map(|it| it.job.spec.priority).collect();
+    assert_eq!(order.iter().position(|it| *it == 0), Some(15));
+    assert_eq!(world.job(low.id).status, Status::Processing);
+}
+
+#[test]
+fn a_delayed_job_is_leased_when_it_is_due_and_not_before() {
+    let mut world = World::new(WindowLimits::default());
+    let delayed = world.submit(Submission { start: Start::After(Duration::from_secs(5)), ..submission() });
+    let (_, mut waiter) = world.park(ask(1));
+    world.pass(Duration::from_millis(4_999));
+    assert!(waiter.try_recv().is_err());
+    assert_eq!(world.core.dispatcher.next_due(), Some(delayed.run_at));
+    assert!(world.core.patience(world.now(), world.tick()) <= Duration::from_millis(1));
+    world.pass(Duration::from_millis(1));
+    assert_eq!(waiter.try_recv().unwrap().unwrap()[0].job.id, delayed.id);
+}
+
+#[test]
+fn a_worker_that_asks_for_types_gets_those_only() {
+    let mut world = World::new(WindowLimits::default());
+    world.submit(submission());
+    world.submit(Submission { kind: Some("a".into()), ..submission() });
+    let b = world.submit(Submission { kind: Some("b".into()), ..submission() });
+    let leased = world.lease(Ask { kinds: vec!["b".into(), "c".into()], ..ask(10) });
+    assert_eq!(leased.iter().map(|it| it.job.id).collect::<Vec<_>>(), [b.id]);
+    assert_eq!(world.lease(ask(10)).len(), 2);
+}
+
+#[test]
+fn a_paused_queue_holds_its_jobs_back_until_it_is_resumed() {
+    let mut world = World::new(WindowLimits::default());
+    let pause = |paused| Command::Configure { queue: name("video"), patch: Box::new(QueuePatch::pause(paused)) };
+    world.run(pause(true)).unwrap();
+    let job = world.submit(submission());
+    assert_eq!(world.core.queues.why(&job, world.now(), world.tick()), Some(crate::Waiting::Paused));
+    let (_, mut waiter) = world.park(ask(1));
+    assert!(waiter.try_recv().is_err());
+    world.run(pause(false)).unwrap();
+    assert_eq!(waiter.try_recv().unwrap().unwrap().len(), 1);
+}
+
+#[test]
+fn a_lease_lapses_without_a_heartbeat_and_lives_with_one() {
+    let mut world = World::new(WindowLimits::default());
+    let job = world.submit(submission());
+    let leased = world.lease(Ask { ttl: Some(Duration::from_secs(10)), ..ask(1) });
+    let lease = token(&leased[0].job).unwrap();
+    world.pass(Duration::from_secs(9));
+    world.run(Command::Heartbeat { lease, ttl: None, progress: None, checkpoint: None }).unwrap();
+    world.pass(Duration::from_millis(9_999));
+    assert_eq!(world.job(job.id).status, Status::Processing);
+    world.pass(Duration::from_millis(1));
+    let lapsed = world.job(job.id);
+    assert_eq!((lapsed.status, lapsed.attempt), (Status::Init, 1));
+    assert_eq!(world.run(complete(&leased[0])), Err(Refusal::LeaseLost));
+    assert_eq!(world.lease(ask(1))[0].job.attempt, 2);
+}
+
+#[test]
+fn an_attempt_that_takes_too_long_lapses_in_spite_of_heartbeats() {
+    let mut world = World::new(WindowLimits::default());
+    let job = world.submit(Submission { timeout: Some(Duration::from_secs(15)), ..submission() });
+    let lease = token(&world.lease(ask(1))[0].job).unwrap();
+    world.pass(Duration::from_millis(14_999));
+    world.run(Command::Heartbeat { lease, ttl: None, progress: None, checkpoint: None }).unwrap();
+    world.pass(Duration::from_millis(1));
+    assert_eq!(world.job(job.id).status, Status::Init);
+    assert!(world.job(job.id).error.as_ref().unwrap().problem.contains("timeout"));
+}
+
+#[test]
+fn a_lease_outlives_a_restart_and_its_job_is_not_started_again() {
+    let ledger = Arc::new(Mutex::new(MemoryLedger::new(SeededEntropy::new(1))));
+    let mut world = World::on(&ledger, WindowLimits::default());
+    let job = world.submit(submission());
+    let leased = world.lease(ask(1));
+
+    let mut world = World::on(&ledger, WindowLimits::default());
+    assert!(world.lease(ask(1)).is_empty());
+    world.pass(Duration::from_millis(29_999));
+    assert_eq!(world.job(job.id).status, Status::Processing);
+    world.run(complete(&leased[0])).unwrap();
+    assert_eq!(world.job(job.id).status, Status::Done);
+}
+
+#[test]
+fn an_expired_job_is_ended_and_never_leased() {
+    let mut world = World::new(WindowLimits::default());
+    let job = world.submit(Submission { expires_in: Some(Duration::from_millis(500)), ..submission() });
+    world.millis += 500;
+    assert!(world.lease(ask(1)).is_empty());
+    assert_eq!(world.job(job.id).status, Status::Expired);
+
+    let unasked = world.submit(Submission { expires_in: Some(Duration::from_secs(3)), ..submission() });
+    world.pass(Duration::from_secs(4));
+    assert_eq!(world.job(unasked.id).status, Status::Expired);
+}
+
+#[test]
+fn progress_is_coalesced_and_the_last_of_it_is_recorded() {
+    let mut world = World::new(WindowLimits::default());
+    let job = world.submit(submission());
+    let lease = token(&world.lease(ask(1))[0].job).unwrap();
+    let version = world.job(job.id).version;
+    for percent in 0..50 {
+        let progress = Progress { percent: Some(f64::from(percent)), message: None, at: Timestamp::default() };
+        world.run(Command::Heartbeat { lease, ttl: None, progress: Some(progress), checkpoint: None }).unwrap();
+    }
+    assert_eq!(world.job(job.id).version, version + 1);
+    world.pass(leases::PROGRESS_INTERVAL);
+    let job = world.job(job.id);
+    assert_eq!(job.version, version + 2);
+    assert_eq!(job.progress.as_ref().unwrap().percent, Some(49.0));
+}
+
+#[test]
+fn a_workers_leases_are_released_together_and_uncounted() {
+    let mut world = World::new(WindowLimits::default());
+    (0..3).for_each(|_| drop(world.submit(submission())));
+    let mine = world.lease(ask(2));
+    let other = world.lease(Ask { worker: Some("other".into()), ..ask(1) });
+    let (reply, mut released) = oneshot::channel();
+    world.turn(vec![Input::ReleaseWorker("w".into(), reply)]);
+    assert_eq!(released.try_recv().unwrap(), Ok(2));
+    assert!(mine.iter().all(|it| world.job(it.job.id).attempt == 0));
+    assert_eq!(world.job(other[0].job.id).status, Status::Processing);
+}
+
+#[test]
+fn a_full_store_refuses_and_goes_on_once_there_is_room() {
+    let mut world = World::new(SMALL);
+    let (_, mut waiter) = world.park(ask(1));
+    world.faults.fail_next(LedgerError::Full("no room".into()));
+    assert_eq!(world.try_run(Command::Submit(vec![submission()])), Err(Unavailable::Full));
+    assert!(waiter.try_recv().is_err());
+    let job = world.submit(submission());
+    world.pass(REST);
+    assert_eq!(waiter.try_recv().unwrap().unwrap()[0].job.id, job.id);
+}
+
+#[test]
+fn a_failed_store_accepts_nothing_any_more_and_says_so() {
+    let mut world = World::new(SMALL);
+    let (_, mut waiter) = world.park(ask(1));
+    world.faults.fail_next(LedgerError::Failed("fsync".into()));
+    let failed = Unavailable::Failed("fsync".into());
+    assert_eq!(world.try_run(Command::Submit(vec![submission()])), Err(failed.clone()));
+    assert_eq!(waiter.try_recv().unwrap().unwrap_err(), failed);
+    assert_eq!(world.try_run(Command::Submit(vec![submission()])), Err(failed));
+    assert_eq!(world.core.failed(), Some("fsync"));
+}
+
+#[test]
+fn who_waits_is_let_go_when_the_server_is_about_to_stop() {
+    let mut world = World::new(SMALL);
+    let (_, mut waiter) = world.park(ask(1));
+    world.turn(vec![Input::Drain]);
+    assert!(waiter.try_recv().unwrap().unwrap().is_empty());
+    assert!(world.park(ask(1)).1.try_recv().unwrap().unwrap().is_empty());
+    world.submit(submission());
+}
+
+/// What a random history does next.
+#[derive(Debug, Clone)]
+enum Act {
+    Submit { priority: u8, delay: u64, many: usize },
+    Lease { max: usize },
+    Settle { which: usize, how: u8 },
+    Cancel { which: usize },
+    Pass { millis: u64 },
+    Fail,
+}
+
+fn act() -> impl Strategy<Value = Act> {
+    prop_oneof![
+        4 => (0..3u8, prop_oneof![3 => Just(0), 1 => 0..200u64], 1..12usize)
+            .prop_map(|(priority, delay, many)| Act::Submit { priority, delay, many }),
+        3 => (1..9usize).prop_map(|max| Act::Lease { max }),
+        4 => (any::<usize>(), 0..4u8).prop_map(|(which, how)| Act::Settle { which, how }),
+        1 => any::<usize>().prop_map(|which| Act::Cancel { which }),
+        2 => (1..400u64).prop_map(|millis| Act::Pass { millis }),
+        1 => Just(Act::Fail),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
+
+    /// However small the part of the backlog in memory: every waiting job is leased in the end, each once
+    /// an attempt, those of one lane in order; and memory holds no more than its limit a lane.
+    #[test]
+    fn every_waiting_job_reaches_a_worker(acts in prop::collection::vec(act(), 1..60)) {
+        let mut world = World::new(SMALL);
+        let settings = QueueSettings { backoff: Some(ackd_domain::Backoff::default()), ..QueueSettings::default() };
+        world.run(Command::Configure { queue: name("video"), patch: Box::new(QueuePatch::replace(&settings)) }).unwrap();
+        let mut jobs: Vec<JobId> = Vec::new();
+        let mut held: Vec<Assigned> = Vec::new();
+        for act in acts {
+            match act {
+                Act::Submit { priority, delay, many } => {
+                    let start = Start::After(Duration::from_millis(delay));
+                    let one = Submission { priority: Some(priority), start, ..submission() };
+                    let command = Command::Submit(vec![one; many]);
+                    if let Ok(Ok(Answer::Accepted(accepted))) = world.try_run(command) {
+                        jobs.extend(accepted.iter().map(|it| it.job.id));
+                    }
+                }
+                Act::Lease { max } => {
+                    let leased = world.lease(ask(max));
+                    for pair in leased.windows(2) {
+                        let key = |it: &Assigned| (it.job.run_at, it.job.id.number());
+                        if pair[0].job.spec.priority == pair[1].job.spec.priority {
+                            prop_assert!(key(&pair[0]) < key(&pair[1]));
+                        }
+                    }
+                    held.extend(leased);
+                }
+                Act::Settle { which, how } if !held.is_empty() => {
+                    let assigned = held.swap_remove(which % held.len());
+                    let lease = token(&assigned.job).unwrap();
+                    let error = Failure { problem: "{}".into() };
+                    let command = match how {
+                        0 | 1 => complete(&assigned),
+                        2 => Command::Release { lease, delay: Some(Duration::from_millis(50)), checkpoint: None },
+                        _ => Command::Fail { lease, error, retryable: true, retry_after: None, cancelled: false },
+                    };
+                    if world.try_run(command).is_err() {
+                        held.push(assigned);
+                    }
+                }
+                Act::Cancel { which } if !jobs.is_empty() => {
+                    drop(world.try_run(Command::Cancel { id: jobs[which % jobs.len()] }));
+                }
+                Act::Pass { millis } => world.pass(Duration::from_millis(millis)),
+                Act::Fail => world.faults.fail_next(LedgerError::Full("no room".into())),
+                _ => {}
+            }
+            prop_assert!(world.core.dispatcher.in_memory() <= 3 * SMALL.jobs);
+        }
+        for assigned in held.drain(..) {
+            drop(world.try_run(complete(&assigned)));
+        }
+        // An hour is beyond every delay, back-off and lease: all that waits is due by then.
+        for _ in 0..400 {
+            world.pass(Duration::from_secs(10));
+            let leased = world.lease(ask(100));
+            for assigned in leased {
+                drop(world.try_run(complete(&assigned)));
+            }
+        }
+        for id in jobs {
+            let job = world.job(id);
+            prop_assert!(job.status.is_terminal(), "{job:?}");
+        }
+    }
+}
