@@ -1,4 +1,4 @@
-use ackd_domain::{Queue, QueuePatch, QueueSettings, Submission, limits};
+use ackd_domain::{Answer, Command, Queue, QueuePatch, QueueSettings, Submission, limits};
 
 use crate::book::Book;
 use crate::samples::{HOUR, SECOND, backoff, fail, name, submission};
@@ -40,6 +40,12 @@ fn a_job_takes_from_its_queue_what_it_does_not_name() {
     let taken = book.submit(submission());
     assert_eq!((taken.spec.max_attempts, taken.spec.result_retention), (3, Some(2 * HOUR)));
     assert_eq!(taken.expires_at, book.now.after(HOUR));
+    // Each line takes from its own queue.
+    let elsewhere = Submission { queue: name("audio"), ..submission() };
+    let lines = book.apply(Command::Submit(vec![elsewhere.clone(), submission(), elsewhere]));
+    let Ok(Answer::Accepted(lines)) = lines else { panic!("not accepted: {lines:?}") };
+    let attempts: Vec<u32> = lines.iter().map(|line| line.job.spec.max_attempts).collect();
+    assert_eq!(attempts, [limits::DEFAULT_ATTEMPTS, 3, limits::DEFAULT_ATTEMPTS]);
     let own = Submission {
         max_attempts: Some(5),
         expires_in: Some(2 * HOUR),

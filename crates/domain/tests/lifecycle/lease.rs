@@ -147,6 +147,9 @@ fn a_heartbeat_records_what_it_tells_in_one_change() {
     assert_eq!(job.checkpoint.as_deref(), Some("{}"));
     assert!(job.progress.is_some(), "a checkpoint takes progress back");
     assert_eq!(book.changes.last().map(|change| change.kind), Some(ChangeKind::Checkpointed));
+    let progress = Some(Progress { percent: None, message: None, at: book.now });
+    book.apply(Command::Heartbeat { lease, ttl: None, progress, checkpoint: None }).unwrap();
+    assert_eq!(book.jobs[&1].checkpoint.as_deref(), Some("{}"), "progress takes a checkpoint back");
 }
 
 #[test]

@@ -181,6 +181,10 @@ fn the_same_verb_again_holds_until_the_next_lease() {
         // What happens to the job in between changes nothing of that.
         let cancelled = book.job(Command::Cancel { id: settled.id });
         assert_eq!(book.job(settle(lease)), cancelled);
+        book.job(Command::Retry { id: settled.id });
+        book.now = book.jobs[&1].expires_at;
+        let expired = book.job(Command::Expire { number: 1 });
+        assert_eq!(book.job(settle(lease)), expired);
         let retried = book.job(Command::Retry { id: settled.id });
         assert_eq!(book.job(settle(lease)), retried);
         book.lease(1);

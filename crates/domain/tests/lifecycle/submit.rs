@@ -56,7 +56,9 @@ fn a_job_is_due_as_it_says_and_never_before_it_was_accepted() {
         (Start::At(Timestamp::MAX), Timestamp::MAX),
     ];
     for (start, run_at) in starts {
-        assert_eq!(Book::new().submit(Submission { start, ..submission() }).run_at, run_at, "{start:?}");
+        let job = Book::new().submit(Submission { start, ..submission() });
+        assert_eq!(job.run_at, run_at, "{start:?}");
+        assert_eq!(job.expires_at, START.after(limits::DEFAULT_EXPIRY), "a delay puts the expiry off");
     }
 }
 
