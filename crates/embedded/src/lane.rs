@@ -1,0 +1,162 @@
+use std::sync::{Arc, PoisonError, RwLock};
+
+use ackd_domain::{Name, Spec};
+use ackd_ports::Lane;
+use rusqlite::{Connection, OptionalExtension};
+use rustc_hash::FxHashMap;
+
+use crate::checksum::Checksum;
+use crate::fault::Fault;
+use crate::rows::{Columns, LANE, Unreadable};
+
+/// The most lanes that are remembered. A client that gives every job a type of its own makes one for
+/// each; what is forgotten is read again.
+const REMEMBERED: usize = 16 << 10;
+
+/// A lane and the numbers that stand for it in other rows.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct LaneRow {
+    pub(crate) id: i64,
+    pub(crate) queue: i64,
+    pub(crate) lane: Lane,
+}
+
+impl LaneRow {
+    fn sum(id: i64, queue: i64, name: &str, kind: Option<&str>, priority: i64, checksum: &mut Checksum) -> i64 {
+        checksum.row(LANE, id).int(queue).text(Some(name)).text(kind).int(priority).value()
+    }
+
+    fn read(columns: &mut Columns<'_>) -> Result<LaneRow, Unreadable> {
+        let (id, queue, name) = (columns.int()?, columns.int()?, columns.text()?.ok_or(Unreadable)?);
+        let (kind, priority, sum) = (columns.text()?, columns.int()?, columns.int()?);
+        if LaneRow::sum(id, queue, name, kind, priority, &mut Checksum::default()) != sum {
+            return Err(Unreadable);
+        }
+        let lane = Lane {
+            queue: Name::new(name).map_err(|_| Unreadable)?,
+            kind: kind.map(Arc::from),
+            priority: u8::try_from(priority).map_err(|_| Unreadable)?,
+        };
+        Ok(LaneRow { id, queue, lane })
+    }
+}
+
+/// The lanes by their number, as everybody reads them. It holds committed ones only.
+#[derive(Debug, Default)]
+pub(crate) struct Lanes(RwLock<FxHashMap<i64, Arc<LaneRow>>>);
+
+impl Lanes {
+    /// The lane of this number, read over `connection` where it is not remembered.
+    pub(crate) fn by_id(&self, connection: &Connection, id: i64) -> Result<Arc<LaneRow>, Fault> {
+        let known = self.0.read().unwrap_or_else(PoisonError::into_inner).get(&id).cloned();
+        if let Some(lane) = known {
+            return Ok(lane);
+        }
+        let lane = Arc::new(select(connection, id)?);
+        self.remember(&lane);
+        Ok(lane)
+    }
+
+    fn remember(&self, lane: &Arc<LaneRow>) {
+        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        if known.len() >= REMEMBERED {
+            known.clear();
+        }
+        known.insert(lane.id, Arc::clone(lane));
+    }
+}
+
+fn select(connection: &Connection, id: i64) -> Result<LaneRow, Fault> {
+    const BY_ID: &str = "SELECT lane.id, lane.queue, queue.name, lane.kind, lane.priority, lane.crc FROM lane \
+                         JOIN queue ON queue.id = lane.queue WHERE lane.id = ?1";
+    let mut statement = connection.prepare_cached(BY_ID)?;
+    let row = statement.query_row([id], |row| Ok(LaneRow::read(&mut Columns::from(row, 0)))).optional()?;
+    row.unwrap_or(Err(Unreadable)).map_err(|_| Fault::Damaged(format!("lane {id}")))
+}
+
+/// The number of a lane, as the reader finds it.
+pub(crate) fn find(connection: &Connection, lane: &Lane) -> Result<Option<i64>, Fault> {
+    const BY_NAMES: &str = "SELECT lane.id FROM lane JOIN queue ON queue.id = lane.queue \
+                            WHERE queue.name = ?1 AND lane.kind IS ?2 AND lane.priority = ?3";
+    let mut statement = connection.prepare_cached(BY_NAMES)?;
+    let id = statement.query_row((lane.queue.as_str(), lane.kind.as_deref(), lane.priority), |row| row.get(0));
+    Ok(id.optional()?)
+}
+
+/// The lanes by their names, as the writer numbers them.
+#[derive(Debug, Default)]
+pub(crate) struct LaneNames {
+    known: FxHashMap<Lane, Arc<LaneRow>>,
+    /// Those of the batch at hand, to be forgotten with it.
+    fresh: Vec<Lane>,
+    /// The one asked for last: most batches need one only.
+    last: Option<Arc<LaneRow>>,
+}
+
+impl LaneNames {
+    /// The lane of a job, which is written where it is new.
+    pub(crate) fn of(&mut self, connection: &Connection, spec: &Spec) -> Result<Arc<LaneRow>, Fault> {
+        let same = |lane: &Lane| lane.queue == spec.queue && lane.kind == spec.kind && lane.priority == spec.priority;
+        if let Some(last) = self.last.as_ref().filter(|last| same(&last.lane)) {
+            return Ok(Arc::clone(last));
+        }
+        let lane = Lane { queue: spec.queue.clone(), kind: spec.kind.clone(), priority: spec.priority };
+        let row = match self.known.get(&lane) {
+            Some(row) => Arc::clone(row),
+            None => self.find_or_insert(connection, lane)?,
+        };
+        self.last = Some(Arc::clone(&row));
+        Ok(row)
+    }
+
+    fn find_or_insert(&mut self, connection: &Connection, lane: Lane) -> Result<Arc<LaneRow>, Fault> {
+        let row = match find(connection, &lane)? {
+            Some(id) => select(connection, id)?,
+            None => {
+                self.fresh.push(lane.clone());
+                insert(connection, lane.clone())?
+            }
+        };
+        if self.known.len() >= REMEMBERED {
+            self.known.clear();
+        }
+        let row = Arc::new(row);
+        self.known.insert(lane, Arc::clone(&row));
+        Ok(row)
+    }
+
+    /// The batch is durable, and so are its lanes.
+    pub(crate) fn keep(&mut self) {
+        self.fresh.clear();
+    }
+
+    /// The batch is gone, and so are its lanes.
+    pub(crate) fn forget(&mut self) {
+        self.last = None;
+        for lane in self.fresh.drain(..) {
+            self.known.remove(&lane);
+        }
+    }
+}
+
+fn insert(connection: &Connection, lane: Lane) -> Result<LaneRow, Fault> {
+    let queue = queue_id(connection, &lane.queue)?;
+    let id: i64 =
+        connection.prepare_cached("SELECT coalesce(max(id), 0) + 1 FROM lane")?.query_row([], |row| row.get(0))?;
+    let kind = lane.kind.as_deref();
+    let sum = LaneRow::sum(id, queue, lane.queue.as_str(), kind, lane.priority.into(), &mut Checksum::default());
+    connection
+        .prepare_cached("INSERT INTO lane (id, queue, kind, priority, crc) VALUES (?1, ?2, ?3, ?4, ?5)")?
+        .execute((id, queue, kind, lane.priority, sum))?;
+    Ok(LaneRow { id, queue, lane })
+}
+
+/// The number of the queue `name`, which gets a row where it has none.
+pub(crate) fn queue_id(connection: &Connection, name: &Name) -> Result<i64, Fault> {
+    let mut select = connection.prepare_cached("SELECT id FROM queue WHERE name = ?1")?;
+    if let Some(id) = select.query_row([name.as_str()], |row| row.get(0)).optional()? {
+        return Ok(id);
+    }
+    connection.prepare_cached("INSERT INTO queue (name) VALUES (?1)")?.execute([name.as_str()])?;
+    Ok(connection.last_insert_rowid())
+}

@@ -1,0 +1,127 @@
+use std::sync::Arc;
+
+use ackd_domain::{Body, Draws, IdempotencyKey, Job, Name, Position, Queue, Write};
+use ackd_ports::{LedgerError, ReadError, Rows};
+use rustc_hash::FxHashMap;
+
+use super::EmbeddedLedger;
+use super::touched::{Touched, TouchedJob};
+use crate::fault::Fault;
+
+/// What a batch has read and written so far, over what is committed.
+pub(super) struct Batch<'a> {
+    pub(super) ledger: &'a mut EmbeddedLedger,
+    pub(super) touched: Touched,
+    /// The keys of the batch's own jobs.
+    keys: FxHashMap<Arc<str>, u64>,
+    pub(super) queues: Vec<Arc<Queue>>,
+}
+
+/// What a batch wrote.
+pub(super) struct Written {
+    pub(super) touched: Touched,
+    pub(super) queues: Vec<Arc<Queue>>,
+}
+
+impl<'a> Batch<'a> {
+    pub(super) fn new(ledger: &'a mut EmbeddedLedger) -> Batch<'a> {
+        Batch { ledger, touched: Touched::default(), keys: FxHashMap::default(), queues: Vec::new() }
+    }
+
+    /// What the batch leaves, for when it is committed.
+    pub(super) fn into_written(self) -> Written {
+        Written { touched: self.touched, queues: self.queues }
+    }
+
+    /// A row that is damaged refuses the command; one that cannot be read fails the batch.
+    fn unread(&mut self, fault: Fault) -> ReadError {
+        match fault {
+            Fault::Damaged(what) => ReadError::Damaged(what),
+            fault => {
+                let error = self.ledger.failed(fault);
+                let why = error.to_string();
+                self.ledger.read_failure = Some(error);
+                ReadError::Failed(why)
+            }
+        }
+    }
+
+    fn write_job(&mut self, job: Arc<Job>, result: Option<Body>) -> Result<(), LedgerError> {
+        let number = job.id.number();
+        let Some(touched) = self.touched.get(number) else {
+            return Err(LedgerError::Failed(format!("job {number} was to be written before it was read")));
+        };
+        touched.job = job;
+        touched.written = true;
+        if result.is_some() {
+            touched.result = result;
+        }
+        Ok(())
+    }
+}
+
+impl Draws for Batch<'_> {
+    fn number(&mut self) -> u64 {
+        let counters = &mut self.ledger.counters;
+        counters.number += 1;
+        counters.number
+    }
+
+    fn position(&mut self) -> Position {
+        let counters = &mut self.ledger.counters;
+        counters.position = counters.position.next();
+        counters.position
+    }
+
+    fn random(&mut self) -> u64 {
+        self.ledger.counters.entropy.random()
+    }
+}
+
+impl Rows for Batch<'_> {
+    fn job(&mut self, number: u64) -> Result<Option<Arc<Job>>, ReadError> {
+        if let Some(touched) = self.touched.get(number) {
+            return Ok(Some(Arc::clone(&touched.job)));
+        }
+        let loaded = self.ledger.load(number).map_err(|fault| self.unread(fault))?;
+        let Some(loaded) = loaded else { return Ok(None) };
+        let job = Arc::clone(&loaded.job);
+        self.touched.put(TouchedJob::loaded(loaded));
+        Ok(Some(job))
+    }
+
+    fn holder(&mut self, key: &IdempotencyKey) -> Result<Option<Arc<Job>>, ReadError> {
+        let number = match self.keys.get(&key.text) {
+            Some(number) => Some(*number),
+            None => self.ledger.holder(&key.text).map_err(|fault| self.unread(fault))?,
+        };
+        match number {
+            Some(number) => self.job(number),
+            None => Ok(None),
+        }
+    }
+
+    fn queue(&mut self, name: &Name) -> Result<Option<Arc<Queue>>, ReadError> {
+        let written = self.queues.iter().find(|queue| queue.name == *name);
+        Ok(written.or_else(|| self.ledger.queues.get(name)).cloned())
+    }
+
+    fn write(&mut self, write: Write) -> Result<(), LedgerError> {
+        match write {
+            Write::Insert(job, payload) => {
+                if let Some(key) = &job.spec.key {
+                    self.keys.insert(Arc::clone(&key.text), job.id.number());
+                }
+                self.touched.put(TouchedJob::inserted(job, payload));
+                Ok(())
+            }
+            Write::Update(job) => self.write_job(job, None),
+            Write::Finish(job, result) => self.write_job(job, Some(result)),
+            Write::Queue(queue) => {
+                self.queues.retain(|earlier| earlier.name != queue.name);
+                self.queues.push(queue);
+                Ok(())
+            }
+        }
+    }
+}

@@ -1,0 +1,135 @@
+use std::path::Path;
+
+use ackd_domain::IdempotencyKey;
+use rusqlite::{Connection, Row};
+
+use super::touched::TouchedJob;
+use crate::checksum::Checksum;
+use crate::error::OpenError;
+use crate::fault::Fault;
+use crate::keys::{KeyHasher, KeyIndex, KeyIndexError, Options};
+use crate::rows::{Columns, KeyRow};
+use crate::trouble::Trouble;
+
+/// Which job holds an idempotency key: the index names candidates, the rows of `key` tell.
+pub(super) struct Holders {
+    index: KeyIndex,
+    hasher: KeyHasher,
+    candidates: Vec<u64>,
+    /// The number of the next job.
+    next: u64,
+}
+
+impl Holders {
+    /// Opens the index in `folder` and gives it the keys that it does not have; `next` is the number of
+    /// the next job.
+    pub(super) fn open(
+        folder: &Path,
+        connection: &Connection,
+        secret: [u8; 16],
+        next: u64,
+        options: Options,
+        trouble: &Trouble,
+    ) -> Result<Holders, OpenError> {
+        let hasher = KeyHasher::new(secret);
+        let index = KeyIndex::open(folder, &hasher, 0..next, options)?;
+        let mut holders = Holders { index, hasher, candidates: Vec::new(), next };
+        holders.read_again(connection, trouble)?;
+        Ok(holders)
+    }
+
+    /// The number of the job that holds `key`.
+    pub(super) fn find(&mut self, connection: &Connection, key: &str, trouble: &Trouble) -> Result<Option<u64>, Fault> {
+        let hash = self.hasher.hash(key.as_bytes());
+        let mut candidates = std::mem::take(&mut self.candidates);
+        let found = self.ask(connection, hash, &mut candidates, trouble);
+        let holder = found.and_then(|()| Holders::verify(connection, key, &candidates));
+        self.candidates = candidates;
+        holder
+    }
+
+    /// Fills `candidates`. Where the index is damaged, it is made anew from the rows first: it holds
+    /// nothing that they do not.
+    fn ask(
+        &mut self,
+        connection: &Connection,
+        hash: u64,
+        candidates: &mut Vec<u64>,
+        trouble: &Trouble,
+    ) -> Result<(), Fault> {
+        loop {
+            match self.index.candidates(hash, candidates) {
+                Ok(()) => return Ok(()),
+                Err(KeyIndexError::Damaged { from, path, .. }) => {
+                    tracing::warn!("the key index is damaged in {}, and made anew from job {from} on", path.display());
+                    self.index.forget_from(from);
+                    self.read_again(connection, trouble)?;
+                }
+                Err(error) => return Err(Fault::Keys(error)),
+            }
+        }
+    }
+
+    fn verify(connection: &Connection, key: &str, candidates: &[u64]) -> Result<Option<u64>, Fault> {
+        if candidates.is_empty() {
+            return Ok(None);
+        }
+        let mut statement = connection.prepare_cached("SELECT id, text, fingerprint, crc FROM key WHERE id = ?1")?;
+        for number in candidates {
+            let mut rows = statement.query([number.cast_signed()])?;
+            // A candidate may be gone, or, once in 2^64 times, have another key with the same hash. A
+            // damaged one may be the holder: then nobody can say whether the key is taken.
+            if let Some(row) = rows.next()?
+                && &*read(row)?.text == key
+            {
+                return Ok(Some(*number));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Notes the keys of the jobs that a durable batch made, which are in the order of their numbers.
+    pub(super) fn committed(&mut self, jobs: &[TouchedJob], next: u64) {
+        for job in jobs.iter().filter(|job| job.before.is_none()) {
+            if let Some(key) = &job.job.spec.key {
+                self.index.insert(self.hasher.hash(key.text.as_bytes()), job.number);
+            }
+        }
+        self.index.advance(next);
+        self.next = next;
+    }
+
+    /// What keeps the index from its work.
+    pub(super) fn trouble(&self) -> Option<String> {
+        self.index.trouble().map(|error| error.to_string())
+    }
+
+    /// Whether the keys of so many more jobs can be noted without bounds being broken.
+    pub(super) fn has_room(&self, keys: usize) -> bool {
+        keys <= self.index.room() || self.index.trouble().is_none()
+    }
+
+    /// Reads the keys that the index does not have from their rows.
+    fn read_again(&mut self, connection: &Connection, trouble: &Trouble) -> Result<(), rusqlite::Error> {
+        let mut statement =
+            connection.prepare("SELECT id, text, fingerprint, crc FROM key WHERE id >= ?1 ORDER BY id")?;
+        let mut rows = statement.query([self.index.covered().cast_signed()])?;
+        while let Some(row) = rows.next()? {
+            let number: i64 = row.get(0)?;
+            match read(row) {
+                Ok(key) => self.index.insert(self.hasher.hash(key.text.as_bytes()), number.cast_unsigned()),
+                Err(fault) => drop(trouble.note(fault)),
+            }
+        }
+        self.index.advance(self.next);
+        Ok(())
+    }
+}
+
+/// Reads a row of id, text, fingerprint and checksum.
+fn read(row: &Row<'_>) -> Result<IdempotencyKey, Fault> {
+    let mut columns = Columns::from(row, 0);
+    let number = columns.int()?;
+    let key = KeyRow::read(&mut columns, number, true, &mut Checksum::default());
+    key.ok().flatten().ok_or_else(|| Fault::Damaged(format!("the idempotency key of job {number}")))
+}

@@ -1,0 +1,101 @@
+use std::sync::Arc;
+
+use ackd_domain::{Body, Job, Status};
+use rustc_hash::FxHashMap;
+
+use crate::lane::LaneRow;
+use crate::rows::{Loaded, Refs};
+
+/// The jobs that a batch has looked at.
+#[derive(Default)]
+pub(super) struct Touched {
+    /// In the order of the first look, until they are sorted.
+    pub(super) jobs: Vec<TouchedJob>,
+    index: FxHashMap<u64, usize>,
+}
+
+/// A job as the batch leaves it.
+pub(super) struct TouchedJob {
+    pub(super) number: u64,
+    pub(super) job: Arc<Job>,
+    /// Its status before the batch; none where the batch made it.
+    pub(super) before: Option<Status>,
+    /// None until a new job is persisted.
+    pub(super) lane: Option<Arc<LaneRow>>,
+    /// Where its long texts stand, and the texts themselves, to see whether a change brings others.
+    pub(super) refs: Refs,
+    pub(super) texts: Texts,
+    pub(super) written: bool,
+    pub(super) payload: Option<Body>,
+    pub(super) result: Option<Body>,
+}
+
+/// The long texts of a job.
+#[derive(Default)]
+pub(super) struct Texts {
+    pub(super) error: Option<Arc<str>>,
+    pub(super) checkpoint: Option<Arc<str>>,
+}
+
+impl Touched {
+    pub(super) fn get(&mut self, number: u64) -> Option<&mut TouchedJob> {
+        let at = *self.index.get(&number)?;
+        self.jobs.get_mut(at)
+    }
+
+    pub(super) fn put(&mut self, job: TouchedJob) {
+        self.index.insert(job.number, self.jobs.len());
+        self.jobs.push(job);
+    }
+
+    /// Sorts the jobs by number, the order of their rows. What a batch makes is in that order already.
+    pub(super) fn sort(&mut self) {
+        if !self.jobs.is_sorted_by_key(|job| job.number) {
+            self.jobs.sort_unstable_by_key(|job| job.number);
+            self.index.clear();
+        }
+    }
+}
+
+impl TouchedJob {
+    /// A job as it was before the batch.
+    pub(super) fn loaded(Loaded { job, lane, refs }: Loaded) -> TouchedJob {
+        TouchedJob {
+            number: job.id.number(),
+            before: Some(job.status),
+            lane: Some(lane),
+            refs,
+            texts: Texts {
+                error: job.error.as_ref().map(|error| Arc::clone(&error.problem)),
+                checkpoint: job.checkpoint.clone(),
+            },
+            written: false,
+            payload: None,
+            result: None,
+            job,
+        }
+    }
+
+    /// A job that the batch makes.
+    pub(super) fn inserted(job: Arc<Job>, payload: Body) -> TouchedJob {
+        TouchedJob {
+            number: job.id.number(),
+            job,
+            before: None,
+            lane: None,
+            refs: Refs::default(),
+            texts: Texts::default(),
+            written: true,
+            payload: Some(payload),
+            result: None,
+        }
+    }
+
+    /// Where the texts of the job stand that it has.
+    pub(super) fn refs(&self) -> Refs {
+        Refs {
+            error: self.refs.error.filter(|_| self.job.error.is_some()),
+            checkpoint: self.refs.checkpoint.filter(|_| self.job.checkpoint.is_some()),
+        }
+    }
+}

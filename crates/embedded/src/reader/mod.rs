@@ -1,0 +1,161 @@
+//! What can be read beside the writer.
+
+mod expired;
+mod jobs;
+mod list;
+mod waiting;
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
+
+use ackd_domain::{Body, Job, JobId, Position, Queue, Status, Timestamp};
+use ackd_ports::{Counts, Filter, Lane, LedgerReader, Page, ReadError, Ready, Timeline};
+use rusqlite::OptionalExtension;
+
+use crate::fault::Fault;
+use crate::feed;
+use crate::lane::Lanes;
+use crate::pool::{Pool, Reading};
+use crate::queues;
+use crate::rows::{BodyRow, Columns, Unreadable};
+use crate::shared::Shared;
+
+/// The reader and change feed of the ledger on SQLite. Any number of threads may share it.
+#[derive(Debug)]
+pub struct EmbeddedReader {
+    pool: Pool,
+    pub(crate) shared: Arc<Shared>,
+    /// The jobs below this number that expire at the usual time have ended.
+    unexpired: AtomicI64,
+}
+
+impl EmbeddedReader {
+    pub(crate) fn new(pool: Pool, shared: Arc<Shared>) -> EmbeddedReader {
+        EmbeddedReader { pool, shared, unexpired: AtomicI64::new(0) }
+    }
+
+    /// Reads, and notes what turns out to be damaged.
+    pub(crate) fn read<T>(&self, read: impl FnOnce(&mut Reading, &Lanes) -> Result<T, Fault>) -> Result<T, ReadError> {
+        let read = self.pool.read(|reading| read(reading, &self.shared.lanes));
+        read.map_err(|fault| self.shared.trouble.note(fault).into())
+    }
+}
+
+impl LedgerReader for EmbeddedReader {
+    fn job(&self, id: JobId) -> Result<Option<Arc<Job>>, ReadError> {
+        let job = self.read(|reading, lanes| jobs::by_number(reading, lanes, id.number()))?;
+        Ok(job.filter(|job| job.id == id))
+    }
+
+    fn payloads(&self, numbers: &[u64]) -> Result<Vec<Option<Body>>, ReadError> {
+        numbers.iter().map(|number| self.read(|reading, _| payload(reading, *number))).collect()
+    }
+
+    fn result(&self, number: u64) -> Result<Option<Body>, ReadError> {
+        self.read(|reading, _| result(reading, number))
+    }
+
+    fn list(&self, filter: &Filter, before: Option<u64>, limit: usize) -> Result<Page, ReadError> {
+        self.read(|reading, lanes| list::page(reading, lanes, filter, before, limit))
+    }
+
+    fn timeline(&self, id: JobId) -> Result<Option<Timeline>, ReadError> {
+        let Some(job) = self.job(id)? else { return Ok(None) };
+        let mut changes = Vec::new();
+        let mut position = job.changed;
+        // Each is read by itself, so that a long history holds the write-ahead log no longer than a short one.
+        while position != Position::START {
+            let Some(change) = self.read(|reading, lanes| feed::change(reading, lanes, position))? else { break };
+            position = change.previous;
+            changes.push(change);
+        }
+        changes.reverse();
+        Ok(Some(Timeline { changes, truncated: position != Position::START }))
+    }
+
+    fn lanes(&self) -> Result<Vec<Lane>, ReadError> {
+        self.read(|reading, lanes| waiting::lanes(reading, lanes))
+    }
+
+    fn eligible(&self, lane: &Lane, after: Option<(Timestamp, u64)>, limit: usize) -> Result<Vec<Ready>, ReadError> {
+        self.read(|reading, lanes| waiting::eligible(reading, lanes, &self.shared.trouble, lane, after, limit))
+    }
+
+    fn leased(&self) -> Result<Vec<Arc<Job>>, ReadError> {
+        let mut leased = Vec::new();
+        let mut after = 0;
+        loop {
+            let page = self.read(|reading, lanes| jobs::leased(reading, lanes, &self.shared.trouble, after))?;
+            leased.extend(page.jobs);
+            match page.next {
+                Some(next) => after = next,
+                None => return Ok(leased),
+            }
+        }
+    }
+
+    fn expired(&self, now: Timestamp, limit: usize) -> Result<Vec<u64>, ReadError> {
+        self.read(|reading, _| expired::numbers(reading, &self.unexpired, now, limit))
+    }
+
+    fn counts(&self) -> Result<Vec<Counts>, ReadError> {
+        self.read(|reading, _| counts(reading))
+    }
+
+    fn queues(&self) -> Result<Vec<Arc<Queue>>, ReadError> {
+        self.read(|reading, _| queues::all(&reading.connection))
+    }
+
+    fn trouble(&self) -> Vec<String> {
+        self.shared.trouble.lines()
+    }
+}
+
+fn payload(reading: &mut Reading, number: u64) -> Result<Option<Body>, Fault> {
+    const PAYLOAD: &str = "SELECT crc, content_type, body FROM submission WHERE id = ?1";
+    let Reading { connection, checksum } = reading;
+    let mut statement = connection.prepare_cached(PAYLOAD)?;
+    let mut rows = statement.query([number.cast_signed()])?;
+    let Some(row) = rows.next()? else { return Ok(None) };
+    let mut columns = Columns::from(row, 0);
+    let mut read = || -> Result<Body, Unreadable> {
+        let (sums, content_type) = (columns.int()?, columns.text()?);
+        let bytes = columns.blob()?.ok_or(Unreadable)?;
+        BodyRow::read_payload(number.cast_signed(), content_type, bytes, sums, checksum)
+    };
+    read().map(Some).map_err(|_| Fault::Damaged(format!("the payload of job {number}")))
+}
+
+fn result(reading: &mut Reading, number: u64) -> Result<Option<Body>, Fault> {
+    const RESULT: &str = "SELECT id, crc, content_type, body FROM result WHERE id = ?1";
+    let Reading { connection, checksum } = reading;
+    let mut statement = connection.prepare_cached(RESULT)?;
+    let body = statement
+        .query_row([number.cast_signed()], |row| Ok(BodyRow::read_result(&mut Columns::from(row, 0), checksum)));
+    match body.optional()? {
+        Some(body) => body.map(Some).map_err(|_| Fault::Damaged(format!("the result of job {number}"))),
+        None => Ok(None),
+    }
+}
+
+fn counts(reading: &Reading) -> Result<Vec<Counts>, Fault> {
+    const COUNTS: &str = "SELECT queue.name, init, processing, done, failed, cancelled, expired \
+                          FROM count JOIN queue ON queue.id = count.queue ORDER BY queue.name";
+    let mut statement = reading.connection.prepare_cached(COUNTS)?;
+    let mut rows = statement.query([])?;
+    let mut counts = Vec::new();
+    while let Some(row) = rows.next()? {
+        let mut columns = Columns::from(row, 0);
+        let mut read = || -> Result<Counts, Unreadable> {
+            let name = columns.text()?.ok_or(Unreadable)?;
+            let queue = ackd_domain::Name::new(name).map_err(|_| Unreadable)?;
+            let mut by_status = [0; Status::ALL.len()];
+            for count in &mut by_status {
+                *count = u64::try_from(columns.int()?).map_err(|_| Unreadable)?;
+            }
+            Ok(Counts { queue, by_status })
+        };
+        counts.push(read().map_err(|_| Fault::Damaged("the counts of jobs".to_owned()))?);
+    }
+    Ok(counts)
+}

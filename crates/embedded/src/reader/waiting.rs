@@ -1,0 +1,115 @@
+use ackd_domain::{Body, Timestamp};
+use ackd_ports::{Lane, Ready};
+use rusqlite::{CachedStatement, Connection, OptionalExtension, Params};
+
+use super::jobs::loaded;
+use crate::checksum::Checksum;
+use crate::fault::Fault;
+use crate::integer::{limited, saturated};
+use crate::lane::{self, Lanes};
+use crate::pool::Reading;
+use crate::rows::{BodyRow, Columns, JOB_COLUMNS, Unreadable, select_job};
+use crate::trouble::Trouble;
+
+/// The lanes in which jobs wait: one seek in the index for each, however many jobs wait in it.
+pub(super) fn lanes(reading: &Reading, lanes: &Lanes) -> Result<Vec<Lane>, Fault> {
+    const NEXT: &str =
+        "SELECT lane FROM job INDEXED BY job_eligible WHERE status = 0 AND lane > ?1 ORDER BY lane LIMIT 1";
+    let mut statement = reading.connection.prepare_cached(NEXT)?;
+    let mut found = Vec::new();
+    let mut last = i64::MIN;
+    while let Some(id) = statement.query_row([last], |row| row.get(0)).optional()? {
+        found.push(lanes.by_id(&reading.connection, id)?.lane.clone());
+        last = id;
+    }
+    Ok(found)
+}
+
+/// A payload that is longer than this is read when it is needed.
+macro_rules! with_short_payload {
+    () => {
+        ", CASE WHEN length(submission.body) <= 65536 THEN submission.body END"
+    };
+}
+
+/// The jobs that wait in `lane`, in the order of its index; their number makes no difference to what a
+/// page costs. One that is damaged is noted and left out, so that those behind it are still worked on.
+pub(super) fn eligible(
+    reading: &mut Reading,
+    lanes: &Lanes,
+    trouble: &Trouble,
+    lane: &Lane,
+    after: Option<(Timestamp, u64)>,
+    limit: usize,
+) -> Result<Vec<Ready>, Fault> {
+    // Two seeks in place of a comparison of pairs: thousands of jobs are due at the same millisecond.
+    const SAME_TIME: &str = concat!(
+        select_job!("INDEXED BY job_eligible", with_short_payload!()),
+        "WHERE job.status = 0 AND job.lane = ?1 AND job.run_at = ?2 AND job.id > ?3 ORDER BY job.id LIMIT ?4"
+    );
+    const LATER: &str = concat!(
+        select_job!("INDEXED BY job_eligible", with_short_payload!()),
+        "WHERE job.status = 0 AND job.lane = ?1 AND job.run_at > ?2 ORDER BY job.run_at, job.id LIMIT ?3"
+    );
+    let Reading { connection, checksum } = reading;
+    let Some(lane) = lane::find(connection, lane)? else { return Ok(Vec::new()) };
+    let mut page = EligiblePage { connection, checksum, lanes, trouble, seen: 0, ready: Vec::new() };
+    let limit = limited(limit);
+    let snapshot = connection.unchecked_transaction()?;
+    let mut time = -1;
+    if let Some((run_at, number)) = after {
+        time = run_at.millis();
+        page.read(connection.prepare_cached(SAME_TIME)?, (lane, time, saturated(number), limit))?;
+    }
+    let rest = limit - page.seen;
+    if rest > 0 {
+        page.read(connection.prepare_cached(LATER)?, (lane, time, rest))?;
+    }
+    let ready = page.ready;
+    snapshot.finish()?;
+    Ok(ready)
+}
+
+struct EligiblePage<'a> {
+    connection: &'a Connection,
+    checksum: &'a mut Checksum,
+    lanes: &'a Lanes,
+    trouble: &'a Trouble,
+    /// Rows, damaged ones too.
+    seen: i64,
+    ready: Vec<Ready>,
+}
+
+impl EligiblePage<'_> {
+    fn read(&mut self, mut statement: CachedStatement<'_>, parameters: impl Params) -> Result<(), Fault> {
+        let mut rows = statement.query(parameters)?;
+        while let Some(row) = rows.next()? {
+            self.seen += 1;
+            match self.ready(row) {
+                Ok(ready) => self.ready.push(ready),
+                Err(fault @ Fault::Damaged(_)) => drop(self.trouble.note(fault)),
+                Err(fault) => return Err(fault),
+            }
+        }
+        Ok(())
+    }
+
+    fn ready(&mut self, row: &rusqlite::Row<'_>) -> Result<Ready, Fault> {
+        let job = loaded(row, self.connection, self.checksum, self.lanes)?.job;
+        let number = job.id.number();
+        let damaged = |_: Unreadable| Fault::Damaged(format!("the payload of job {number}"));
+        let bytes = Columns::from(row, JOB_COLUMNS).blob().map_err(damaged)?;
+        let payload = match bytes {
+            Some(bytes) => Some(self.payload(row, number.cast_signed(), bytes).map_err(damaged)?),
+            None => None,
+        };
+        Ok(Ready { job, payload })
+    }
+
+    fn payload(&mut self, row: &rusqlite::Row<'_>, number: i64, bytes: &[u8]) -> Result<Body, Unreadable> {
+        // Where a body's sum and its type stand among the columns of a job.
+        let sums = Columns::from(row, JOB_COLUMNS - 12).int()?;
+        let content_type = Columns::from(row, JOB_COLUMNS - 10).text()?;
+        BodyRow::read_payload(number, content_type, bytes, sums, self.checksum)
+    }
+}

@@ -1,0 +1,180 @@
+use std::sync::Arc;
+
+use ackd_domain::{BodyInfo, Job, JobId, Position, Spec, Status, Timestamp};
+use rusqlite::Statement;
+
+use super::state::{State, failure};
+use super::{Columns, KeyRow, Refs, StateBinder, SubmissionRow, TextRow, Unreadable, lease, table, type_of};
+use crate::checksum::Checksum;
+use crate::lane::LaneRow;
+
+/// A job's row.
+pub(crate) struct JobRow<'a> {
+    number: i64,
+    lane: i64,
+    changed: i64,
+    lease: Option<&'a [u8]>,
+    state: State<'a>,
+}
+
+/// A job as it was read, with what its next row refers to.
+#[derive(Debug, Clone)]
+pub(crate) struct Loaded {
+    pub(crate) job: Arc<Job>,
+    pub(crate) lane: Arc<LaneRow>,
+    pub(crate) refs: Refs,
+}
+
+/// The columns of a submission and of the long texts, and where those are from.
+macro_rules! spec_columns {
+    () => {
+        "submission.created_at, submission.salt, submission.lane, submission.crc, submission.keyed, \
+         submission.content_type, submission.more, length(submission.body), key.text, key.fingerprint, key.crc, \
+         failure.crc, failure.problem, checkpoint.crc, checkpoint.state"
+    };
+}
+
+/// The joins after that with `submission`; `$of` is the table whose texts are meant.
+macro_rules! spec_joins {
+    ($of:literal) => {
+        concat!(
+            " LEFT JOIN key ON key.id = CASE submission.keyed WHEN 1 THEN submission.id END",
+            " LEFT JOIN failure ON failure.seq = ",
+            $of,
+            ".error LEFT JOIN checkpoint ON checkpoint.seq = ",
+            $of,
+            ".checkpoint"
+        )
+    };
+}
+/// The statement up to its conditions from which [`Loaded::read`] makes a job; `$index` names the index
+/// that it must use, `$more` what it reads beyond.
+macro_rules! select_job {
+    ($index:literal, $($more:tt)+) => {
+        concat!(
+            "SELECT job.id, job.lane, job.changed, job.crc, job.lease, ",
+            $crate::rows::state_columns!("job."),
+            ", ",
+            $crate::rows::spec_columns!(),
+            $($more)+,
+            " FROM job ",
+            $index,
+            " LEFT JOIN submission ON submission.id = job.id",
+            $crate::rows::spec_joins!("job"),
+            " "
+        )
+    };
+    () => {
+        $crate::rows::select_job!("", "")
+    };
+}
+pub(crate) use {select_job, spec_columns, spec_joins};
+
+/// How many columns [`select_job`] has without any beyond.
+pub(crate) const JOB_COLUMNS: usize = 5 + super::STATE_COLUMNS + 15;
+
+impl<'a> JobRow<'a> {
+    /// Binds the row of `job` to ?1 to ?20: number, lane, position, checksum, lease, state.
+    pub(crate) fn bind(
+        statement: &mut Statement<'_>,
+        binder: &mut StateBinder,
+        job: &Job,
+        lane: i64,
+        refs: Refs,
+        checksum: &mut Checksum,
+    ) -> rusqlite::Result<()> {
+        let lease = job.lease.as_ref().map(lease::to_bytes);
+        let row = JobRow {
+            number: job.id.number().cast_signed(),
+            lane,
+            changed: job.changed.0.cast_signed(),
+            lease: lease.as_ref().map(<[u8; lease::BYTES]>::as_slice),
+            state: State::of(job, refs),
+        };
+        statement.raw_bind_parameter(1, row.number)?;
+        statement.raw_bind_parameter(2, row.lane)?;
+        statement.raw_bind_parameter(3, row.changed)?;
+        statement.raw_bind_parameter(4, row.sum(checksum))?;
+        statement.raw_bind_parameter(5, row.lease)?;
+        binder.bind(statement, 6, &row.state)
+    }
+
+    fn sum(&self, checksum: &mut Checksum) -> i64 {
+        checksum.row(table::JOB, self.number).int(self.lane).int(self.changed).bytes(self.lease);
+        self.state.sum(checksum).value()
+    }
+
+    fn read(columns: &mut Columns<'a>, checksum: &mut Checksum) -> Result<JobRow<'a>, Unreadable> {
+        let (number, lane, changed, sum) = (columns.int()?, columns.int()?, columns.int()?, columns.int()?);
+        let row = JobRow { number, lane, changed, lease: columns.blob()?, state: State::read(columns)? };
+        if row.sum(checksum) == sum { Ok(row) } else { Err(Unreadable) }
+    }
+}
+
+impl Loaded {
+    /// Reads the columns of [`select_job`]; `lane` finds a lane by its number.
+    pub(crate) fn read<E: From<Unreadable>>(
+        columns: &mut Columns<'_>,
+        checksum: &mut Checksum,
+        lane: impl FnOnce(i64) -> Result<Arc<LaneRow>, E>,
+    ) -> Result<Loaded, E> {
+        let row = JobRow::read(columns, checksum)?;
+        let lane = lane(row.lane)?;
+        let mut job = read_spec(row.number, &row.state, &lane, columns, checksum)?;
+        job.changed = Position(row.changed.cast_unsigned());
+        job.lease = row.lease.map(lease::from_bytes).transpose()?;
+        Ok(Loaded { job: Arc::new(job), lane, refs: row.state.refs })
+    }
+}
+
+/// Makes the job of `state` and of the columns of [`spec_columns`].
+pub(super) fn read_spec(
+    number: i64,
+    state: &State<'_>,
+    lane: &LaneRow,
+    columns: &mut Columns<'_>,
+    checksum: &mut Checksum,
+) -> Result<Job, Unreadable> {
+    let submission = SubmissionRow::read(number, columns, checksum)?;
+    if submission.lane != lane.id {
+        return Err(Unreadable);
+    }
+    let key = KeyRow::read(columns, number, submission.keyed.is_some(), checksum)?;
+    let mut more = submission.more()?;
+    let spec = Spec {
+        queue: lane.lane.queue.clone(),
+        kind: lane.lane.kind.clone(),
+        priority: lane.lane.priority,
+        max_attempts: more.max_attempts(),
+        timeout: more.timeout(),
+        backoff: more.backoff()?,
+        expires_in: more.expires_in(),
+        result_retention: more.result_retention(),
+        key,
+        tags: more.tags(),
+        traceparent: more.traceparent(),
+        payload: BodyInfo { content_type: type_of(submission.content_type), size: submission.size() },
+    };
+    let mut job = Job {
+        id: JobId::new(submission.created_at(), number.cast_unsigned(), submission.salt()?),
+        spec: Arc::new(spec),
+        status: Status::Init,
+        version: 0,
+        run: 0,
+        attempt: 0,
+        run_at: Timestamp::default(),
+        expires_at: Timestamp::default(),
+        started_at: None,
+        finished_at: None,
+        cancel_requested_at: None,
+        worker: None,
+        lease: None,
+        progress: None,
+        error: failure(TextRow::read_failure(columns, state.refs.error, number, checksum)?),
+        checkpoint: TextRow::read_checkpoint(columns, state.refs.checkpoint, number, checksum)?,
+        result: None,
+        changed: Position::START,
+    };
+    state.fill(&mut job)?;
+    Ok(job)
+}

@@ -1,0 +1,43 @@
+//! How jobs, bodies and changes become rows and rows become them again, the checksum of each included.
+//!
+//! A row's struct is made in one place and read in another, and both take the checksum from the struct:
+//! so what is summed when it is written is what is summed when it is read.
+//!
+//! Times are milliseconds since 1970, durations are whole milliseconds, as the API reads them.
+
+mod body;
+mod change;
+mod columns;
+mod job;
+mod key;
+mod lease;
+mod progress;
+mod queue;
+mod state;
+mod submission;
+mod text;
+
+pub(crate) use body::{BodyRow, type_of};
+pub(crate) use change::{ChangeRow, select_change};
+pub(crate) use columns::{Columns, Unreadable};
+pub(crate) use job::{JOB_COLUMNS, JobRow, Loaded, select_job, spec_columns, spec_joins};
+pub(crate) use key::KeyRow;
+pub(crate) use queue::{Settings, queue_sum};
+pub(crate) use state::{Refs, STATE_COLUMNS, StateBinder, state_columns};
+pub(crate) use submission::{SubmissionRow, USUAL_EXPIRY};
+pub(crate) use text::TextRow;
+
+/// The number that leads the checksum of each table's rows.
+mod table {
+    pub(super) const SUBMISSION: u8 = 1;
+    pub(super) const PAYLOAD: u8 = 2;
+    pub(super) const JOB: u8 = 3;
+    pub(super) const RESULT: u8 = 4;
+    pub(super) const CHANGE: u8 = 5;
+    pub(super) const FAILURE: u8 = 6;
+    pub(super) const CHECKPOINT: u8 = 7;
+    pub(super) const KEY: u8 = 8;
+    pub(crate) const LANE: u8 = 9;
+    pub(super) const QUEUE: u8 = 10;
+}
+pub(crate) use table::LANE;

@@ -1,0 +1,221 @@
+use std::borrow::Cow;
+
+use ackd_domain::{BodyInfo, Failure, Job, Status, Timestamp};
+use rusqlite::Statement;
+
+use super::body::{type_of, written};
+use super::submission::USUAL_EXPIRY;
+use super::{Columns, Unreadable, progress};
+use crate::checksum::Checksum;
+
+/// What may change of a job, its lease apart, as `job` and `change` store it in their last columns.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct State<'a> {
+    pub(super) status: i64,
+    pub(super) version: i64,
+    pub(super) run: i64,
+    pub(super) attempt: i64,
+    pub(super) run_at: Option<i64>,
+    pub(super) started_at: Option<i64>,
+    pub(super) finished_at: Option<i64>,
+    pub(super) worker: Option<&'a str>,
+    pub(super) result_size: Option<i64>,
+    pub(super) result_type: Option<&'a str>,
+    pub(super) expires_at: Option<i64>,
+    pub(super) cancel_requested_at: Option<i64>,
+    pub(super) progress: Option<Cow<'a, str>>,
+    pub(super) refs: Refs,
+}
+
+/// Under which positions the long texts stand that a job has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Refs {
+    pub(crate) error: Option<i64>,
+    pub(crate) checkpoint: Option<i64>,
+}
+
+/// The columns of a [`State`], in the order in which it is bound and read.
+macro_rules! state_columns {
+    ($table:literal) => {
+        concat!(
+            $table,
+            "status, ",
+            $table,
+            "version, ",
+            $table,
+            "run, ",
+            $table,
+            "attempt, ",
+            $table,
+            "run_at, ",
+            $table,
+            "started_at, ",
+            $table,
+            "finished_at, ",
+            $table,
+            "worker, ",
+            $table,
+            "result_size, ",
+            $table,
+            "result_type, ",
+            $table,
+            "expires_at, ",
+            $table,
+            "cancel_requested_at, ",
+            $table,
+            "progress, ",
+            $table,
+            "error, ",
+            $table,
+            "checkpoint"
+        )
+    };
+}
+pub(crate) use state_columns;
+
+/// How many columns [`state_columns`] are.
+pub(crate) const STATE_COLUMNS: usize = 15;
+
+impl<'a> State<'a> {
+    pub(super) fn of(job: &'a Job, refs: Refs) -> State<'a> {
+        State {
+            status: job.status as i64,
+            version: job.version.cast_signed(),
+            run: job.run.into(),
+            attempt: job.attempt.into(),
+            run_at: Some(job.run_at.millis()),
+            started_at: job.started_at.map(Timestamp::millis),
+            finished_at: job.finished_at.map(Timestamp::millis),
+            worker: job.worker.as_deref(),
+            result_size: job.result.as_ref().map(|result| result.size.cast_signed()),
+            result_type: job.result.as_ref().and_then(|result| written(&result.content_type)),
+            expires_at: (!has_usual_expiry(job)).then(|| job.expires_at.millis()),
+            cancel_requested_at: job.cancel_requested_at.map(Timestamp::millis),
+            progress: job.progress.as_ref().and_then(progress::to_json).map(Cow::Owned),
+            refs,
+        }
+    }
+
+    pub(super) fn sum<'c>(&self, checksum: &'c mut Checksum) -> &'c mut Checksum {
+        checksum
+            .int(self.status)
+            .int(self.version)
+            .int(self.run)
+            .int(self.attempt)
+            .maybe(self.run_at)
+            .maybe(self.started_at)
+            .maybe(self.finished_at)
+            .text(self.worker)
+            .maybe(self.result_size)
+            .text(self.result_type)
+            .maybe(self.expires_at)
+            .maybe(self.cancel_requested_at)
+            .text(self.progress.as_deref())
+            .maybe(self.refs.error)
+            .maybe(self.refs.checkpoint)
+    }
+
+    pub(super) fn read(columns: &mut Columns<'a>) -> Result<State<'a>, Unreadable> {
+        Ok(State {
+            status: columns.int()?,
+            version: columns.int()?,
+            run: columns.int()?,
+            attempt: columns.int()?,
+            run_at: columns.maybe()?,
+            started_at: columns.maybe()?,
+            finished_at: columns.maybe()?,
+            worker: columns.text()?,
+            result_size: columns.maybe()?,
+            result_type: columns.text()?,
+            expires_at: columns.maybe()?,
+            cancel_requested_at: columns.maybe()?,
+            progress: columns.text()?.map(Cow::Borrowed),
+            refs: Refs { error: columns.maybe()?, checkpoint: columns.maybe()? },
+        })
+    }
+
+    fn has_rare(&self) -> bool {
+        self.result_type.is_some()
+            || self.expires_at.is_some()
+            || self.cancel_requested_at.is_some()
+            || self.progress.is_some()
+            || self.refs != Refs::default()
+    }
+
+    /// Puts this state into `job`, all but the long texts that it refers to.
+    pub(super) fn fill(&self, job: &mut Job) -> Result<(), Unreadable> {
+        let small = |value: i64| u32::try_from(value).map_err(|_| Unreadable);
+        job.status = u8::try_from(self.status).ok().and_then(Status::from_number).ok_or(Unreadable)?;
+        job.version = self.version.cast_unsigned();
+        job.run = small(self.run)?;
+        job.attempt = small(self.attempt)?;
+        job.run_at = self.run_at.map(Timestamp::from_millis).ok_or(Unreadable)?;
+        job.started_at = self.started_at.map(Timestamp::from_millis);
+        job.finished_at = self.finished_at.map(Timestamp::from_millis);
+        job.worker = self.worker.map(Into::into);
+        job.result = self
+            .result_size
+            .map(|size| BodyInfo { content_type: type_of(self.result_type), size: size.cast_unsigned() });
+        job.expires_at = match self.expires_at {
+            Some(at) => Timestamp::from_millis(at),
+            None => usual_expiry(job),
+        };
+        job.cancel_requested_at = self.cancel_requested_at.map(Timestamp::from_millis);
+        job.progress = self.progress.as_deref().map(progress::from_json).transpose()?;
+        Ok(())
+    }
+}
+
+/// The failure in `problem`.
+pub(super) fn failure(problem: Option<std::sync::Arc<str>>) -> Option<Failure> {
+    problem.map(|problem| Failure { problem })
+}
+
+/// When a job expires whose row does not say.
+fn usual_expiry(job: &Job) -> Timestamp {
+    job.created_at().after(USUAL_EXPIRY)
+}
+
+/// The row of a later run always says: the search for expired jobs passes those that do not say once.
+fn has_usual_expiry(job: &Job) -> bool {
+    job.run == 1 && job.expires_at == usual_expiry(job)
+}
+
+/// Binds states to the parameters of one statement, again and again.
+#[derive(Debug, Default)]
+pub(crate) struct StateBinder {
+    /// Whether the rare columns hold something that the next state must take away.
+    rare: bool,
+}
+
+impl StateBinder {
+    /// Binds `state` to the parameters from `first` on.
+    pub(super) fn bind(
+        &mut self,
+        statement: &mut Statement<'_>,
+        first: usize,
+        state: &State<'_>,
+    ) -> rusqlite::Result<()> {
+        statement.raw_bind_parameter(first, state.status)?;
+        statement.raw_bind_parameter(first + 1, state.version)?;
+        statement.raw_bind_parameter(first + 2, state.run)?;
+        statement.raw_bind_parameter(first + 3, state.attempt)?;
+        statement.raw_bind_parameter(first + 4, state.run_at)?;
+        statement.raw_bind_parameter(first + 5, state.started_at)?;
+        statement.raw_bind_parameter(first + 6, state.finished_at)?;
+        statement.raw_bind_parameter(first + 7, state.worker)?;
+        statement.raw_bind_parameter(first + 8, state.result_size)?;
+        // Most rows have none of the rest, and what is not bound is NULL.
+        let rare = state.has_rare();
+        if rare || self.rare {
+            statement.raw_bind_parameter(first + 9, state.result_type)?;
+            statement.raw_bind_parameter(first + 10, state.expires_at)?;
+            statement.raw_bind_parameter(first + 11, state.cancel_requested_at)?;
+            statement.raw_bind_parameter(first + 12, state.progress.as_deref())?;
+            statement.raw_bind_parameter(first + 13, state.refs.error)?;
+            statement.raw_bind_parameter(first + 14, state.refs.checkpoint)?;
+        }
+        self.rare = rare;
+        Ok(())
+    }
+}

@@ -1,0 +1,174 @@
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ackd_domain::{Job, Spec, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use super::body::written;
+use super::queue::{StoredBackoff, millis};
+use super::{Columns, Unreadable, table};
+use crate::checksum::Checksum;
+
+/// The attempts of a job whose row names none. Part of the stored format, whatever the server's default.
+const USUAL_ATTEMPTS: u32 = 20;
+
+/// The expiry of a job whose row names none, likewise.
+pub(crate) const USUAL_EXPIRY: Duration = Duration::from_hours(14 * 24);
+
+/// What a client asked for, without the payload's bytes.
+pub(crate) struct SubmissionRow<'a> {
+    pub(crate) number: i64,
+    pub(crate) created_at: i64,
+    pub(crate) salt: i64,
+    pub(crate) lane: i64,
+    pub(crate) keyed: Option<i64>,
+    pub(crate) content_type: Option<&'a str>,
+    pub(crate) more: Option<Cow<'a, str>>,
+    size: i64,
+}
+
+impl<'a> SubmissionRow<'a> {
+    pub(crate) fn of(job: &'a Job, lane: i64) -> SubmissionRow<'a> {
+        let spec = &job.spec;
+        SubmissionRow {
+            number: job.id.number().cast_signed(),
+            created_at: job.created_at().millis(),
+            salt: job.id.salt().into(),
+            lane,
+            keyed: spec.key.as_ref().map(|_| 1),
+            content_type: written(&spec.payload.content_type),
+            more: More::of(spec).map(Cow::Owned),
+            size: spec.payload.size.cast_signed(),
+        }
+    }
+
+    /// The checksum's column: of the body above, of everything else below.
+    pub(crate) fn sum(&self, body: i64, checksum: &mut Checksum) -> i64 {
+        body << 32 | self.own_sum(checksum)
+    }
+
+    fn own_sum(&self, checksum: &mut Checksum) -> i64 {
+        checksum
+            .row(table::SUBMISSION, self.number)
+            .int(self.created_at)
+            .int(self.salt)
+            .int(self.lane)
+            .maybe(self.keyed)
+            .text(self.content_type)
+            .text(self.more.as_deref())
+            .int(self.size)
+            .value()
+    }
+
+    /// Reads the columns from `created_at` to the length of the body.
+    pub(crate) fn read(
+        number: i64,
+        columns: &mut Columns<'a>,
+        checksum: &mut Checksum,
+    ) -> Result<SubmissionRow<'a>, Unreadable> {
+        let (created_at, salt, lane, sum) = (columns.int()?, columns.int()?, columns.int()?, columns.int()?);
+        let row = SubmissionRow {
+            number,
+            created_at,
+            salt,
+            lane,
+            keyed: columns.maybe()?,
+            content_type: columns.text()?,
+            more: columns.text()?.map(Cow::Borrowed),
+            size: columns.int()?,
+        };
+        if row.own_sum(checksum) == sum & 0xffff_ffff { Ok(row) } else { Err(Unreadable) }
+    }
+
+    pub(crate) fn created_at(&self) -> Timestamp {
+        Timestamp::from_millis(self.created_at)
+    }
+
+    pub(crate) fn salt(&self) -> Result<u32, Unreadable> {
+        u32::try_from(self.salt).map_err(|_| Unreadable)
+    }
+
+    pub(crate) fn size(&self) -> u64 {
+        self.size.cast_unsigned()
+    }
+
+    pub(super) fn more(&self) -> Result<More<'_>, Unreadable> {
+        self.more
+            .as_deref()
+            .map_or_else(|| Ok(More::default()), |text| serde_json::from_str(text).map_err(|_| Unreadable))
+    }
+}
+
+/// What few jobs name, as JSON.
+#[derive(Serialize, Deserialize, Default)]
+pub(super) struct More<'a> {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    max_attempts: Option<u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    timeout: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    backoff: Option<StoredBackoff>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    expires_in: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    result_retention: Option<u64>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty", borrow)]
+    tags: Vec<Cow<'a, str>>,
+    #[serde(default, skip_serializing_if = "Option::is_none", borrow)]
+    traceparent: Option<Cow<'a, str>>,
+}
+
+impl More<'_> {
+    fn of(spec: &Spec) -> Option<String> {
+        let usual = spec.max_attempts == USUAL_ATTEMPTS
+            && spec.expires_in == USUAL_EXPIRY
+            && spec.timeout.is_none()
+            && spec.backoff.is_none()
+            && spec.result_retention.is_none()
+            && spec.tags.is_empty()
+            && spec.traceparent.is_none();
+        if usual {
+            return None;
+        }
+        let more = More {
+            max_attempts: (spec.max_attempts != USUAL_ATTEMPTS).then_some(spec.max_attempts),
+            timeout: spec.timeout.map(millis),
+            backoff: spec.backoff.map(StoredBackoff::of),
+            expires_in: (spec.expires_in != USUAL_EXPIRY).then(|| millis(spec.expires_in)),
+            result_retention: spec.result_retention.map(millis),
+            tags: spec.tags.iter().map(|tag| Cow::Borrowed(&**tag)).collect(),
+            traceparent: spec.traceparent.as_deref().map(Cow::Borrowed),
+        };
+        // Every number in it is finite, so that it always can be written.
+        serde_json::to_string(&more).ok()
+    }
+
+    pub(super) fn max_attempts(&self) -> u32 {
+        self.max_attempts.unwrap_or(USUAL_ATTEMPTS)
+    }
+
+    pub(super) fn timeout(&self) -> Option<Duration> {
+        self.timeout.map(Duration::from_millis)
+    }
+
+    pub(super) fn backoff(&mut self) -> Result<Option<ackd_domain::Backoff>, Unreadable> {
+        self.backoff.take().map(StoredBackoff::get).transpose()
+    }
+
+    pub(super) fn expires_in(&self) -> Duration {
+        self.expires_in.map_or(USUAL_EXPIRY, Duration::from_millis)
+    }
+
+    pub(super) fn result_retention(&self) -> Option<Duration> {
+        self.result_retention.map(Duration::from_millis)
+    }
+
+    pub(super) fn tags(&self) -> Vec<Arc<str>> {
+        self.tags.iter().map(|tag| Arc::from(&**tag)).collect()
+    }
+
+    pub(super) fn traceparent(&self) -> Option<Arc<str>> {
+        self.traceparent.as_deref().map(Arc::from)
+    }
+}

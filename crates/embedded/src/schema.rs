@@ -1,0 +1,163 @@
+//! The tables, and how an older file becomes a newer one.
+//!
+//! What each table is for, and why it is as lean as it is:
+//!
+//! - Rows stand in the order of acceptance (`submission`, `job`, `result`) or of commit (`change`), so
+//!   that a commit writes few pages, most of them at the end of a table.
+//! - `submission` and `result` are only ever inserted. `job` is what changes, so it is narrow, and rare
+//!   or long things stand last, as JSON, or elsewhere: the text of an error or a checkpoint is written once,
+//!   under the position of the change that brought it, and job and changes refer to it.
+//! - A `lane` stands for queue, type and priority, which thousands of jobs share.
+//! - The only indexes on jobs are partial ones over unfinished jobs. There is none on random keys.
+//! - What is NULL has its usual value: a content type of `application/json`, an expiry 14 days after
+//!   acceptance, and, in `change`, a job that is due, was leased or ended at the time of the change.
+
+use rusqlite::{Connection, Transaction};
+
+use crate::error::OpenError;
+
+/// "ackd", so that `file` and ackd itself know whose database it is.
+const APPLICATION_ID: i32 = 0x6163_6b64;
+
+/// What takes a database from version `n` to `n + 1`, each in a transaction of its own. A released one
+/// never changes; another follows it.
+const MIGRATIONS: &[fn(&Transaction<'_>) -> rusqlite::Result<()>] = &[lay_out];
+
+/// Refuses a database of a newer version and one that is not ackd's, before anything is changed.
+pub(crate) fn refuse_others(connection: &Connection) -> Result<(), OpenError> {
+    let application: i32 = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
+    let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    let (found, known) = (version(connection)?, known());
+    if application != APPLICATION_ID && (tables > 0 || found > 0) {
+        return Err(OpenError::Foreign);
+    }
+    if found > known {
+        return Err(OpenError::Newer { found, known });
+    }
+    Ok(())
+}
+
+/// Brings the database to the version that this binary knows.
+pub(crate) fn migrate(connection: &mut Connection) -> Result<(), OpenError> {
+    let found = version(connection)?;
+    for (version, migration) in (1i64..).zip(MIGRATIONS).filter(|(version, _)| *version > found) {
+        let transaction = connection.transaction()?;
+        migration(&transaction)?;
+        transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+        transaction.pragma_update(None, "user_version", version)?;
+        transaction.commit()?;
+    }
+    Ok(())
+}
+
+fn version(connection: &Connection) -> rusqlite::Result<i64> {
+    connection.pragma_query_value(None, "user_version", |row| row.get(0))
+}
+
+fn known() -> i64 {
+    i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX)
+}
+
+/// Version 1.
+fn lay_out(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
+    transaction.execute_batch(
+        "
+        CREATE TABLE meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
+
+        CREATE TABLE queue (
+            id INTEGER PRIMARY KEY,
+            name TEXT NOT NULL UNIQUE,
+            settings TEXT, -- NULL: nobody has configured it
+            paused INTEGER,
+            crc INTEGER
+        );
+        -- How many jobs of a queue stand where.
+        CREATE TABLE count (
+            queue INTEGER PRIMARY KEY,
+            init INTEGER, processing INTEGER, done INTEGER, failed INTEGER, cancelled INTEGER, expired INTEGER
+        );
+        CREATE TABLE lane (
+            id INTEGER PRIMARY KEY,
+            queue INTEGER NOT NULL,
+            kind TEXT, -- the job's type
+            priority INTEGER NOT NULL,
+            crc INTEGER
+        );
+        CREATE UNIQUE INDEX lane_names ON lane (queue, kind, priority);
+
+        CREATE TABLE submission (
+            id INTEGER PRIMARY KEY, -- the acceptance number
+            created_at INTEGER,
+            salt INTEGER,
+            lane INTEGER,
+            crc INTEGER, -- the body's in the upper half, the rest's in the lower
+            keyed INTEGER, -- 1: there is a row in key
+            content_type TEXT,
+            more TEXT, -- JSON: what the client named beyond the usual
+            body BLOB -- last, so that a long one is read only when it is asked for
+        );
+        CREATE TABLE key (id INTEGER PRIMARY KEY, text TEXT, fingerprint BLOB, crc INTEGER);
+
+        CREATE TABLE job (
+            id INTEGER PRIMARY KEY, -- the acceptance number
+            lane INTEGER,
+            changed INTEGER, -- the position of the latest change
+            crc INTEGER,
+            lease BLOB, -- secret: who knows it may settle the job
+            status INTEGER, -- 0 INIT, 1 PROCESSING, 2 DONE, 3 FAILED, 4 CANCELLED, 5 EXPIRED
+            version INTEGER,
+            run INTEGER,
+            attempt INTEGER,
+            run_at INTEGER,
+            started_at INTEGER,
+            finished_at INTEGER,
+            worker TEXT,
+            result_size INTEGER,
+            result_type TEXT,
+            expires_at INTEGER,
+            cancel_requested_at INTEGER,
+            progress TEXT, -- JSON
+            error INTEGER, -- a row in failure
+            checkpoint INTEGER -- a row in checkpoint
+        );
+        CREATE INDEX job_eligible ON job (lane, run_at) WHERE status = 0;
+        CREATE INDEX job_leased ON job (id) WHERE status = 1;
+        CREATE INDEX job_expiry ON job (expires_at) WHERE expires_at IS NOT NULL AND status < 2;
+
+        CREATE TABLE result (id INTEGER PRIMARY KEY, crc INTEGER, content_type TEXT, body BLOB);
+        CREATE TABLE failure (seq INTEGER PRIMARY KEY, job INTEGER, crc INTEGER, problem TEXT);
+        CREATE TABLE checkpoint (seq INTEGER PRIMARY KEY, job INTEGER, crc INTEGER, state TEXT);
+
+        CREATE TABLE change (
+            seq INTEGER PRIMARY KEY, -- the position in the feed
+            job INTEGER,
+            previous INTEGER, -- the job's change before this one; 0: none
+            at INTEGER,
+            kind INTEGER, -- 0 submitted, 1 leased, 2 progressed, 3 checkpointed, 4 completed, 5 failed, 6 released,
+                          -- 7 lapsed, 8 cancel requested, 9 cancelled, 10 expired, 11 retried
+            crc INTEGER,
+            -- The job as of this change; the columns of job.
+            status INTEGER, version INTEGER, run INTEGER, attempt INTEGER, run_at INTEGER, started_at INTEGER,
+            finished_at INTEGER, worker TEXT, result_size INTEGER, result_type TEXT, expires_at INTEGER,
+            cancel_requested_at INTEGER, progress TEXT, error INTEGER, checkpoint INTEGER
+        );
+
+        -- For people in a shell; nothing of ackd reads it.
+        CREATE VIEW jobs AS
+        SELECT job.id, queue.name AS queue, lane.kind AS type, lane.priority,
+               CASE status WHEN 0 THEN 'INIT' WHEN 1 THEN 'PROCESSING' WHEN 2 THEN 'DONE' WHEN 3 THEN 'FAILED'
+                    WHEN 4 THEN 'CANCELLED' ELSE 'EXPIRED' END AS status,
+               version, run, attempt, worker,
+               strftime('%FT%R:%fZ', created_at / 1000.0, 'unixepoch') AS created_at,
+               strftime('%FT%R:%fZ', run_at / 1000.0, 'unixepoch') AS run_at,
+               strftime('%FT%R:%fZ', started_at / 1000.0, 'unixepoch') AS started_at,
+               strftime('%FT%R:%fZ', finished_at / 1000.0, 'unixepoch') AS finished_at,
+               progress, failure.problem AS error
+        FROM job
+        JOIN submission ON submission.id = job.id
+        JOIN lane ON lane.id = job.lane
+        JOIN queue ON queue.id = lane.queue
+        LEFT JOIN failure ON failure.seq = job.error;
+        ",
+    )
+}

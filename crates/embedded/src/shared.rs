@@ -1,0 +1,28 @@
+use std::fs::File;
+
+use crate::lane::Lanes;
+use crate::trouble::Trouble;
+
+/// What the writer, the readers and the threads in the background share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) lanes: Lanes,
+    pub(crate) trouble: Trouble,
+    /// How the next commit is to fail.
+    #[cfg(test)]
+    pub(crate) fail_next: std::sync::Mutex<Option<rusqlite::Error>>,
+    /// Locked for as long as anybody has the store open.
+    _lock: File,
+}
+
+impl Shared {
+    pub(crate) fn new(lock: File) -> Shared {
+        Shared {
+            lanes: Lanes::default(),
+            trouble: Trouble::default(),
+            #[cfg(test)]
+            fail_next: std::sync::Mutex::default(),
+            _lock: lock,
+        }
+    }
+}

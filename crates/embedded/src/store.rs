@@ -1,0 +1,101 @@
+use std::fs::{self, File, TryLockError};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ackd_ports::Entropy;
+use rusqlite::{Connection, OpenFlags};
+
+use crate::error::OpenError;
+use crate::ledger::EmbeddedLedger;
+use crate::options::Options;
+use crate::pool::Pool;
+use crate::reader::EmbeddedReader;
+use crate::schema;
+use crate::shared::Shared;
+
+/// The size of a page. Of those measured it is the best for single commits and no worse for large ones.
+const PAGE_SIZE: u32 = 4096;
+
+/// How long a connection waits for a lock. Only a person in a shell can hold one that long.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The embedded ledger in one data directory, opened.
+///
+/// ```text
+/// DIRECTORY/ackd.db  -wal  -shm    SQLite
+/// DIRECTORY/keys/                  the index of idempotency keys, made from ackd.db where it is missing
+/// DIRECTORY/lock                   locked while a server runs
+/// DIRECTORY/reserve                blocks set aside, so that work can be settled on a full disk
+/// ```
+#[derive(Debug)]
+pub struct EmbeddedStore {
+    /// The writer. It belongs to one thread.
+    pub ledger: EmbeddedLedger,
+    /// Everybody's reader, and the change feed.
+    pub reader: Arc<EmbeddedReader>,
+}
+
+impl EmbeddedStore {
+    /// Opens the store in `directory`, which is made if it is not there, and brings it to the version
+    /// that this binary knows. The directory stays locked until ledger and reader are dropped.
+    ///
+    /// # Errors
+    /// [`OpenError`] says what is in the way; nothing of the store was changed then, but that an older
+    /// version may have become a newer one.
+    pub fn open(directory: &Path, options: &Options, entropy: Box<dyn Entropy>) -> Result<EmbeddedStore, OpenError> {
+        let lock = lock(directory)?;
+        let path = directory.join("ackd.db");
+        let writer = open_writer(&path, options)?;
+        let readers = Pool::open(&path, options.readers)?;
+        let shared = Arc::new(Shared::new(lock));
+        let ledger = EmbeddedLedger::open(writer, directory, options, entropy, Arc::clone(&shared))?;
+        let reader = Arc::new(EmbeddedReader::new(readers, shared));
+        Ok(EmbeddedStore { ledger, reader })
+    }
+}
+
+/// Makes the directory and locks it.
+fn lock(directory: &Path) -> Result<File, OpenError> {
+    match fs::metadata(directory) {
+        Ok(found) if !found.is_dir() => return Err(OpenError::NotADirectory(directory.to_owned())),
+        Ok(_) => {}
+        Err(_) => fs::create_dir_all(directory).map_err(|error| OpenError::io(directory, error))?,
+    }
+    let path = directory.join("lock");
+    let file = File::options().read(true).write(true).create(true).truncate(false).open(&path);
+    let file = file.map_err(|error| OpenError::io(&path, error))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(OpenError::InUse(directory.to_owned())),
+        Err(TryLockError::Error(error)) => Err(OpenError::io(&path, error)),
+    }
+}
+
+fn open_writer(path: &Path, options: &Options) -> Result<Connection, OpenError> {
+    // SQLite would open a file that it may not write for reading, and fail later.
+    let file = File::options().read(true).write(true).create(true).truncate(false).open(path);
+    file.map_err(|error| OpenError::io(path, error))?;
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let mut connection = Connection::open_with_flags(path, flags)?;
+    schema::refuse_others(&connection)?;
+    connection.pragma_update(None, "page_size", PAGE_SIZE)?;
+    connection.pragma_update(None, "journal_mode", "wal")?;
+    connection.pragma_update(None, "wal_autocheckpoint", 0)?;
+    configure(&connection, options.page_cache)?;
+    schema::migrate(&mut connection)?;
+    Ok(connection)
+}
+
+/// What every connection has in common.
+pub(crate) fn configure(connection: &Connection, page_cache: usize) -> rusqlite::Result<()> {
+    connection.busy_timeout(PATIENCE)?;
+    connection.set_prepared_statement_cache_capacity(64);
+    // A negative size is in KiB.
+    let kib = i64::try_from(page_cache >> 10).unwrap_or(i64::MAX);
+    connection.pragma_update(None, "cache_size", -kib.max(1))?;
+    connection.pragma_update(None, "synchronous", "full")?;
+    connection.pragma_update(None, "foreign_keys", false)?;
+    connection.pragma_update(None, "temp_store", "memory")?;
+    connection.pragma_update(None, "trusted_schema", false)
+}

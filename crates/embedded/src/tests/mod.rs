@@ -1,0 +1,3 @@
+//! Tests of the store as a whole, over real files.
+
+mod conformance;
