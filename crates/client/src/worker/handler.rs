@@ -1,0 +1,163 @@
+//! A user's function for the jobs of a queue.
+
+use std::pin::Pin;
+
+use ackd_api::JobDocument;
+use bytes::Bytes;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
+
+use crate::{Body, Client, Context, Document, Job, JobError};
+
+/// What came out of a job that is done.
+#[derive(Debug)]
+pub(crate) enum Output {
+    Json(Box<RawValue>),
+    Bytes(Body),
+}
+
+pub(crate) type Outcome = Result<Output, JobError>;
+
+/// A handler without its types.
+pub(crate) type Handler = Box<dyn Fn(Document, Context) -> Pin<Box<dyn Future<Output = Outcome> + Send>> + Send + Sync>;
+
+/// A handler of typed payloads and results.
+pub(crate) fn typed<T, R, F, Fut>(handle: F) -> Handler
+where
+    T: DeserializeOwned + Send + 'static,
+    R: Serialize + Send + 'static,
+    F: Fn(Job<T>, Context) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = Result<R, JobError>> + Send + 'static,
+{
+    let handle = std::sync::Arc::new(handle);
+    Box::new(move |document, context| {
+        let handle = std::sync::Arc::clone(&handle);
+        Box::pin(async move {
+            let payload = read_payload(&document, context.client()).await?;
+            let result = handle(Job { payload, document }, context).await?;
+            let json = serde_json::value::to_raw_value(&result)
+                .map_err(|error| JobError::permanent(format!("the result cannot be written as JSON\n{error}")))?;
+            Ok(Output::Json(json))
+        })
+    })
+}
+
+/// A handler of payloads and results of any media type.
+pub(crate) fn bytes<F, Fut>(handle: F) -> Handler
+where
+    F: Fn(Job<Body>, Context) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = Result<Body, JobError>> + Send + 'static,
+{
+    let handle = std::sync::Arc::new(handle);
+    Box::new(move |document, context| {
+        let handle = std::sync::Arc::clone(&handle);
+        Box::pin(async move {
+            let payload = match inline(&document) {
+                Some(json) => {
+                    Body { content_type: content_type(&document).to_owned(), bytes: json.get().to_owned().into() }
+                }
+                None if document.payload_info.is_none() => Body { content_type: String::new(), bytes: Bytes::new() },
+                None => context.client().payload_bytes(&document.id).await?,
+            };
+            handle(Job { payload, document }, context).await.map(Output::Bytes)
+        })
+    })
+}
+
+/// The payload's type; JSON where there is no payload.
+fn content_type<'a>(document: &'a JobDocument<'_>) -> &'a str {
+    document.payload_info.as_ref().map_or(crate::transport::JSON, |info| info.content_type.as_ref())
+}
+
+/// The payload's bytes, where they stand in the document: JSON does, byte for byte, if it is small. A text stands there
+/// as a JSON string, which is not its bytes.
+fn inline<'a>(document: &'a JobDocument<'_>) -> Option<&'a RawValue> {
+    if !is_json(content_type(document)) {
+        return None;
+    }
+    document.payload.as_ref().and_then(|payload| payload.as_json())
+}
+
+/// Whether a media type is JSON (RFC 6839, section 3.1, for `+json`).
+fn is_json(content_type: &str) -> bool {
+    let essence = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    essence == "application/json" || essence.ends_with("+json")
+}
+
+async fn read_payload<T: DeserializeOwned>(document: &Document, client: &Client) -> Result<T, JobError> {
+    // A text in the document is a JSON string, so that a handler of `String` takes texts too.
+    let inline = document.payload.as_ref().and_then(|payload| payload.as_json());
+    let read = match (inline, &document.payload_info) {
+        (Some(json), _) => serde_json::from_str(json.get()),
+        // No payload, or the payload `null`, which looks the same.
+        (None, None) => serde_json::from_str("null"),
+        (None, Some(info)) if is_json(&info.content_type) && info.size == 4 => serde_json::from_str("null"),
+        (None, Some(_)) => serde_json::from_slice(&client.payload_bytes(&document.id).await?.bytes),
+    };
+    // The payload will not change, and every attempt would fail in the same way.
+    read.map_err(|error| JobError::permanent(format!("the payload is not what the worker expects\n{error}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{Server, job_with};
+    use serde_json::json;
+
+    fn document(fields: serde_json::Value) -> Document {
+        serde_json::from_str(&job_with("a", "PROCESSING", 2, fields)).unwrap()
+    }
+
+    fn info(content_type: &str, size: u64) -> serde_json::Value {
+        json!({"content_type": content_type, "size": size})
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn small_payloads_are_read_from_the_document() {
+        let (mut server, client) = Server::memory();
+        let json = document(json!({"payload": [1, 2], "payload_info": info("application/json", 5)}));
+        assert_eq!(read_payload::<Vec<u8>>(&json, &client).await.unwrap(), [1, 2]);
+        let text = document(json!({"payload": "hi", "payload_info": info("text/plain", 2)}));
+        assert_eq!(read_payload::<String>(&text, &client).await.unwrap(), "hi");
+        for nothing in [json!({}), json!({"payload_info": info("application/json", 4)})] {
+            read_payload::<()>(&document(nothing), &client).await.unwrap();
+        }
+        let error = read_payload::<u8>(&json, &client).await.unwrap_err();
+        assert!(error.to_string().starts_with("the payload is not what the worker expects\n"), "{error}");
+        assert!(server.is_quiet());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn large_payloads_are_fetched() {
+        let (mut server, client) = Server::memory();
+        let large = document(json!({"payload_info": info("application/json", 70_000)}));
+        let reading = tokio::spawn(async move { read_payload::<Vec<u8>>(&large, &client).await.unwrap() });
+        server.expect("GET /v1/jobs/a/payload").await.answer(200, "[3]");
+        assert_eq!(reading.await.unwrap(), [3]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn bytes_are_the_payload_as_it_came() {
+        let (mut server, client) = Server::memory();
+        let handler = bytes(|job: Job<Body>, _| async move { Ok(job.payload) });
+        let run = |document| {
+            let (context, end) = Context::new(client.clone());
+            let outcome = handler(document, context);
+            tokio::spawn(async move {
+                let _end = end;
+                match outcome.await {
+                    Ok(Output::Bytes(body)) => body,
+                    other => panic!("{other:?}"),
+                }
+            })
+        };
+        let body =
+            run(document(json!({"payload": {"a": 1}, "payload_info": info("application/x+json; charset=utf-8", 7)})));
+        assert_eq!(body.await.unwrap().bytes, r#"{"a":1}"#);
+        let body = run(document(json!({"payload": "hi", "payload_info": info("text/plain", 2)})));
+        server.expect("GET /v1/jobs/a/payload").await.answer_with(200, &[("content-type", "text/plain")], "hi");
+        assert_eq!(body.await.unwrap(), Body { content_type: "text/plain".into(), bytes: "hi".into() });
+        assert!(run(document(json!({}))).await.unwrap().bytes.is_empty());
+    }
+}
