@@ -104,8 +104,8 @@ impl Client {
         Follow::new(self, job_path(id).segment("events").query("after", position).into_string(), true)
     }
 
-    /// Follows many jobs: what happens from now, or from the filter's position, on. It never ends by itself, and resumes
-    /// as [`Client::follow`] does.
+    /// Follows many jobs: what happens from now, or from the filter's position, on. It never ends by itself, and
+    /// resumes as [`Client::follow`] does.
     #[must_use]
     pub fn events(&self, filter: &EventFilter) -> Follow {
         let path = filter.path().query_option("after", filter.after.as_deref());

@@ -83,8 +83,8 @@ impl JobError {
         JobError::of(Kind::Permanent, text)
     }
 
-    /// The job stopped because its [`crate::Context`] said so. If a client asked for that, it ends as `CANCELLED`; if the
-    /// worker is stopping, it is given back, and the attempt does not count.
+    /// The job stopped because its [`crate::Context`] said so. If a client asked for that, it ends as `CANCELLED`; if
+    /// the worker is stopping, it is given back, and the attempt does not count.
     #[must_use]
     pub fn cancelled() -> JobError {
         JobError::of(Kind::Cancelled, "cancelled")
@@ -108,8 +108,8 @@ impl JobError {
         self
     }
 
-    /// Explains it by a problem document (RFC 9457) instead of a text: its `type` is what failures are grouped by. Of one
-    /// that has more than 16 KiB as JSON, or is nested deeper than 100 levels, only the text is told.
+    /// Explains it by a problem document (RFC 9457) instead of a text: its `type` is what failures are grouped by. Of
+    /// one that has more than 16 KiB as JSON, or is nested deeper than 100 levels, only the text is told.
     #[must_use]
     pub fn with_problem(mut self, problem: &Problem) -> JobError {
         self.error = match serde_json::value::to_raw_value(problem) {
