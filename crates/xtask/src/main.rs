@@ -1,3 +1,49 @@
-//! The project's own commands: demo, test, bench.
+//! The project's own commands: `cargo xtask demo`, `cargo xtask test`, `cargo xtask bench`.
+//!
+//! This crate depends on next to nothing, so that it is there at once; what is heavy is built by the
+//! command that needs it.
 
-fn main() {}
+mod bench;
+mod demo;
+mod install;
+mod process;
+mod test;
+
+use std::process::ExitCode;
+
+use process::Failure;
+
+const HELP: &str = "\
+The project's own commands:
+
+  cargo xtask demo [--file VIDEO] [--keep]
+      builds ackd, starts it, and transcodes a video with workers that are killed half-way
+  cargo xtask test [FILTER]
+      installs and starts what the tests need, runs all of them, stops what it started
+  cargo xtask bench [accept|lifecycle|latency|backlog] [--runs N] [--time SECONDS] [--keys N] [--backlog N]
+      measures ackd beside what bounds it";
+
+fn main() -> ExitCode {
+    let mut args = std::env::args().skip(1);
+    let command = args.next();
+    let rest: Vec<String> = args.collect();
+    let done = match command.as_deref() {
+        Some("demo") => demo::run(&rest),
+        // What the demo's workers run for each job.
+        Some("demo-job") => demo::job::run(),
+        Some("test") => test::run(&rest),
+        Some("bench") => bench::run(&rest),
+        Some("help" | "--help" | "-h") | None => {
+            println!("{HELP}");
+            Ok(())
+        }
+        Some(other) => Err(Failure::WrongUse(format!("there is no command {other:?}\n\n{HELP}"))),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("xtask: {failure}");
+            ExitCode::from(failure.code())
+        }
+    }
+}

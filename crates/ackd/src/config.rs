@@ -1,0 +1,332 @@
+//! What `ackd serve` is told: by flag, by environment, by file, by default, in this order.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+
+use ackd_api::Duration;
+use clap::{Args, ValueEnum};
+use serde::Deserialize;
+
+/// The address on which the server listens where it is told none. HTTP 202 is what the product is about.
+pub(crate) const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8202);
+
+/// The configuration file that is read where none is named, if it is there.
+const DEFAULT_FILE: &str = "ackd.toml";
+
+/// The flags of `ackd serve`. Each is also an environment variable and a key of the configuration file.
+#[derive(Debug, Clone, Default, PartialEq, Args, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub(crate) struct ServeArgs {
+    /// Read settings from this file [default: ackd.toml, if it is there]
+    #[arg(long, value_name = "FILE", env = "ACKD_CONFIG")]
+    #[serde(skip)]
+    config: Option<PathBuf>,
+
+    /// Keep everything in this directory [default: ackd-data]
+    #[arg(long, value_name = "DIR", env = "ACKD_DATA")]
+    data: Option<PathBuf>,
+
+    /// Listen on this address; port 0 picks a free one [default: 127.0.0.1:8202]
+    #[arg(long, value_name = "ADDR:PORT", env = "ACKD_LISTEN")]
+    listen: Option<SocketAddr>,
+
+    /// Allow an address beyond loopback although nothing protects the server yet: no keys, no TLS
+    #[arg(long, env = "ACKD_UNPROTECTED", num_args = 0..=1, default_missing_value = "true", value_name = "BOOL")]
+    unprotected: Option<bool>,
+
+    /// Speak the Kafka protocol on this address (not supported yet: only "off")
+    #[arg(long, value_name = "ADDR:PORT|off", env = "ACKD_KAFKA_LISTEN")]
+    kafka_listen: Option<String>,
+
+    /// Where jobs are kept: sqlite (others are not supported yet) [default: sqlite]
+    #[arg(long, value_name = "URL", env = "ACKD_STORE")]
+    store: Option<String>,
+
+    /// What carries jobs to the workers: memory (others are not supported yet) [default: memory]
+    #[arg(long, value_name = "URL", env = "ACKD_BROKER")]
+    broker: Option<String>,
+
+    /// The address under which clients reach the server, where it differs from --listen
+    #[arg(long, value_name = "URL", env = "ACKD_PUBLIC_URL")]
+    public_url: Option<String>,
+
+    /// Answer requests for this host name too, beside IP addresses and localhost (may be repeated)
+    #[arg(long = "host", value_name = "NAME", env = "ACKD_HOST", value_delimiter = ',')]
+    #[serde(rename = "host")]
+    hosts: Vec<String>,
+
+    /// Let pages of this origin use the API from a browser (may be repeated)
+    #[arg(long = "allow-origin", value_name = "URL", env = "ACKD_ALLOW_ORIGIN", value_delimiter = ',')]
+    #[serde(rename = "allow-origin")]
+    allow_origins: Vec<String>,
+
+    /// Let webhooks go to private addresses in this range (not supported yet)
+    #[arg(long, value_name = "CIDR", env = "ACKD_WEBHOOK_ALLOW", value_delimiter = ',')]
+    webhook_allow: Vec<String>,
+
+    /// Let push queues go to private addresses in this range (not supported yet)
+    #[arg(long, value_name = "CIDR", env = "ACKD_PUSH_ALLOW", value_delimiter = ',')]
+    push_allow: Vec<String>,
+
+    /// Keep the change feed for so long (not supported yet: all of it is kept)
+    #[arg(long, value_name = "DURATION", env = "ACKD_FEED_RETENTION")]
+    feed_retention: Option<Duration>,
+
+    /// The largest payload or result in bytes, at most 67108864 [default: 1048576]
+    #[arg(long, value_name = "BYTES", env = "ACKD_MAX_PAYLOAD")]
+    max_payload: Option<usize>,
+
+    /// The most connections at a time [default: 10000]
+    #[arg(long, value_name = "N", env = "ACKD_MAX_CONNECTIONS")]
+    max_connections: Option<usize>,
+
+    /// How the log on stderr is written [default: text]
+    #[arg(long, value_name = "FORMAT", env = "ACKD_LOG_FORMAT")]
+    log_format: Option<LogFormat>,
+
+    /// What the log tells: error, warn, info, debug or trace [default: info]
+    #[arg(long, value_name = "LEVEL", env = "ACKD_LOG_LEVEL")]
+    log_level: Option<LogLevel>,
+}
+
+/// How the log is written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum LogFormat {
+    /// Lines for people.
+    #[default]
+    Text,
+    /// A JSON object a line.
+    Json,
+}
+
+/// How much the log tells.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum LogLevel {
+    /// What broke a promise or stops the server.
+    Error,
+    /// What may become one of the former.
+    Warn,
+    /// The server's comings and goings.
+    #[default]
+    Info,
+    /// What a developer asks for.
+    Debug,
+    /// Everything.
+    Trace,
+}
+
+/// What the server is to be.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Config {
+    /// Where everything is kept.
+    pub(crate) data: PathBuf,
+    /// Where it listens.
+    pub(crate) listen: SocketAddr,
+    /// Under which address clients reach it.
+    pub(crate) public_url: Option<String>,
+    /// The host names it answers for.
+    pub(crate) hosts: Vec<String>,
+    /// The origins whose pages may use it.
+    pub(crate) allow_origins: Vec<String>,
+    /// The largest payload or result in bytes.
+    pub(crate) max_payload: usize,
+    /// The most connections at a time.
+    pub(crate) max_connections: usize,
+    /// How the log is written.
+    pub(crate) log_format: LogFormat,
+    /// How much the log tells.
+    pub(crate) log_level: LogLevel,
+}
+
+/// Settings that cannot be served: wrong use, exit code 2.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum ConfigError {
+    /// The configuration file is not there or cannot be read.
+    #[error("the configuration file {0} cannot be read: {1}")]
+    File(PathBuf, String),
+    /// It does not say what it should.
+    #[error("the configuration file {0} is wrong: {1}")]
+    Syntax(PathBuf, String),
+    /// A later version will know it.
+    #[error("--{flag} {value} is not supported yet; {instead}")]
+    NotYet {
+        /// The flag, without its dashes.
+        flag: &'static str,
+        /// What was asked for.
+        value: String,
+        /// What can be done now.
+        instead: &'static str,
+    },
+    /// Anybody on the network could do anything.
+    #[error(
+        "--listen {0} is beyond loopback, and nothing protects the server yet: no keys, no TLS. \
+         Listen on 127.0.0.1 behind a proxy that does, or say --unprotected if the network itself is trusted"
+    )]
+    Unprotected(SocketAddr),
+    /// A number out of its range.
+    #[error("--{flag} is a number from {min} to {max}")]
+    Range {
+        /// The flag, without its dashes.
+        flag: &'static str,
+        /// The least it may be.
+        min: usize,
+        /// The most it may be.
+        max: usize,
+    },
+}
+
+impl ServeArgs {
+    /// Puts flags, environment, file and defaults together.
+    ///
+    /// # Errors
+    /// [`ConfigError`] says which setting cannot be served, and what to do.
+    pub(crate) fn config(self) -> Result<Config, ConfigError> {
+        let file = match &self.config {
+            Some(path) => read(path)?,
+            None if Path::new(DEFAULT_FILE).exists() => read(Path::new(DEFAULT_FILE))?,
+            None => ServeArgs::default(),
+        };
+        self.over(file).check()
+    }
+
+    /// These settings, and where they say nothing those of `file`.
+    fn over(self, file: ServeArgs) -> ServeArgs {
+        fn first(flags: Vec<String>, file: Vec<String>) -> Vec<String> {
+            if flags.is_empty() { file } else { flags }
+        }
+        ServeArgs {
+            config: self.config,
+            data: self.data.or(file.data),
+            listen: self.listen.or(file.listen),
+            unprotected: self.unprotected.or(file.unprotected),
+            kafka_listen: self.kafka_listen.or(file.kafka_listen),
+            store: self.store.or(file.store),
+            broker: self.broker.or(file.broker),
+            public_url: self.public_url.or(file.public_url),
+            hosts: first(self.hosts, file.hosts),
+            allow_origins: first(self.allow_origins, file.allow_origins),
+            webhook_allow: first(self.webhook_allow, file.webhook_allow),
+            push_allow: first(self.push_allow, file.push_allow),
+            feed_retention: self.feed_retention.or(file.feed_retention),
+            max_payload: self.max_payload.or(file.max_payload),
+            max_connections: self.max_connections.or(file.max_connections),
+            log_format: self.log_format.or(file.log_format),
+            log_level: self.log_level.or(file.log_level),
+        }
+    }
+
+    fn check(self) -> Result<Config, ConfigError> {
+        let not_yet = |flag, value: Option<String>, known: &str, instead| match value {
+            Some(value) if value != known => Err(ConfigError::NotYet { flag, value, instead }),
+            _ => Ok(()),
+        };
+        not_yet("kafka-listen", self.kafka_listen, "off", "leave it out")?;
+        not_yet("store", self.store, "sqlite", "use sqlite, the embedded default")?;
+        not_yet("broker", self.broker, "memory", "use memory, the embedded default")?;
+        not_yet("webhook-allow", self.webhook_allow.into_iter().next(), "", "leave it out")?;
+        not_yet("push-allow", self.push_allow.into_iter().next(), "", "leave it out")?;
+        let retention = self.feed_retention.map(|duration| duration.to_string());
+        not_yet("feed-retention", retention, "", "leave it out: the whole feed is kept")?;
+        let listen = self.listen.unwrap_or(DEFAULT_LISTEN);
+        if !listen.ip().is_loopback() && self.unprotected != Some(true) {
+            return Err(ConfigError::Unprotected(listen));
+        }
+        Ok(Config {
+            data: self.data.unwrap_or_else(|| PathBuf::from("ackd-data")),
+            listen,
+            public_url: self.public_url,
+            hosts: self.hosts,
+            allow_origins: self.allow_origins,
+            max_payload: within(
+                "max-payload",
+                self.max_payload.unwrap_or(1 << 20),
+                1,
+                ackd_domain::limits::BODY_BYTES,
+            )?,
+            max_connections: within("max-connections", self.max_connections.unwrap_or(10_000), 1, 1_000_000)?,
+            log_format: self.log_format.unwrap_or_default(),
+            log_level: self.log_level.unwrap_or_default(),
+        })
+    }
+}
+
+fn within(flag: &'static str, value: usize, min: usize, max: usize) -> Result<usize, ConfigError> {
+    if (min..=max).contains(&value) { Ok(value) } else { Err(ConfigError::Range { flag, min, max }) }
+}
+
+fn read(path: &Path) -> Result<ServeArgs, ConfigError> {
+    let text = std::fs::read_to_string(path).map_err(|error| ConfigError::File(path.to_owned(), error.to_string()))?;
+    toml::from_str(&text).map_err(|error| ConfigError::Syntax(path.to_owned(), error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(text: &str) -> ServeArgs {
+        toml::from_str(text).unwrap()
+    }
+
+    #[test]
+    fn a_flag_goes_before_the_file_and_the_file_before_the_default() {
+        let flags = ServeArgs { data: Some("flag".into()), hosts: vec!["a".into()], ..ServeArgs::default() };
+        let from_file = file("data = 'file'\nhost = ['b']\nmax-payload = 5\nlog-format = 'json'");
+        let config = flags.over(from_file).check().unwrap();
+        assert_eq!(config.data, PathBuf::from("flag"));
+        assert_eq!(config.hosts, ["a"]);
+        assert_eq!(config.max_payload, 5);
+        assert_eq!(config.log_format, LogFormat::Json);
+        assert_eq!(config.listen, DEFAULT_LISTEN);
+        assert_eq!(config.max_connections, 10_000);
+    }
+
+    #[test]
+    fn an_unknown_key_of_the_file_is_refused() {
+        assert!(toml::from_str::<ServeArgs>("dta = 'x'").unwrap_err().to_string().contains("dta"));
+    }
+
+    #[test]
+    fn what_is_not_supported_yet_is_refused() {
+        for (text, flag) in [
+            ("kafka-listen = '127.0.0.1:9202'", "kafka-listen"),
+            ("store = 'postgres://db'", "store"),
+            ("broker = 'kafka://k'", "broker"),
+            ("webhook-allow = ['10.0.0.0/8']", "webhook-allow"),
+            ("push-allow = ['10.0.0.0/8']", "push-allow"),
+            ("feed-retention = '21d'", "feed-retention"),
+        ] {
+            match file(text).check() {
+                Err(ConfigError::NotYet { flag: refused, .. }) => assert_eq!(refused, flag),
+                other => panic!("{text}: {other:?}"),
+            }
+        }
+        for text in ["kafka-listen = 'off'", "store = 'sqlite'", "broker = 'memory'"] {
+            assert!(file(text).check().is_ok(), "{text}");
+        }
+    }
+
+    #[test]
+    fn beyond_loopback_only_when_it_is_said_to_be_unprotected() {
+        for listen in ["0.0.0.0:8202", "[::]:8202", "192.168.0.1:80"] {
+            let text = format!("listen = '{listen}'");
+            assert_eq!(file(&text).check().unwrap_err(), ConfigError::Unprotected(listen.parse().unwrap()));
+            assert!(file(&format!("{text}\nunprotected = true")).check().is_ok());
+        }
+        for listen in ["127.0.0.1:0", "127.8.0.1:1", "[::1]:8202"] {
+            assert!(file(&format!("listen = '{listen}'")).check().is_ok(), "{listen}");
+        }
+    }
+
+    #[test]
+    fn numbers_are_checked_at_their_edges() {
+        let most = ackd_domain::limits::BODY_BYTES;
+        assert!(file(&format!("max-payload = {most}")).check().is_ok());
+        for text in
+            [format!("max-payload = {}", most + 1), "max-payload = 0".to_owned(), "max-connections = 0".to_owned()]
+        {
+            assert!(matches!(file(&text).check(), Err(ConfigError::Range { .. })), "{text}");
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! `ackd serve`: the server's life, from the first check of its settings to its last commit.
+
+use std::io::Write;
+
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::config::{ConfigError, ServeArgs};
+use crate::exit::Exit;
+use crate::logging;
+use crate::wiring::{WiringError, wire};
+
+/// Why the server did not run to its proper end.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ServeError {
+    /// The settings cannot be served.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// A part does not start.
+    #[error(transparent)]
+    Wiring(#[from] WiringError),
+    /// The address cannot be listened on.
+    #[error("cannot listen on {0}: {1}")]
+    Listen(std::net::SocketAddr, std::io::Error),
+    /// The operating system refuses something else.
+    #[error(transparent)]
+    Io(#[from] std::io::Error),
+}
+
+impl ServeError {
+    /// The exit code that the error ends the process with.
+    #[must_use]
+    pub(crate) fn exit(&self) -> Exit {
+        match self {
+            ServeError::Config(_) | ServeError::Wiring(WiringError::Api(_)) => Exit::WrongUse,
+            _ => Exit::Failed,
+        }
+    }
+}
+
+/// Serves until it is told to stop.
+///
+/// # Errors
+/// [`ServeError`].
+pub(crate) fn serve(args: ServeArgs) -> Result<(), ServeError> {
+    let config = args.config()?;
+    logging::start(config.log_format, config.log_level);
+    let app = wire(&config)?;
+    let engine = app.engine().clone();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let served = runtime.block_on(async {
+        let listener =
+            TcpListener::bind(config.listen).await.map_err(|error| ServeError::Listen(config.listen, error))?;
+        let address = listener.local_addr()?;
+        let stop = stop_signal()?;
+        tracing::info!(%address, data = %config.data.display(), "serving");
+        // Whoever started the server waits for this line; if nobody reads it, that is no reason not to serve.
+        let mut stdout = std::io::stdout();
+        drop(writeln!(stdout, "listening on http://{address}").and_then(|()| stdout.flush()));
+        ackd_http::serve(listener, app, stop).await?;
+        Ok(())
+    });
+    // What was asked for is committed and answered before the process ends.
+    engine.stop();
+    tracing::info!("stopped");
+    served
+}
+
+/// Completes at the first SIGTERM or SIGINT; a second one ends the process at once.
+fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        let mut next = async || {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+        };
+        next().await;
+        tracing::info!("stopping; a second signal stops at once");
+        tokio::spawn(async move {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+            std::process::exit(Exit::Failed as i32);
+        });
+    })
+}

@@ -1,0 +1,238 @@
+//! How many durable accepts a second.
+
+use std::cell::Cell;
+use std::io;
+use std::rc::Rc;
+use std::time::Duration;
+
+use crate::jobs::{expect, submit_many, submit_one};
+use crate::load;
+use crate::report::Line;
+use crate::server::{Kind, Server};
+use crate::{Bench, ledger};
+
+/// Connections that submit one job a request.
+const ONE: usize = 64;
+/// Connections that submit many.
+const MANY: usize = 8;
+/// Lines of one such submission.
+const LINES: usize = 100;
+
+pub(crate) fn run(bench: &Bench) -> io::Result<()> {
+    one_a_request(bench)?;
+    many_a_request(bench)
+}
+
+fn one_a_request(bench: &Bench) -> io::Result<()> {
+    let (mut ours, mut bound, mut sqlite) = (Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..bench.runs {
+        let data = tempfile::tempdir_in(&bench.dir)?;
+        let server = Server::start(Kind::Ackd, data.path())?;
+        ours.push(single(&server, bench.time)?);
+        drop(server);
+        let server = Server::start(Kind::NoStorage, data.path())?;
+        bound.push(single(&server, bench.time)?);
+        drop(server);
+        sqlite.push(ledger::accepts(&bench.dir, ONE, bench.time, false)?);
+    }
+    Line {
+        what: format!("accept, one job a request, {ONE} connections"),
+        unit: "jobs/s",
+        figures: ours.clone(),
+        bound: Some(("the same server without storage".into(), bound)),
+        target: "at least 0.5".into(),
+    }
+    .print();
+    Line {
+        what: format!("the same beside its SQLite writes alone, {ONE} a commit"),
+        unit: "jobs/s",
+        figures: ours,
+        bound: Some(("the same writes without HTTP".into(), sqlite)),
+        target: "none".into(),
+    }
+    .print();
+    Ok(())
+}
+
+fn many_a_request(bench: &Bench) -> io::Result<()> {
+    let (mut plain, mut keyed, mut bound, mut sqlite) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..bench.runs {
+        let data = tempfile::tempdir_in(&bench.dir)?;
+        let server = Server::start(Kind::Ackd, data.path())?;
+        plain.push(many(&server, bench.time, false)?);
+        drop(server);
+        let data = tempfile::tempdir_in(&bench.dir)?;
+        let server = Server::start(Kind::Ackd, data.path())?;
+        keyed.push(many(&server, bench.time, true)?);
+        drop(server);
+        let server = Server::start(Kind::NoStorage, data.path())?;
+        bound.push(many(&server, bench.time, false)?);
+        drop(server);
+        sqlite.push(ledger::accepts(&bench.dir, MANY * LINES, bench.time, false)?);
+    }
+    Line {
+        what: format!("accept, NDJSON of {LINES}, {MANY} connections"),
+        unit: "jobs/s",
+        figures: plain.clone(),
+        bound: Some(("the same server without storage".into(), bound)),
+        target: "at least 200 000 jobs/s".into(),
+    }
+    .print();
+    Line {
+        what: "the same beside its SQLite writes alone".into(),
+        unit: "jobs/s",
+        figures: plain.clone(),
+        bound: Some(("the same writes without HTTP".into(), sqlite)),
+        target: "none".into(),
+    }
+    .print();
+    Line {
+        what: "the same with a random idempotency key on every job".into(),
+        unit: "jobs/s",
+        figures: keyed,
+        bound: Some(("without keys".into(), plain)),
+        target: "at least 0.6".into(),
+    }
+    .print();
+    if let Some(kept) = bench.keys {
+        with_kept_keys(bench, kept)?;
+    }
+    Ok(())
+}
+
+/// The same over a store that holds many keys already.
+fn with_kept_keys(bench: &Bench, kept: u64) -> io::Result<()> {
+    let (data, empty) = (tempfile::tempdir_in(&bench.dir)?, tempfile::tempdir_in(&bench.dir)?);
+    let server = Server::start(Kind::Ackd, data.path())?;
+    fill(&server, kept, true)?;
+    let other = Server::start(Kind::Ackd, empty.path())?;
+    let (mut keyed, mut plain) = (Vec::new(), Vec::new());
+    for _ in 0..bench.runs {
+        keyed.push(many(&server, bench.time, true)?);
+        plain.push(many(&other, bench.time, false)?);
+    }
+    let (now, _) = server.memory()?;
+    println!("with {kept} keys kept the server takes {} MiB\n", now >> 20);
+    Line {
+        what: format!("accept, NDJSON of {LINES}, a random key on every job, {kept} keys kept"),
+        unit: "jobs/s",
+        figures: keyed,
+        bound: Some(("without keys".into(), plain)),
+        target: "at least 0.6".into(),
+    }
+    .print();
+    Ok(())
+}
+
+fn single(server: &Server, time: Duration) -> io::Result<f64> {
+    let request = Rc::new(submit_one("bench", None));
+    let outcome = load::run(server.addr(), ONE, time, move |_, _, mut wire| {
+        let request = Rc::clone(&request);
+        async move {
+            let answer = wire.send(&request).await?;
+            expect(&answer, &[202])?;
+            Ok((1, wire))
+        }
+    })?;
+    Ok(outcome.rate)
+}
+
+fn many(server: &Server, time: Duration, keyed: bool) -> io::Result<f64> {
+    let outcome = load::run(server.addr(), MANY, time, batches(keyed))?;
+    Ok(outcome.rate)
+}
+
+/// Rounds that submit [`LINES`] jobs each.
+fn batches(
+    keyed: bool,
+) -> impl Fn(usize, u64, crate::wire::Wire) -> std::pin::Pin<Box<dyn Future<Output = io::Result<(u64, crate::wire::Wire)>>>>
+{
+    let plain = Rc::new(submit_many("bench", LINES, || None));
+    let keys = Rc::new(Keys::new());
+    move |_, _, mut wire| {
+        let request = if keyed { Rc::new(keys.fresh(&plain)) } else { Rc::clone(&plain) };
+        Box::pin(async move {
+            let answer = wire.send(&request).await?;
+            expect(&answer, &[202])?;
+            Ok((LINES as u64, wire))
+        })
+    }
+}
+
+/// Accepts `jobs` jobs, each under a random key where `keyed` says so.
+pub(crate) fn fill(server: &Server, jobs: u64, keyed: bool) -> io::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
+    let local = tokio::task::LocalSet::new();
+    let left = Rc::new(Cell::new(jobs));
+    local.block_on(&runtime, async {
+        let mut tasks = Vec::new();
+        for _ in 0..MANY {
+            let mut wire = crate::wire::Wire::connect(server.addr()).await?;
+            let left = Rc::clone(&left);
+            let (plain, keys) = (submit_many("bench", 1000, || None), Keys::new());
+            tasks.push(tokio::task::spawn_local(async move {
+                while left.get() > 0 {
+                    left.set(left.get().saturating_sub(1000));
+                    let fresh;
+                    let request = if keyed {
+                        fresh = keys.fresh(&plain);
+                        &fresh
+                    } else {
+                        &plain
+                    };
+                    let answer = wire.send(request).await?;
+                    expect(&answer, &[202])?;
+                }
+                Ok::<_, io::Error>(())
+            }));
+        }
+        for task in tasks {
+            task.await.map_err(io::Error::other)??;
+        }
+        Ok(())
+    })
+}
+
+/// Makes requests with keys out of one without, at little cost to the client: every line gets room for
+/// a key once, and each request new random digits there.
+struct Keys {
+    template: std::cell::RefCell<Option<(Vec<u8>, Vec<usize>)>>,
+    state: Cell<u64>,
+}
+
+impl Keys {
+    fn new() -> Keys {
+        Keys { template: std::cell::RefCell::new(None), state: Cell::new(rand::random()) }
+    }
+
+    fn fresh(&self, plain: &[u8]) -> Vec<u8> {
+        let mut template = self.template.borrow_mut();
+        let (template, places) = template.get_or_insert_with(|| {
+            let lines = plain.iter().filter(|byte| **byte == b'\n').count() - 4;
+            let request = submit_many("bench", lines, || Some(0));
+            let mark = b"\"idempotency_key\":\"";
+            let places = request
+                .windows(mark.len())
+                .enumerate()
+                .filter(|(_, window)| window == mark)
+                .map(|(at, _)| at + mark.len())
+                .collect();
+            (request, places)
+        });
+        let mut request = template.clone();
+        for place in places.iter() {
+            for half in 0..2 {
+                // splitmix64: fast, and as good as random for a key.
+                let mut word = self.state.get().wrapping_add(0x9e37_79b9_7f4a_7c15);
+                self.state.set(word);
+                word = (word ^ word >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+                word = (word ^ word >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+                word ^= word >> 31;
+                for digit in 0..16 {
+                    request[place + half * 16 + digit] = b"0123456789abcdef"[(word >> (digit * 4) & 15) as usize];
+                }
+            }
+        }
+        request
+    }
+}

@@ -1,0 +1,95 @@
+//! The embedded ledger by itself: the same SQLite writes without HTTP, engine or client.
+
+use std::io;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use ackd_domain::{Answer, Body, Command, JSON, LeaseToken, Name, Submission, Timestamp};
+use ackd_embedded::{EmbeddedStore, Options};
+use ackd_ports::{Applied, Idle, Ledger, SystemEntropy};
+use bytes::Bytes;
+
+use crate::jobs;
+
+/// A store of its own, with the requests that a run makes of it.
+struct Alone {
+    store: EmbeddedStore,
+    submission: Submission,
+    result: Body,
+    started: Instant,
+}
+
+impl Alone {
+    fn open(dir: &Path) -> io::Result<Alone> {
+        let entropy = Box::new(SystemEntropy::new()?);
+        let store = EmbeddedStore::open(dir, &Options::default(), entropy).map_err(io::Error::other)?;
+        let body = |text: String| Body { content_type: JSON.into(), bytes: Bytes::from(text) };
+        let queue = Name::new("bench").map_err(io::Error::other)?;
+        Ok(Alone {
+            store,
+            submission: Submission::new(queue, body(jobs::payload())),
+            result: body(jobs::result()),
+            started: Instant::now(),
+        })
+    }
+
+    fn apply(&mut self, commands: Vec<Command>) -> io::Result<Applied> {
+        let millis = i64::try_from(self.started.elapsed().as_millis()).unwrap_or(i64::MAX);
+        let now = Timestamp::from_millis(1_700_000_000_000 + millis);
+        self.store.ledger.apply(commands, now, &mut Idle).map_err(io::Error::other)
+    }
+
+    fn submit(&mut self, many: usize, keyed: bool) -> io::Result<Vec<u64>> {
+        let one = |this: &Alone| match keyed {
+            true => this.submission.clone().keyed(format!("{:032x}", rand::random::<u128>()).into()),
+            false => this.submission.clone(),
+        };
+        let commands = (0..many).map(|_| Command::Submit(vec![one(self)])).collect();
+        let applied = self.apply(commands)?;
+        let numbers = applied.changes.iter().map(|change| change.job.id.number()).collect();
+        Ok(numbers)
+    }
+
+    fn work(&mut self, numbers: &[u64]) -> io::Result<()> {
+        let lease = |number: &u64| Command::Lease { number: *number, worker: Some("bench".into()), ttl: None };
+        let leased = self.apply(numbers.iter().map(lease).collect())?;
+        let tokens: Vec<LeaseToken> = leased
+            .answers
+            .iter()
+            .filter_map(|answer| match answer {
+                Ok(Answer::Job(job)) => job.lease.as_ref().map(|lease| lease.token(job.id.number())),
+                _ => None,
+            })
+            .collect();
+        let complete = |lease: LeaseToken| Command::Complete { lease, result: Some(self.result.clone()) };
+        let commands: Vec<Command> = tokens.into_iter().map(complete).collect();
+        self.apply(commands)?;
+        Ok(())
+    }
+}
+
+/// Accepts a second, `batch` of them a commit.
+pub(crate) fn accepts(dir: &Path, batch: usize, time: Duration, keyed: bool) -> io::Result<f64> {
+    let data = tempfile::tempdir_in(dir)?;
+    let mut alone = Alone::open(data.path())?;
+    let mut count = 0;
+    let started = Instant::now();
+    while started.elapsed() < time {
+        count += alone.submit(batch, keyed)?.len();
+    }
+    Ok(count as f64 / started.elapsed().as_secs_f64())
+}
+
+/// Jobs a second through submit, lease and complete, `batch` of them a commit.
+pub(crate) fn lifecycles(dir: &Path, batch: usize, time: Duration) -> io::Result<f64> {
+    let data = tempfile::tempdir_in(dir)?;
+    let mut alone = Alone::open(data.path())?;
+    let mut count = 0;
+    let started = Instant::now();
+    while started.elapsed() < time {
+        let numbers = alone.submit(batch, false)?;
+        alone.work(&numbers)?;
+        count += numbers.len();
+    }
+    Ok(count as f64 / started.elapsed().as_secs_f64())
+}

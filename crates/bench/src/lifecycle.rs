@@ -1,0 +1,81 @@
+//! How many jobs a second go all the way: submit, lease, complete, each durable before its answer.
+
+use std::io;
+use std::rc::Rc;
+use std::time::Duration;
+
+use crate::jobs::{complete, expect, lease, submit_many, submit_one, work_batch};
+use crate::report::Line;
+use crate::server::{Kind, Server};
+use crate::wire::fields;
+use crate::{Bench, ledger, load};
+
+/// Connections that work in batches.
+const BATCHES: usize = 8;
+/// Jobs of one batch.
+const JOBS: usize = 100;
+/// Connections that make single calls.
+const SINGLES: usize = 64;
+
+pub(crate) fn run(bench: &Bench) -> io::Result<()> {
+    let (mut batches, mut singles, mut sqlite) = (Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..bench.runs {
+        let data = tempfile::tempdir_in(&bench.dir)?;
+        let server = Server::start(Kind::Ackd, data.path())?;
+        batches.push(in_batches(&server, bench.time)?);
+        drop(server);
+        sqlite.push(ledger::lifecycles(&bench.dir, BATCHES * JOBS / 2, bench.time)?);
+        let data = tempfile::tempdir_in(&bench.dir)?;
+        let server = Server::start(Kind::Ackd, data.path())?;
+        singles.push(one_by_one(&server, bench.time)?);
+    }
+    Line {
+        what: format!("lifecycle in batches of {JOBS}, {BATCHES} connections"),
+        unit: "jobs/s",
+        figures: batches,
+        bound: Some(("the same SQLite writes without HTTP".into(), sqlite)),
+        target: "at least 65 000 jobs/s".into(),
+    }
+    .print();
+    Line {
+        what: format!("lifecycle in single calls, {SINGLES} connections"),
+        unit: "jobs/s",
+        figures: singles,
+        bound: None,
+        target: "at least 18 000 jobs/s".into(),
+    }
+    .print();
+    Ok(())
+}
+
+fn in_batches(server: &Server, time: Duration) -> io::Result<f64> {
+    let requests = Rc::new((submit_many("bench", JOBS, || None), lease("bench", JOBS, "1s")));
+    let outcome = load::run(server.addr(), BATCHES, time, move |_, _, mut wire| {
+        let requests = Rc::clone(&requests);
+        async move {
+            let answer = wire.send(&requests.0).await?;
+            expect(&answer, &[202])?;
+            let done = work_batch(&mut wire, &requests.1).await?;
+            Ok((done, wire))
+        }
+    })?;
+    Ok(outcome.rate)
+}
+
+fn one_by_one(server: &Server, time: Duration) -> io::Result<f64> {
+    let requests = Rc::new((submit_one("bench", None), lease("bench", 1, "1s")));
+    let outcome = load::run(server.addr(), SINGLES, time, move |_, _, mut wire| {
+        let requests = Rc::clone(&requests);
+        async move {
+            let answer = wire.send(&requests.0).await?;
+            expect(&answer, &[202])?;
+            let answer = wire.send(&requests.1).await?;
+            expect(&answer, &[200, 204])?;
+            let Some(token) = fields(answer.body, "lease").next().map(complete) else { return Ok((0, wire)) };
+            let answer = wire.send(&token).await?;
+            expect(&answer, &[200])?;
+            Ok((1, wire))
+        }
+    })?;
+    Ok(outcome.rate)
+}

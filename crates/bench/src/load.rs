@@ -1,0 +1,63 @@
+//! Load: many connections that each do the same thing again and again for a while.
+
+use std::future::Future;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use crate::report::Quantiles;
+use crate::wire::Wire;
+
+/// What came of a run.
+pub(crate) struct Outcome {
+    /// Things done each second.
+    pub(crate) rate: f64,
+    /// How long each round took.
+    pub(crate) rounds: Quantiles,
+}
+
+/// Lets `connections` of them run `round` again and again for `time`; a round says how many things it
+/// did. One thread serves all connections, so that the client takes one core at most.
+pub(crate) fn run<F, R>(addr: &str, connections: usize, time: Duration, round: F) -> io::Result<Outcome>
+where
+    F: Fn(usize, u64, Wire) -> R + 'static,
+    R: Future<Output = io::Result<(u64, Wire)>>,
+{
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
+    let over = Arc::new(AtomicBool::new(false));
+    let done = Arc::new(AtomicU64::new(0));
+    let round = std::rc::Rc::new(round);
+    let local = tokio::task::LocalSet::new();
+    local.block_on(&runtime, async {
+        let mut tasks = Vec::new();
+        for connection in 0..connections {
+            let mut wire = Wire::connect(addr).await?;
+            let (over, done, round) = (Arc::clone(&over), Arc::clone(&done), std::rc::Rc::clone(&round));
+            tasks.push(tokio::task::spawn_local(async move {
+                let mut took = Vec::new();
+                let mut count = 0;
+                while !over.load(Ordering::Relaxed) {
+                    let before = Instant::now();
+                    let (things, back) = round(connection, count, wire).await?;
+                    wire = back;
+                    count += 1;
+                    took.push(before.elapsed());
+                    done.fetch_add(things, Ordering::Relaxed);
+                }
+                Ok::<_, io::Error>(took)
+            }));
+        }
+        // The first moments are warm-up: connections, caches, the first pages of the write-ahead log.
+        tokio::time::sleep(time / 5).await;
+        let (from, started) = (done.load(Ordering::Relaxed), Instant::now());
+        tokio::time::sleep(time).await;
+        let rate = (done.load(Ordering::Relaxed) - from) as f64 / started.elapsed().as_secs_f64();
+        over.store(true, Ordering::Relaxed);
+        let mut took = Vec::new();
+        for task in tasks {
+            took.extend(task.await.map_err(io::Error::other)??);
+        }
+        Ok(Outcome { rate, rounds: Quantiles::of(took) })
+    })
+}

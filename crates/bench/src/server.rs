@@ -1,0 +1,92 @@
+//! The servers that are measured: ackd itself, and the same without a store. Each is a process of its
+//! own, so that memory is its own and it can be killed.
+
+use std::io::{self, BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// A running server. It is killed when dropped.
+pub(crate) struct Server {
+    child: Child,
+    addr: String,
+}
+
+/// Which server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// ackd on its embedded default.
+    Ackd,
+    /// The same HTTP server, engine and decisions, and a ledger that stores nothing.
+    NoStorage,
+}
+
+impl Server {
+    /// Starts a server over the directory `data` and waits until it listens.
+    pub(crate) fn start(kind: Kind, data: &Path) -> io::Result<Server> {
+        let mut command = match kind {
+            Kind::Ackd => {
+                let mut command = Command::new(beside_me("ackd")?);
+                command.args(["serve", "--listen", "127.0.0.1:0", "--log-level", "warn", "--data"]).arg(data);
+                command
+            }
+            Kind::NoStorage => {
+                let mut command = Command::new(std::env::current_exe()?);
+                command.arg("serve-without-storage");
+                command
+            }
+        };
+        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn()?;
+        let stdout = child.stdout.take().ok_or(io::ErrorKind::BrokenPipe)?;
+        let mut line = String::new();
+        BufReader::new(stdout).read_line(&mut line)?;
+        match line.trim().strip_prefix("listening on http://") {
+            Some(addr) => Ok(Server { addr: addr.to_owned(), child }),
+            None => Err(io::Error::other(format!("the server does not start: it says {line:?}"))),
+        }
+    }
+
+    /// Where it listens, as "127.0.0.1:8202".
+    pub(crate) fn addr(&self) -> &str {
+        &self.addr
+    }
+
+    /// Resident memory in bytes: now, and at its highest.
+    pub(crate) fn memory(&self) -> io::Result<(u64, u64)> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
+        let field = |name: &str| {
+            let line = status.lines().find(|line| line.starts_with(name))?;
+            let kib: u64 = line.split_whitespace().nth(1)?.parse().ok()?;
+            Some(kib << 10)
+        };
+        field("VmRSS:").zip(field("VmHWM:")).ok_or_else(|| io::ErrorKind::InvalidData.into())
+    }
+
+    /// Kills it with SIGKILL, starts it again over the same directory, and says how long it took until
+    /// it listened.
+    pub(crate) fn kill_and_restart(mut self, data: &Path) -> io::Result<(Server, Duration)> {
+        self.child.kill()?;
+        self.child.wait()?;
+        let started = Instant::now();
+        let server = Server::start(Kind::Ackd, data)?;
+        Ok((server, started.elapsed()))
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The program `name` in the folder of this one.
+fn beside_me(name: &str) -> io::Result<PathBuf> {
+    let path = std::env::current_exe()?.with_file_name(name);
+    if path.exists() {
+        Ok(path)
+    } else {
+        Err(io::Error::other(format!("{} is not there; cargo xtask bench builds it", path.display())))
+    }
+}

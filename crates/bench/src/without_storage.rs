@@ -1,0 +1,63 @@
+//! The bound of HTTP: the same server, parse, decisions and documents, and a ledger that forgets
+//! everything at once.
+
+use std::io;
+use std::sync::Arc;
+
+use ackd_domain::{Command, Draws, IdempotencyKey, Job, Name, Position, Queue, Timestamp, Write};
+use ackd_ports::{Applied, Entropy, Ledger, LedgerError, Reactor, ReadError, Rows, SystemEntropy, decide_batch};
+
+/// Decides and forgets.
+pub(crate) struct ForgetfulLedger {
+    entropy: SystemEntropy,
+    number: u64,
+    position: Position,
+}
+
+impl ForgetfulLedger {
+    /// A ledger that holds nothing and never will.
+    pub(crate) fn new() -> io::Result<ForgetfulLedger> {
+        Ok(ForgetfulLedger { entropy: SystemEntropy::new()?, number: 0, position: Position::START })
+    }
+}
+
+impl Draws for ForgetfulLedger {
+    fn number(&mut self) -> u64 {
+        self.number += 1;
+        self.number
+    }
+
+    fn position(&mut self) -> Position {
+        self.position = self.position.next();
+        self.position
+    }
+
+    fn random(&mut self) -> u64 {
+        self.entropy.random()
+    }
+}
+
+impl Rows for ForgetfulLedger {
+    fn job(&mut self, _: u64) -> Result<Option<Arc<Job>>, ReadError> {
+        Ok(None)
+    }
+
+    fn holder(&mut self, _: &IdempotencyKey) -> Result<Option<Arc<Job>>, ReadError> {
+        Ok(None)
+    }
+
+    fn queue(&mut self, _: &Name) -> Result<Option<Arc<Queue>>, ReadError> {
+        Ok(None)
+    }
+
+    fn write(&mut self, _: Write) -> Result<(), LedgerError> {
+        Ok(())
+    }
+}
+
+impl Ledger for ForgetfulLedger {
+    fn apply(&mut self, commands: Vec<Command>, now: Timestamp, _: &mut dyn Reactor) -> Result<Applied, LedgerError> {
+        // The dispatcher is not asked: it would keep in memory what no ledger holds.
+        decide_batch(self, commands, now, &mut ackd_ports::Idle)
+    }
+}
