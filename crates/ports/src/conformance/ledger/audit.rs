@@ -38,6 +38,7 @@ impl World {
             assert_eq!(self.reader().job(job.id), Ok(Some(Arc::clone(job))), "a job is not as the ledger left it");
             let guessed = JobId::new(job.created_at(), job.id.number(), job.id.salt() ^ 1);
             assert_eq!(self.reader().job(guessed), Ok(None), "an id with another salt finds a job");
+            assert_eq!(self.reader().timeline(guessed), Ok(None), "an id with another salt finds a timeline");
             let moved = JobId::new(job.created_at().after(super::samples::SECOND), job.id.number(), job.id.salt());
             assert_eq!(self.reader().job(moved), Ok(None), "an id with another time finds a job");
         }

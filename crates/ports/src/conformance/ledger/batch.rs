@@ -66,6 +66,10 @@ fn a_command_sees_the_one_before(world: &mut World) {
     let audio = world.jobs.values().filter(|job| job.spec.queue == name("audio"));
     let found: Vec<u32> = audio.map(|job| job.spec.max_attempts).collect();
     assert_eq!(found, [20, 3, 4], "a command does not see the settings that the one before it made");
+    let of = |queue| Command::Submit(vec![submission(queue)]);
+    let applied = world.apply(vec![of("audio"), of("video")]);
+    let found: Vec<u32> = applied.changes.iter().map(|change| change.job.spec.max_attempts).collect();
+    assert_eq!(found, [4, 20], "a command sees the queue of the one before it as its own");
 }
 
 fn a_refused_command_leaves_the_others(world: &mut World) {

@@ -1,4 +1,24 @@
 //! What every ledger must do, with its reader and its change feed.
+//!
+//! An adapter's test makes a [`Fixture`] of a new and empty store each time it is asked:
+//!
+//! ```
+//! use ackd_ports::conformance::ledger::{Fixture, Opened, exercise};
+//! use ackd_ports::{MemoryLedger, SeededEntropy};
+//!
+//! # fn test() {
+//! exercise(|| {
+//!     let ledger = MemoryLedger::new(SeededEntropy::new(1));
+//!     let (reader, faults) = (ledger.reader(), ledger.faults());
+//!     Fixture::volatile(Opened { ledger: Box::new(ledger), reader: reader.clone(), feed: reader })
+//!         .failing(move |error| faults.fail_next(error))
+//! });
+//! # }
+//! ```
+//!
+//! A store that outlives being closed is a [`Fixture::durable`]; what can be done to it beyond that
+//! (failing a commit, purging the feed) is told by `failing` and `purging`, and left out of the cases
+//! where it is not.
 
 mod audit;
 mod batch;
