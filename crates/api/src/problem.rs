@@ -108,6 +108,10 @@ codes! {
     Draining = "draining", 503, "The server is stopping";
     /// The server is at a limit; `Retry-After` says when to come again.
     Overloaded = "overloaded", 503, "The server is overloaded";
+    /// The store has failed for good: nothing is accepted until the server is started again.
+    StoreFailed = "store-failed", 503, "The store has failed";
+    /// `/readyz`: something is amiss, and `trouble` lists it.
+    NotReady = "not-ready", 503, "The server is not ready";
     /// The disk is full; reading goes on.
     StorageFull = "storage-full", 507, "The storage is full";
 }
