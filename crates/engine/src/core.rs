@@ -177,8 +177,7 @@ impl Core {
         if let Some(due) = self.dispatcher.next_due()
             && self.resting_until.is_none()
         {
-            // At least a millisecond: what is due already was served, or a page is on its way.
-            until = until.min(due.since(now).max(Duration::from_millis(1)));
+            until = until.min(due.since(now));
         }
         until.max(Duration::from_micros(100))
     }
@@ -208,7 +207,6 @@ impl Core {
         }));
         self.stats.live_leases.store(self.leases.len() as u64, Ordering::Relaxed);
         self.stats.parked_asks.store(self.dispatcher.parked() as u64, Ordering::Relaxed);
-        self.stats.in_memory.store(self.dispatcher.in_memory() as u64, Ordering::Relaxed);
     }
 
     fn take_up(
@@ -319,6 +317,8 @@ impl Core {
         if tick >= self.next_expiry && !self.looking_for_expired {
             self.next_expiry = tick + EXPIRY_INTERVAL;
             self.looking_for_expired = true;
+            // Counting takes a look at every queue: now and then is enough.
+            self.stats.in_memory.store(self.dispatcher.in_memory() as u64, Ordering::Relaxed);
             self.reads.push(PagerRequest::Expired(now, EXPIRED_AT_ONCE));
         }
         if self.resting_until.is_some_and(|until| until <= tick) {

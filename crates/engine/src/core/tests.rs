@@ -205,6 +205,15 @@ fn a_worker_that_asks_for_types_gets_those_only() {
 }
 
 #[test]
+fn a_core_with_a_due_job_that_nobody_takes_sleeps() {
+    let mut world = World::new(WindowLimits::default());
+    let (_, mut waiter) = world.park(Ask { kinds: vec!["b".into()], ..ask(1) });
+    world.submit(Submission { kind: Some("a".into()), ..submission() });
+    assert!(waiter.try_recv().is_err());
+    assert!(world.core.patience(world.now(), world.tick()) > Duration::from_millis(900));
+}
+
+#[test]
 fn a_paused_queue_holds_its_jobs_back_until_it_is_resumed() {
     let mut world = World::new(WindowLimits::default());
     let pause = |paused| Command::Configure { queue: name("video"), patch: Box::new(QueuePatch::pause(paused)) };

@@ -8,7 +8,7 @@ mod asks;
 mod queue;
 mod window;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use ackd_domain::{Body, Change, ChangeKind, Name, Status, Timestamp};
@@ -93,6 +93,8 @@ pub struct Dispatcher {
     asks: Asks,
     /// Queues in which something happened that may let a parked ask have a job.
     stirred: VecDeque<Name>,
+    /// When to look again at queues in which somebody waits for a job that is not due yet.
+    alarms: BTreeSet<(Timestamp, Name)>,
     /// The bytes of payload that all windows hold.
     payload_bytes: usize,
 }
@@ -107,6 +109,7 @@ impl Dispatcher {
             queues: FxHashMap::default(),
             asks: Asks::default(),
             stirred: VecDeque::new(),
+            alarms: BTreeSet::new(),
             payload_bytes: 0,
         }
     }
@@ -148,9 +151,8 @@ impl Dispatcher {
             }
             Input::Reset => self.reset(),
             Input::Tick => {
-                let due: Vec<Name> =
-                    self.queues.iter().filter(|(_, q)| q.is_due(now)).map(|(n, _)| n.clone()).collect();
-                due.iter().for_each(|name| stir(&mut self.stirred, name));
+                let due = self.alarms.iter().take_while(|(at, _)| *at <= now);
+                due.for_each(|(_, name)| stir(&mut self.stirred, name));
             }
         }
         self.match_up(now, outputs);
@@ -159,7 +161,7 @@ impl Dispatcher {
     /// When the next waiting job becomes due for which a worker is parked.
     #[must_use]
     pub fn next_due(&self) -> Option<Timestamp> {
-        self.queues.values().filter(|queue| !queue.waiters.is_empty()).filter_map(QueueLanes::next_due).min()
+        self.alarms.first().map(|(at, _)| *at)
     }
 
     /// How many asks are parked.
@@ -235,8 +237,9 @@ impl Dispatcher {
     fn reset(&mut self) {
         self.generation += 1;
         self.payload_bytes = 0;
-        for queue in self.queues.values_mut() {
+        for (name, queue) in &mut self.queues {
             queue.forget_jobs();
+            stir(&mut self.stirred, name);
         }
         for (id, queues) in self.asks.unassign() {
             for name in queues {
@@ -254,7 +257,14 @@ impl Dispatcher {
             queue.wants_more(&self.limits, |lane, after, limit| {
                 outputs.push(Output::Read(PageRequest { lane, after, limit, generation }));
             });
-            if queue.is_idle() {
+            let alarm = queue.next_alarm(now);
+            let before = std::mem::replace(&mut queue.alarm, alarm);
+            let idle = queue.is_idle();
+            if before != alarm {
+                before.map(|at| self.alarms.remove(&(at, name.clone())));
+                alarm.map(|at| self.alarms.insert((at, name.clone())));
+            }
+            if idle {
                 self.queues.remove(&name);
             }
         }

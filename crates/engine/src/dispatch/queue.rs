@@ -16,6 +16,8 @@ pub(super) struct QueueLanes {
     pub(super) paused: bool,
     /// Who asks, in the order of asking. One who no longer does is skipped when its turn comes.
     pub(super) waiters: VecDeque<AskId>,
+    /// The queue's entry among the dispatcher's alarms.
+    pub(super) alarm: Option<Timestamp>,
     lanes: Vec<(Lane, Window)>,
     leased: u64,
 }
@@ -50,15 +52,14 @@ impl QueueLanes {
         !self.paused && self.waiters.is_empty() && self.lanes.is_empty()
     }
 
-    pub(super) fn next_due(&self) -> Option<Timestamp> {
-        if self.paused {
+    /// When to look at the queue again, if somebody waits in it for a job that is not due yet.
+    /// What is due already and was not taken is of a type that nobody here asks for.
+    pub(super) fn next_alarm(&self, now: Timestamp) -> Option<Timestamp> {
+        if self.paused || self.waiters.is_empty() {
             return None;
         }
-        self.lanes.iter().filter_map(|(_, window)| window.head()).map(|(run_at, _)| run_at).min()
-    }
-
-    pub(super) fn is_due(&self, now: Timestamp) -> bool {
-        !self.waiters.is_empty() && self.next_due().is_some_and(|due| due <= now)
+        let heads = self.lanes.iter().filter_map(|(_, window)| window.head());
+        heads.map(|(run_at, _)| run_at).filter(|run_at| *run_at > now).min()
     }
 
     /// Gives the jobs that are due to those who ask, first come, first served.
