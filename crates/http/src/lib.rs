@@ -1,1 +1,41 @@
 //! ackd's native HTTP API.
+//!
+//! [`serve`] accepts connections; each is a task that reads requests one after another. A request is checked where
+//! browsers could do harm, finds its operation in one table, and the operation asks the engine and writes the answer.
+//! The same table makes the OpenAPI document, so that the two cannot differ.
+//!
+//! - Connections: `serve`, `connection`, `wire` (deadlines, and whether an answer was written).
+//! - A request: `call`, `browser`, `routes` and `router`, `query`, `headers`, `intake` (its body).
+//! - An operation: a file for each noun of the API.
+//! - An answer: `answer`, `outlet` (its body), `document` (a job), `problem`, `token`.
+
+mod answer;
+mod app;
+mod browser;
+mod call;
+mod cancel;
+mod connection;
+mod document;
+mod events;
+mod headers;
+mod health;
+mod intake;
+mod job;
+mod leases;
+mod limits;
+mod metrics;
+mod outlet;
+mod problem;
+mod query;
+mod router;
+mod routes;
+mod serve;
+mod settle;
+mod submission;
+mod submit;
+mod token;
+mod wire;
+
+pub use app::{App, Config, ConfigError};
+pub use limits::Limits;
+pub use serve::serve;

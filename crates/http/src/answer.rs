@@ -1,0 +1,131 @@
+//! The forms that answers have.
+
+use ackd_domain::{Body, Job, Status};
+use ackd_engine::{Engine, Waiting};
+use bytes::Bytes;
+use http::header::{self, HeaderMap, HeaderValue};
+use http::{Response, StatusCode};
+use serde::Serialize;
+
+use crate::call::Outcome;
+use crate::document::{self, Texts};
+use crate::headers;
+use crate::outlet::Outlet;
+use crate::problem::Rejection;
+
+const JSON: HeaderValue = HeaderValue::from_static(ackd_domain::JSON);
+
+/// The longest that a client is told to wait before it asks for a job again.
+const LONGEST_PAUSE: u64 = 60;
+
+/// A document as JSON.
+pub(crate) fn json(status: StatusCode, document: &impl Serialize) -> Outcome {
+    Ok(whole(status, JSON, serde_json::to_vec(document)?.into()))
+}
+
+/// Lines of JSON.
+pub(crate) fn ndjson(status: StatusCode, lines: Vec<u8>) -> Response<Outlet> {
+    whole(status, HeaderValue::from_static(headers::NDJSON), lines.into())
+}
+
+pub(crate) fn whole(status: StatusCode, content_type: HeaderValue, bytes: Bytes) -> Response<Outlet> {
+    let mut response = Response::new(Outlet::whole(bytes));
+    *response.status_mut() = status;
+    response.headers_mut().insert(header::CONTENT_TYPE, content_type);
+    response
+}
+
+/// Nothing, with nothing to say.
+pub(crate) fn no_content() -> Response<Outlet> {
+    let mut response = Response::new(Outlet::empty());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    response
+}
+
+/// A job's document, with the headers that always go with it.
+pub(crate) fn job(
+    status: StatusCode,
+    engine: &Engine,
+    job: &Job,
+    payload: Option<&Body>,
+    result: Option<&Body>,
+) -> Result<Response<Outlet>, Rejection> {
+    let texts = Texts::of(job);
+    let waiting = engine.waiting(job);
+    let inline = [payload, result].into_iter().flatten().map(|body| body.bytes.len()).sum::<usize>();
+    // The fixed parts of a document are about 1200 bytes: it is written without growing.
+    let mut bytes = Vec::with_capacity(1536 + inline.min(2 * ackd_api::limits::INLINE_BYTES));
+    serde_json::to_writer(&mut bytes, &document::document(job, &texts, payload, result, waiting.as_ref()))?;
+    let mut response = Response::new(Outlet::whole(bytes.into()));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.reserve(10);
+    headers.insert(header::CONTENT_TYPE, JSON);
+    follow(headers, engine, job, waiting.as_ref());
+    Ok(response)
+}
+
+/// The headers of an answer about a job that may change: its version, and when to ask again.
+pub(crate) fn follow(headers: &mut HeaderMap, engine: &Engine, job: &Job, waiting: Option<&Waiting>) {
+    headers.insert(header::ETAG, etag(job.version));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
+    if !job.status.is_terminal() {
+        headers.insert(header::RETRY_AFTER, HeaderValue::from(pause(engine, job, waiting)));
+    }
+}
+
+/// After how many seconds it makes sense to ask for an unfinished job again.
+pub(crate) fn pause(engine: &Engine, job: &Job, waiting: Option<&Waiting>) -> u64 {
+    match waiting {
+        Some(Waiting::Scheduled(at) | Waiting::Retrying(at, _)) if job.status == Status::Init => {
+            let left = at.since(engine.clock().now());
+            (left.as_secs() + u64::from(left.subsec_millis() > 0)).clamp(1, LONGEST_PAUSE)
+        }
+        _ => 1,
+    }
+}
+
+/// The weak entity tag of a version.
+pub(crate) fn etag(version: u64) -> HeaderValue {
+    // On the stack: the longest is W/"18446744073709551615".
+    let mut text = [0u8; 24];
+    let mut rest = &mut text[..];
+    let written = std::io::Write::write_fmt(&mut rest, format_args!("W/\"{version}\"")).is_ok();
+    let length = 24 - rest.len();
+    match HeaderValue::from_bytes(&text[..length]) {
+        Ok(value) if written => value,
+        _ => HeaderValue::from_static("W/\"0\""),
+    }
+}
+
+/// Bytes that a client handed in, exactly as they came. A browser neither runs nor guesses them.
+pub(crate) fn stored(body: &Body) -> Response<Outlet> {
+    let mut response = Response::new(Outlet::whole(body.bytes.clone()));
+    let headers = response.headers_mut();
+    harmless(headers, &body.content_type);
+    response
+}
+
+/// The headers of bytes that a client handed in.
+pub(crate) fn harmless(headers: &mut HeaderMap, content_type: &str) {
+    headers.reserve(10);
+    if let Ok(content_type) = HeaderValue::from_str(content_type)
+        && !content_type.is_empty()
+    {
+        headers.insert(header::CONTENT_TYPE, content_type);
+    }
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static("sandbox"));
+    headers.insert(header::CONTENT_DISPOSITION, HeaderValue::from_static("attachment"));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_entity_tag_is_weak() {
+        assert_eq!(etag(7), "W/\"7\"");
+        assert_eq!(etag(u64::MAX), "W/\"18446744073709551615\"");
+    }
+}

@@ -1,0 +1,199 @@
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use ackd_api::{Code, Problem, Time};
+use ackd_domain::{JSON, Timestamp};
+use ackd_engine::Engine;
+use http::HeaderValue;
+use http::header::HeaderMap;
+
+use crate::browser::{Hosts, Origin, Origins};
+use crate::limits::Limits;
+use crate::metrics::Metrics;
+use crate::problem::Rejection;
+
+/// What an [`App`] is to be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// The address that clients use, where it is another than the one listened on (`--public-url`): problems name it,
+    /// its host is answered for, and its pages may call.
+    pub public_url: Option<String>,
+    /// Further names that are answered for in `Host` (`--host`); with a port it must match too.
+    pub hosts: Vec<String>,
+    /// Further origins whose pages may call (`--allow-origin`), as `https://app.example`.
+    pub origins: Vec<String>,
+    /// How much a client may ask.
+    pub limits: Limits,
+    /// The server's version, shown by `/healthz` and `/openapi.json`.
+    pub version: String,
+}
+
+impl Default for Config {
+    fn default() -> Config {
+        Config {
+            public_url: None,
+            hosts: Vec::new(),
+            origins: Vec::new(),
+            limits: Limits::default(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+        }
+    }
+}
+
+/// Why a [`Config`] cannot be meant.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ConfigError {
+    /// The public URL is none.
+    #[error("`{0}` is no public URL: it is http:// or https:// and a host, as in https://ackd.example")]
+    PublicUrl(String),
+    /// A host is none.
+    #[error("`{0}` is no host: it is a name or an address, with or without a port")]
+    Host(String),
+    /// An origin is none.
+    #[error("`{0}` is no origin: it is http:// or https://, a host and no path, as in https://app.example")]
+    Origin(String),
+    /// The payload limit is more than the ledger takes.
+    #[error("a payload of {0} bytes cannot be allowed: at most {max} can", max = ackd_domain::limits::BODY_BYTES)]
+    Payload(usize),
+}
+
+/// The API over an engine. Cloning it is cheap.
+#[derive(Debug, Clone)]
+pub struct App {
+    pub(crate) shared: Arc<Shared>,
+}
+
+/// What every request of every connection sees.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) engine: Engine,
+    pub(crate) limits: Limits,
+    pub(crate) metrics: Metrics,
+    pub(crate) version: String,
+    pub(crate) started_at: Time,
+    /// Without a slash at its end.
+    pub(crate) public_url: Option<String>,
+    pub(crate) hosts: Hosts,
+    pub(crate) origins: Origins,
+    /// The one text that nearly every payload's content type is.
+    pub(crate) json: Arc<str>,
+    /// The bytes of bodies that are being received.
+    receiving: AtomicUsize,
+}
+
+impl App {
+    /// The API over `engine`, as `config` says.
+    ///
+    /// # Errors
+    /// [`ConfigError`] names the value that cannot be meant.
+    pub fn new(engine: Engine, config: Config) -> Result<App, ConfigError> {
+        let Config { public_url, hosts, origins, limits, version } = config;
+        if limits.payload > ackd_domain::limits::BODY_BYTES {
+            return Err(ConfigError::Payload(limits.payload));
+        }
+        let public_url = public_url.map(|url| url.trim_end_matches('/').to_owned());
+        let public = match &public_url {
+            Some(url) => Some(Origin::of_url(url).ok_or_else(|| ConfigError::PublicUrl(url.clone()))?),
+            None => None,
+        };
+        let mut known_hosts = Hosts::default();
+        for host in hosts {
+            if !known_hosts.add(&host) {
+                return Err(ConfigError::Host(host));
+            }
+        }
+        let mut known_origins = Origins::default();
+        for origin in origins {
+            match Origin::parse(&origin) {
+                Some(parsed) => known_origins.add(parsed),
+                None => return Err(ConfigError::Origin(origin)),
+            }
+        }
+        if let Some(public) = public {
+            // Whoever comes by the public URL through a proxy that keeps `Host` asks for this very server.
+            known_hosts.add(public.host());
+            known_origins.add(public);
+        }
+        let started_at = time(engine.clock().now());
+        Ok(App {
+            shared: Arc::new(Shared {
+                engine,
+                limits,
+                metrics: Metrics::new(),
+                version,
+                started_at,
+                public_url,
+                hosts: known_hosts,
+                origins: known_origins,
+                json: Arc::from(JSON),
+                receiving: AtomicUsize::new(0),
+            }),
+        })
+    }
+
+    /// The engine behind it.
+    #[must_use]
+    pub fn engine(&self) -> &Engine {
+        &self.shared.engine
+    }
+}
+
+impl Shared {
+    /// Whether this request comes from a page that may call. Gives the origin to answer with, if it names one.
+    pub(crate) fn admit(
+        &self,
+        authority: Option<&http::uri::Authority>,
+        version: http::Version,
+        headers: &HeaderMap,
+    ) -> Result<Option<HeaderValue>, Rejection> {
+        let host = self.hosts.admit(authority, version, headers)?;
+        self.origins.admit(host, headers)
+    }
+
+    /// `problem` with the address that its kind has on this server, for one that stands in a line of an answer.
+    pub(crate) fn addressed(&self, problem: Problem) -> Problem {
+        match &self.public_url {
+            Some(url) => problem.with_base(url),
+            None => problem,
+        }
+    }
+
+    /// Room for `bytes` of a body, until the [`Room`] is dropped.
+    pub(crate) fn room(self: &Arc<Shared>, bytes: usize) -> Result<Room, Rejection> {
+        let mut room = Room { shared: Arc::clone(self), bytes: 0 };
+        room.grow(bytes).map(|()| room)
+    }
+}
+
+/// A share of what all bodies that are being received may take together.
+#[derive(Debug)]
+pub(crate) struct Room {
+    shared: Arc<Shared>,
+    bytes: usize,
+}
+
+impl Room {
+    /// Takes so many bytes more.
+    pub(crate) fn grow(&mut self, bytes: usize) -> Result<(), Rejection> {
+        let before = self.shared.receiving.fetch_add(bytes, Ordering::Relaxed);
+        self.bytes += bytes;
+        if before + bytes > self.shared.limits.bodies {
+            return Err(Rejection::new(
+                Code::Overloaded,
+                "too many large bodies are being received at once; send this one again later",
+            ));
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        self.shared.receiving.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
+}
+
+/// The API's form of a time.
+pub(crate) const fn time(at: Timestamp) -> Time {
+    Time(at.millis())
+}

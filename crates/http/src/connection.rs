@@ -1,0 +1,168 @@
+//! One connection: requests are read from it and answered, one after another, until either side is done.
+
+use std::future::poll_fn;
+use std::io;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use ackd_api::{Code, Problem};
+use ackd_engine::Grants;
+use hyper::server::conn::http1;
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+
+use crate::app::Shared;
+use crate::call::Caller;
+use crate::problem::Rejection;
+use crate::wire::{Wire, WireEnd};
+
+/// How long a client that was refused may go on sending before the connection is cut.
+const LINGER: Duration = Duration::from_secs(2);
+
+/// What the parts of one connection tell each other: its bytes, the requests on it, and the answers' bodies.
+#[derive(Debug, Default)]
+pub(crate) struct Link {
+    /// The requests that were begun.
+    requests: AtomicU64,
+    /// The answers that hyper has taken to their end.
+    answers: AtomicU64,
+    /// The answers that were written to their end.
+    written: AtomicU64,
+    /// Whether `carried` holds any, so that most flushes need not look.
+    carries: AtomicBool,
+    /// Leases that hyper was given and that are not known to be written.
+    carried: Mutex<Vec<Grants>>,
+    /// A request was answered whose body was not read.
+    unread: AtomicBool,
+}
+
+// All of it is touched by the connection's own task only: the atomics are there for the compiler, and relaxed.
+impl Link {
+    /// A request begins. Its answer's body tells by [`Link::answered`] when it has been taken.
+    pub(crate) fn begin(&self) {
+        self.requests.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How many requests there were.
+    pub(crate) fn requests(&self) -> u64 {
+        self.requests.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn answered(&self) {
+        self.answers.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Whether every request so far is answered, and every answer written.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.requests.load(Ordering::Relaxed) == self.written.load(Ordering::Relaxed)
+    }
+
+    /// These leases are on their way to their worker.
+    pub(crate) fn carry(&self, grants: Grants) {
+        self.carried.lock().unwrap_or_else(PoisonError::into_inner).push(grants);
+        self.carries.store(true, Ordering::Relaxed);
+    }
+
+    /// All that hyper was given is written.
+    pub(crate) fn flushed(&self) {
+        self.written.store(self.answers.load(Ordering::Relaxed), Ordering::Relaxed);
+        if self.carries.swap(false, Ordering::Relaxed) {
+            for mut grants in self.carried.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
+                grants.delivered();
+            }
+        }
+    }
+
+    /// A request is answered although its body was not read to its end.
+    pub(crate) fn left_unread(&self) {
+        self.unread.store(true, Ordering::Relaxed);
+    }
+
+    /// Nothing more will be written: what was carried has not arrived, and is released.
+    fn cut(&self) {
+        self.carried.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+}
+
+/// Serves one connection to its end. Once `stopping` changes, the request at hand is the last.
+pub(crate) async fn run(
+    stream: TcpStream,
+    shared: Arc<Shared>,
+    builder: Arc<http1::Builder>,
+    mut stopping: watch::Receiver<()>,
+) {
+    let link = Arc::new(Link::default());
+    let wire = Wire::new(stream, Arc::clone(&link), &shared.limits);
+    let caller = Caller::new(Arc::clone(&shared), Arc::clone(&link));
+    let mut connection = builder.serve_connection(TokioIo::new(wire), caller);
+    let outcome = tokio::select! {
+        biased;
+        outcome = poll_fn(|cx| connection.poll_without_shutdown(cx)) => outcome,
+        _ = stopping.changed() => {
+            std::pin::Pin::new(&mut connection).graceful_shutdown();
+            poll_fn(|cx| connection.poll_without_shutdown(cx)).await
+        }
+    };
+    let wire = connection.into_parts().io.into_inner();
+    link.cut();
+    let rejection = outcome.err().and_then(|error| rejection(&error, wire.end));
+    let linger = rejection.is_some() || (link.unread.load(Ordering::Relaxed) && wire.end == WireEnd::Open);
+    if linger {
+        let words = rejection.map(|rejection| plain(rejection, shared.public_url.as_deref()));
+        // Whoever cannot be told is told nothing.
+        let _ = tokio::time::timeout(LINGER, part(wire.into_stream(), words.as_deref())).await;
+    }
+}
+
+/// What there is to say about a request that could not be read.
+fn rejection(error: &hyper::Error, end: WireEnd) -> Option<Rejection> {
+    if end == WireEnd::SlowHead {
+        return Some(Rejection::new(Code::Timeout, "the request's head did not arrive in time; send it at once"));
+    }
+    if error.is_parse_too_large() {
+        let mut problem = Problem::new(
+            Code::TooLarge,
+            "the request's line and headers are larger than is read here; leave some of them out",
+        );
+        // RFC 6585, section 5: it is not the body that is too large.
+        problem.status = 431;
+        return Some(problem.into());
+    }
+    error.is_parse().then(|| {
+        Rejection::new(Code::InvalidRequest, format!("this is no request of HTTP/1.1 that can be read: {error}"))
+    })
+}
+
+/// An answer in words of its own, for a connection that hyper has given up or never had.
+pub(crate) fn plain(rejection: Rejection, public_url: Option<&str>) -> Vec<u8> {
+    let problem = match public_url {
+        Some(url) => rejection.problem.with_base(url),
+        None => rejection.problem,
+    };
+    let body = serde_json::to_vec(&problem).unwrap_or_default();
+    let status = http::StatusCode::from_u16(problem.status).unwrap_or(http::StatusCode::BAD_REQUEST);
+    let retry = if problem.status == 503 { "retry-after: 1\r\n" } else { "" };
+    let head = format!(
+        "HTTP/1.1 {} {}\r\ncontent-type: {}\r\ncontent-length: {}\r\n{retry}connection: close\r\n\r\n",
+        status.as_u16(),
+        status.canonical_reason().unwrap_or_default(),
+        ackd_api::problem::MEDIA_TYPE,
+        body.len(),
+    );
+    [head.into_bytes(), body].concat()
+}
+
+/// Says the last words and reads on until the client is done. A socket that is closed with something unread in it
+/// resets the connection, and the client may never see what it was told.
+pub(crate) async fn part(mut stream: TcpStream, words: Option<&[u8]>) -> io::Result<()> {
+    if let Some(words) = words {
+        stream.write_all(words).await?;
+    }
+    stream.shutdown().await?;
+    let mut unread = [0; 8192];
+    while stream.read(&mut unread).await? > 0 {}
+    Ok(())
+}

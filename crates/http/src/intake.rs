@@ -1,0 +1,140 @@
+//! Receiving a request's body: bounded in bytes and in time.
+
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use ackd_api::Code;
+use bytes::Bytes;
+use http_body::{Body, Frame};
+use hyper::body::Incoming;
+use tokio::time::{Instant, timeout_at};
+
+use crate::app::{Room, Shared};
+use crate::problem::Rejection;
+
+/// Bodies up to this size need no [`Room`]: the connection limit bounds them well enough.
+const SMALL: usize = 64 << 10;
+
+/// The most that is set aside for a body before its bytes have come.
+const AHEAD: usize = 256 << 10;
+
+/// A body that has arrived in full.
+pub(crate) struct Whole {
+    bytes: Bytes,
+    /// The bytes share their memory with nothing else.
+    is_own: bool,
+    _room: Option<Room>,
+}
+
+impl Whole {
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// The bytes of `part`, which lies within this body, to be kept for long: shared where that wastes little, copied
+    /// where a small part would hold on to much.
+    pub(crate) fn keep(&self, part: &[u8]) -> Bytes {
+        let is_most = part.len() >= self.bytes.len() / 4 * 3;
+        if self.is_own && is_most && !part.is_empty() {
+            self.bytes.slice_ref(part)
+        } else {
+            Bytes::copy_from_slice(part)
+        }
+    }
+}
+
+/// Receives `body`, of which at most `limit` bytes are taken.
+pub(crate) async fn receive(shared: &Arc<Shared>, mut body: Incoming, limit: usize) -> Result<Whole, Rejection> {
+    let announced = body.size_hint().exact();
+    if announced.is_some_and(|bytes| bytes > limit as u64) {
+        return Err(too_large(limit));
+    }
+    let announced = announced.and_then(|bytes| usize::try_from(bytes).ok());
+    let mut pace = Pace { started: None, received: 0 };
+    let Some(first) = pace.next(shared, &mut body).await? else {
+        return Ok(Whole { bytes: Bytes::new(), is_own: true, _room: None });
+    };
+    if body.is_end_stream() && first.len() <= limit {
+        // It shares its memory with whatever else was read from the connection.
+        return Ok(Whole { bytes: first, is_own: false, _room: None });
+    }
+    let mut room = None;
+    let mut bytes = Vec::with_capacity(announced.unwrap_or(first.len() * 2).min(AHEAD));
+    let mut chunk = first;
+    loop {
+        if bytes.len() + chunk.len() > limit {
+            return Err(too_large(limit));
+        }
+        if bytes.len() + chunk.len() > SMALL {
+            match &mut room {
+                None => room = Some(shared.room(bytes.len() + chunk.len())?),
+                Some(room) => room.grow(chunk.len())?,
+            }
+        }
+        bytes.extend_from_slice(&chunk);
+        match pace.next(shared, &mut body).await? {
+            Some(next) => chunk = next,
+            None => break,
+        }
+    }
+    if bytes.capacity() > bytes.len() / 4 * 5 {
+        bytes.shrink_to_fit();
+    }
+    Ok(Whole { bytes: bytes.into(), is_own: true, _room: room })
+}
+
+/// How fast a body comes. A clock is read only once the server has to wait for it.
+struct Pace {
+    started: Option<Instant>,
+    received: usize,
+}
+
+impl Pace {
+    /// The next bytes; `None` at the end.
+    async fn next(&mut self, shared: &Shared, body: &mut Incoming) -> Result<Option<Bytes>, Rejection> {
+        loop {
+            let mut frame = pin!(poll_fn(|cx| Pin::new(&mut *body).poll_frame(cx)));
+            let at_hand = poll_fn(|cx| Poll::Ready(frame.as_mut().poll(cx))).await;
+            let frame = match at_hand {
+                Poll::Ready(frame) => frame,
+                Poll::Pending => {
+                    let now = Instant::now();
+                    let limits = &shared.limits;
+                    let share = Duration::from_secs_f64(self.received as f64 / f64::from(limits.body_rate));
+                    let at_last = *self.started.get_or_insert(now) + limits.body_time + share;
+                    timeout_at(at_last.min(now + limits.body_time), frame).await.map_err(|_| slow())?
+                }
+            };
+            match frame.map(|frame| frame.map(Frame::into_data)) {
+                None => return Ok(None),
+                Some(Ok(Ok(bytes))) => {
+                    self.received += bytes.len();
+                    return Ok(Some(bytes));
+                }
+                // Trailers say nothing here.
+                Some(Ok(Err(_))) => {}
+                Some(Err(error)) => return Err(broken(&error)),
+            }
+        }
+    }
+}
+
+fn too_large(limit: usize) -> Rejection {
+    Rejection::new(
+        Code::TooLarge,
+        format!("the body has more than the {limit} bytes that are taken here; send less at once"),
+    )
+    .closing()
+}
+
+fn slow() -> Rejection {
+    Rejection::new(Code::Timeout, "the body did not arrive in time; send it at once and without a pause").closing()
+}
+
+fn broken(error: &hyper::Error) -> Rejection {
+    Rejection::new(Code::InvalidRequest, format!("the body broke off or is not framed as HTTP/1.1 says: {error}"))
+        .closing()
+}

@@ -1,0 +1,135 @@
+//! Workers asking for jobs.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ackd_api::{Lease, LeaseRequest, Problem, Secret, limits};
+use ackd_domain::Name;
+use ackd_engine::{Granted, Grants, WorkRequest};
+use http::Response;
+use http::header::{self, HeaderName, HeaderValue};
+
+use crate::answer;
+use crate::app::time;
+use crate::call::{Call, Outcome, reserved};
+use crate::document::{self, Texts};
+use crate::headers;
+use crate::outlet::Outlet;
+use crate::problem::Rejection;
+use crate::token;
+
+/// `POST /v1/leases`.
+pub(crate) async fn lease(mut call: Call) -> Outcome {
+    let whole = call.json().await?;
+    let request = wanted(&ackd_api::parse(whole.bytes())?)?;
+    drop(whole);
+    let grants = call.engine().lease(request).await?;
+    if grants.leases().is_empty() {
+        return Ok(answer::no_content());
+    }
+    let bytes = written(&call, grants.leases())?;
+    let mut response = Response::new(Outlet::leases(bytes.into(), grants));
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(ackd_domain::JSON));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    Ok(response)
+}
+
+fn wanted(request: &LeaseRequest<'_>) -> Result<WorkRequest, Problem> {
+    let mut queues = Vec::with_capacity(request.queues.len());
+    for (at, queue) in request.queues.iter().enumerate() {
+        let name = Name::new(queue).map_err(|error| Problem::at(format!("/queues/{at}"), error.to_string()))?;
+        if name.is_reserved() {
+            return Err(reserved(&format!("/queues/{at}")));
+        }
+        // Whoever names a queue twice does not get twice its jobs.
+        if !queues.contains(&name) {
+            queues.push(name);
+        }
+    }
+    Ok(WorkRequest {
+        queues,
+        kinds: request.types.iter().map(|kind| Arc::from(&**kind)).collect(),
+        max: request.max.map_or(1, usize::from),
+        wait: patience(request.wait),
+        worker: request.worker.as_deref().map(Arc::from),
+        ttl: request.ttl.map(Duration::from),
+    })
+}
+
+fn patience(wait: Option<ackd_api::Duration>) -> Duration {
+    wait.map_or(Duration::ZERO, Duration::from).min(limits::WAIT)
+}
+
+fn written(call: &Call, leases: &[Granted]) -> Result<Vec<u8>, serde_json::Error> {
+    let now = call.engine().clock().now();
+    let inline: usize = leases.iter().map(|it| it.payload.bytes.len().min(limits::INLINE_BYTES)).sum();
+    let mut bytes = Vec::with_capacity(32 + 1664 * leases.len() + inline);
+    bytes.extend_from_slice(b"{\"leases\":[");
+    for (at, granted) in leases.iter().enumerate() {
+        if at > 0 {
+            bytes.push(b',');
+        }
+        let texts = Texts::of(&granted.job);
+        let token = token::lease(&granted.token);
+        let lease = Lease {
+            lease: Secret::new(token.as_str()),
+            deadline: time(now.after(granted.ttl)),
+            expires_in: granted.ttl.into(),
+            job: document::document(&granted.job, &texts, Some(&granted.payload), None, None),
+        };
+        serde_json::to_writer(&mut bytes, &lease)?;
+    }
+    bytes.extend_from_slice(b"]}");
+    Ok(bytes)
+}
+
+/// `POST /v1/queues/{queue}/lease`.
+pub(crate) async fn raw(mut call: Call) -> Outcome {
+    let queue = call.queue()?;
+    let request = WorkRequest {
+        queues: vec![queue],
+        kinds: Vec::new(),
+        max: 1,
+        wait: patience(call.query.duration("wait")?),
+        worker: call.query.read("worker", |name| match Name::new(name) {
+            Ok(_) => Ok(Arc::from(name)),
+            Err(error) => Err(error.to_string()),
+        })?,
+        ttl: call.query.duration("ttl")?.map(ttl).transpose()?,
+    };
+    call.no_body().await?;
+    let grants = call.engine().lease(request).await?;
+    let Some(granted) = grants.leases().first() else { return Ok(answer::no_content()) };
+    let mut response = raw_answer(granted, &grants)?;
+    *response.body_mut() = Outlet::leases(granted.payload.bytes.clone(), grants);
+    Ok(response)
+}
+
+fn ttl(ttl: ackd_api::Duration) -> Result<Duration, Problem> {
+    let ttl = ttl.get();
+    if (limits::LEASE_TTL_MIN..=limits::LEASE_TTL_MAX).contains(&ttl) {
+        return Ok(ttl);
+    }
+    Err(Problem::at("/ttl", "must be 1s to 1h"))
+}
+
+fn raw_answer(granted: &Granted, _: &Grants) -> Result<Response<Outlet>, Rejection> {
+    let mut response = Response::new(Outlet::empty());
+    let headers = response.headers_mut();
+    answer::harmless(headers, &granted.payload.content_type);
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    let mut say = |name: HeaderName, value: &str| {
+        // All of these are ASCII by their making.
+        if let Ok(value) = HeaderValue::from_str(value) {
+            headers.insert(name, value);
+        }
+    };
+    say(headers::LEASE, token::lease(&granted.token).as_str());
+    say(headers::JOB, &granted.job.id.to_string());
+    say(headers::ATTEMPT, &granted.job.attempt.to_string());
+    if let Some(traceparent) = &granted.job.spec.traceparent {
+        say(headers::TRACEPARENT, traceparent);
+    }
+    Ok(response)
+}

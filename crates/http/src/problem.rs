@@ -1,0 +1,168 @@
+//! Why a request is refused: the one place where the engine's words become the API's.
+
+use ackd_api::{Code, Problem};
+use ackd_domain::Refusal;
+use ackd_engine::{ReadError, Unavailable};
+use http::header::{self, HeaderName, HeaderValue};
+use http::{Response, StatusCode};
+
+use crate::outlet::Outlet;
+
+/// After how many seconds to come again, where nothing better is known.
+const COME_AGAIN: u64 = 1;
+
+/// An answer that is an error: a problem, and what its headers say.
+#[derive(Debug)]
+pub(crate) struct Rejection {
+    pub(crate) problem: Problem,
+    header: Option<(HeaderName, HeaderValue)>,
+    /// What follows on this connection cannot be told from the rest of this request.
+    close: bool,
+}
+
+impl Rejection {
+    pub(crate) fn new(code: Code, detail: impl Into<String>) -> Rejection {
+        Rejection::from(Problem::new(code, detail))
+    }
+
+    /// After so many seconds it is worth another try.
+    pub(crate) fn retry_after(self, seconds: u64) -> Rejection {
+        self.with(header::RETRY_AFTER, HeaderValue::from(seconds))
+    }
+
+    pub(crate) fn with(mut self, name: HeaderName, value: HeaderValue) -> Rejection {
+        self.header = Some((name, value));
+        self
+    }
+
+    /// The connection ends with this answer.
+    pub(crate) fn closing(mut self) -> Rejection {
+        self.close = true;
+        self
+    }
+
+    /// The answer, for a server with this public URL.
+    pub(crate) fn into_response(self, public_url: Option<&str>) -> Response<Outlet> {
+        let problem = match public_url {
+            Some(url) => self.problem.with_base(url),
+            None => self.problem,
+        };
+        // A problem is texts and numbers; there is nothing in it that could fail to be written.
+        let body = serde_json::to_vec(&problem).unwrap_or_default();
+        let mut response = Response::new(Outlet::whole(body.into()));
+        *response.status_mut() = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(ackd_api::problem::MEDIA_TYPE));
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if let Some((name, value)) = self.header {
+            headers.insert(name, value);
+        }
+        if self.close {
+            headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
+        response
+    }
+}
+
+impl From<Problem> for Rejection {
+    fn from(problem: Problem) -> Rejection {
+        let busy = matches!(problem.status, 429 | 503);
+        let rejection = Rejection { problem, header: None, close: false };
+        if busy { rejection.retry_after(COME_AGAIN) } else { rejection }
+    }
+}
+
+impl From<Unavailable> for Rejection {
+    fn from(unavailable: Unavailable) -> Rejection {
+        let (code, detail) = match unavailable {
+            Unavailable::Overloaded => {
+                (Code::Overloaded, "too many requests wait already; send this one again later".to_owned())
+            }
+            Unavailable::Stopping => {
+                (Code::Draining, "the server is stopping; send this request again to the one that follows".to_owned())
+            }
+            Unavailable::Full => (
+                Code::StorageFull,
+                "the disk has no room for this; nothing was accepted. Send it again once there is room".to_owned(),
+            ),
+            Unavailable::Failed(detail) => (
+                Code::StoreFailed,
+                format!("the store has failed and accepts nothing until the server is started again: {detail}"),
+            ),
+        };
+        Rejection::new(code, detail)
+    }
+}
+
+impl From<ReadError> for Rejection {
+    fn from(error: ReadError) -> Rejection {
+        match error {
+            ReadError::Damaged(what) => damaged(&what).into(),
+            ReadError::Failed(_) => Rejection::new(Code::StoreFailed, error.to_string()),
+        }
+    }
+}
+
+impl From<Refusal> for Rejection {
+    fn from(refusal: Refusal) -> Rejection {
+        problem_of(refusal).into()
+    }
+}
+
+impl From<serde_json::Error> for Rejection {
+    fn from(error: serde_json::Error) -> Rejection {
+        Rejection::new(Code::Internal, format!("the answer could not be written: {error}"))
+    }
+}
+
+/// What a refused command comes to, alone or as a line of many.
+pub(crate) fn problem_of(refusal: Refusal) -> Problem {
+    match refusal {
+        Refusal::NotFound => no_such_job(),
+        Refusal::LeaseLost => lease_lost(),
+        Refusal::AlreadyFinished(status) => Problem::new(
+            Code::AlreadyFinished,
+            format!("the job has ended as {status}, and nothing that was asked for changes that"),
+        ),
+        Refusal::NotFinished(status) => {
+            Problem::new(Code::NotFinished, format!("the job is {status}; it must have ended first"))
+        }
+        Refusal::KeyMismatch(lines) => key_mismatch(lines.first().and_then(|(_, job)| *job)),
+        Refusal::Damaged(what) => damaged(&what),
+        // These are between the dispatcher and the ledger; no client can ask for what they refuse.
+        Refusal::NotWaiting | Refusal::HeldBack | Refusal::NotExpired => {
+            Problem::new(Code::Internal, refusal.to_string())
+        }
+    }
+}
+
+/// The idempotency key belongs to another request: the one that made `job`, or an earlier line of the same batch.
+pub(crate) fn key_mismatch(job: Option<ackd_domain::JobId>) -> Problem {
+    let owner = match job {
+        Some(id) => format!("to the request that made job {id}"),
+        None => "to an earlier line of this batch".to_owned(),
+    };
+    Problem::new(
+        Code::IdempotencyMismatch,
+        format!("the idempotency key belongs {owner}, which differs from this one; a new request needs a new key"),
+    )
+}
+
+pub(crate) fn no_such_job() -> Problem {
+    Problem::new(Code::NotFound, "there is no job with this id, or no longer")
+}
+
+pub(crate) fn lease_lost() -> Problem {
+    Problem::new(
+        Code::LeaseLost,
+        "the lease lapsed, was superseded or settled by another verb, or never existed; nothing changed. Stop working on \
+         this job and lease the next one",
+    )
+}
+
+fn damaged(what: &str) -> Problem {
+    Problem::new(Code::Damaged, format!("what is stored of {what} does not match its checksum, and is not shown"))
+}
+
+/// A field that later versions know.
+pub(crate) const NOT_YET: &str = "is not supported yet";

@@ -1,0 +1,112 @@
+use std::future::Future;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use ackd_api::Code;
+use hyper::server::conn::http1;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use crate::app::App;
+use crate::connection;
+use crate::problem::Rejection;
+
+/// How long to wait after the operating system gave no connection: it is out of something that may come back.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// The most clients beyond the connection limit that are told so; what comes on top is cut without a word.
+const TOLD: usize = 64;
+
+/// How long telling one may take.
+const TELLING: Duration = Duration::from_secs(1);
+
+/// Serves `app` on `listener` until `shutdown`, then finishes what is under way, for at most
+/// [`crate::Limits::drain_time`].
+///
+/// The engine goes on; whoever started it stops it afterwards.
+///
+/// # Errors
+/// If connections cannot be accepted at all.
+pub async fn serve(listener: TcpListener, app: App, shutdown: impl Future<Output = ()>) -> io::Result<()> {
+    let shared = app.shared;
+    let mut builder = http1::Builder::new();
+    builder
+        // `Wire` keeps the time; see there.
+        .header_read_timeout(None)
+        .max_headers(shared.limits.fields)
+        .max_buf_size(shared.limits.head.max(8192));
+    let builder = Arc::new(builder);
+    let (stop, stopping) = watch::channel(());
+    let mut connections = JoinSet::new();
+    let mut told = JoinSet::new();
+    let full: Arc<[u8]> = connection::plain(
+        Rejection::new(Code::Overloaded, "the server has as many connections as it takes; come again later"),
+        shared.public_url.as_deref(),
+    )
+    .into();
+    tokio::pin!(shutdown);
+    loop {
+        let accepted = tokio::select! {
+            biased;
+            () = &mut shutdown => break,
+            // Ended ones before new ones, for they make room.
+            Some(_) = connections.join_next(), if !connections.is_empty() => {
+                shared.metrics.connections.fetch_sub(1, Ordering::Relaxed);
+                continue;
+            }
+            Some(_) = told.join_next(), if !told.is_empty() => continue,
+            accepted = listener.accept() => accepted,
+        };
+        match accepted {
+            Ok((stream, _)) if connections.len() < shared.limits.connections => {
+                // A latency of 40 ms for want of it would be the worst that can come of not having it.
+                let _ = stream.set_nodelay(true);
+                shared.metrics.connections.fetch_add(1, Ordering::Relaxed);
+                let (shared, builder, stopping) = (Arc::clone(&shared), Arc::clone(&builder), stopping.clone());
+                connections.spawn(connection::run(stream, shared, builder, stopping));
+            }
+            Ok((stream, _)) => {
+                shared.metrics.refused_connections.fetch_add(1, Ordering::Relaxed);
+                if told.len() < TOLD {
+                    told.spawn(refuse(stream, Arc::clone(&full)));
+                }
+            }
+            Err(error) => accept_failed(error).await?,
+        }
+    }
+    // Before the connections hear of it: whoever waits for a job or an event is let go, and answered.
+    drop(listener);
+    shared.engine.drain();
+    // Nobody listens where there is no connection.
+    let _ = stop.send(());
+    told.shutdown().await;
+    let finish = async { while connections.join_next().await.is_some() {} };
+    if tokio::time::timeout(shared.limits.drain_time, finish).await.is_err() {
+        tracing::warn!(connections = connections.len(), "some requests were not finished in time, and are dropped");
+        connections.shutdown().await;
+    }
+    shared.metrics.connections.store(0, Ordering::Relaxed);
+    Ok(())
+}
+
+async fn refuse(stream: TcpStream, words: Arc<[u8]>) {
+    // Whoever cannot be told is told nothing.
+    let _ = tokio::time::timeout(TELLING, connection::part(stream, Some(&words))).await;
+}
+
+async fn accept_failed(error: io::Error) -> io::Result<()> {
+    use io::ErrorKind;
+    match error.kind() {
+        // The client was gone before it was accepted.
+        ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset | ErrorKind::ConnectionRefused => Ok(()),
+        ErrorKind::InvalidInput | ErrorKind::NotConnected => Err(error),
+        _ => {
+            tracing::warn!(%error, "a connection could not be accepted");
+            tokio::time::sleep(ACCEPT_PAUSE).await;
+            Ok(())
+        }
+    }
+}

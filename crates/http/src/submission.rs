@@ -1,0 +1,149 @@
+//! What a client asks for, as the domain understands it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ackd_api::{Code, Envelope, Fault, Problem};
+use ackd_domain::{Backoff, BackoffError, Body, Name, Start, Submission, Timestamp};
+use bytes::Bytes;
+
+use crate::call::reserved;
+use crate::problem::NOT_YET;
+
+/// What `envelope` asks for, with `payload` for its payload.
+///
+/// # Errors
+/// A problem that names what is not supported yet, is the server's own, or does not fit together.
+pub(crate) fn submission(envelope: &Envelope<'_>, payload: Body) -> Result<Submission, Problem> {
+    supported(envelope)?;
+    let queue = Name::new(&envelope.queue).map_err(|error| Problem::at("/queue", error.to_string()))?;
+    if queue.is_reserved() {
+        return Err(reserved("/queue"));
+    }
+    let start = match (envelope.delay, envelope.run_at) {
+        (Some(delay), _) => Start::After(delay.get()),
+        (None, Some(at)) => Start::At(Timestamp::from_millis(at.0)),
+        (None, None) => Start::Now,
+    };
+    let backoff = match &envelope.backoff {
+        Some(backoff) => Some(self::backoff(backoff).map_err(|error| misfit("/backoff", error))?),
+        None => None,
+    };
+    let submission = Submission {
+        queue,
+        kind: envelope.kind.as_deref().map(Arc::from),
+        payload,
+        start,
+        expires_in: envelope.expires_in.map(Duration::from),
+        priority: envelope.priority,
+        max_attempts: envelope.max_attempts,
+        timeout: envelope.timeout.map(Duration::from),
+        backoff,
+        result_retention: envelope.result_retention.map(Duration::from),
+        key: None,
+        tags: envelope.tags.iter().map(|tag| Arc::from(&**tag)).collect(),
+        traceparent: envelope.traceparent.as_deref().map(Arc::from),
+    };
+    Ok(match &envelope.idempotency_key {
+        Some(key) => submission.keyed(Arc::from(&**key)),
+        None => submission,
+    })
+}
+
+/// The body of a job that has no payload: one that was sent always has a type.
+pub(crate) fn no_payload() -> Body {
+    Body { content_type: Arc::from(""), bytes: Bytes::new() }
+}
+
+/// The payload or result at `pointer` has more bytes than this server takes.
+pub(crate) fn too_large(pointer: &str, size: usize, most: usize) -> Problem {
+    let detail = format!("has {size} bytes; at most {most} are allowed");
+    Problem::new(Code::TooLarge, format!("`{pointer}` {detail}")).with_error(pointer, detail)
+}
+
+/// A back-off with the defaults for what the client left out.
+pub(crate) fn backoff(backoff: &ackd_api::Backoff) -> Result<Backoff, BackoffError> {
+    let default = Backoff::default();
+    let (base, max) = (backoff.base.map(Duration::from), backoff.max.map(Duration::from));
+    // Of base and max the one that is left out follows the one that is given, where the default would not fit it.
+    let (base, max) = match (base, max) {
+        (Some(base), None) => (base, default.max().max(base)),
+        (None, Some(max)) => (default.base().min(max), max),
+        (base, max) => (base.unwrap_or(default.base()), max.unwrap_or(default.max())),
+    };
+    let jitter = backoff.jitter.unwrap_or(default.jitter());
+    Backoff::new(base, backoff.factor.unwrap_or(default.factor()), max, jitter)
+}
+
+/// The problem of a back-off whose parts do not fit together.
+pub(crate) fn misfit(pointer: &str, error: BackoffError) -> Problem {
+    let part = match error {
+        BackoffError::Factor => "factor",
+        BackoffError::Jitter => "jitter",
+        BackoffError::Max | BackoffError::TooLong => "max",
+    };
+    Problem::at(format!("{pointer}/{part}"), error.to_string())
+}
+
+fn supported(envelope: &Envelope<'_>) -> Result<(), Problem> {
+    let given = [
+        ("/payload_file", envelope.payload_file.is_some()),
+        ("/ordering_key", envelope.ordering_key.is_some()),
+        ("/group", envelope.group.is_some()),
+        ("/unique", envelope.unique.is_some()),
+        ("/callback", envelope.callback.is_some()),
+        ("/reply_to", envelope.reply_to.is_some()),
+        ("/after", !envelope.after.is_empty()),
+        ("/on_failure", envelope.on_failure.is_some()),
+        ("/then", !envelope.then.is_empty()),
+    ];
+    if given.iter().all(|(_, is_given)| !is_given) {
+        return Ok(());
+    }
+    let fault = |pointer: &str| Fault { pointer: pointer.to_owned(), detail: NOT_YET.to_owned() };
+    Err(Problem::invalid(given.iter().filter(|(_, is_given)| *is_given).map(|(pointer, _)| fault(pointer)).collect()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<Submission, Problem> {
+        let envelope: Envelope<'_> = ackd_api::parse(text.as_bytes())?;
+        submission(&envelope, no_payload())
+    }
+
+    #[test]
+    fn what_is_left_out_of_a_backoff_follows_what_is_given() {
+        let backoff = |text: &str| {
+            let submission = read(&format!(r#"{{"queue":"q","backoff":{text}}}"#)).unwrap();
+            let backoff = submission.backoff.unwrap();
+            (backoff.base().as_secs(), backoff.max().as_secs())
+        };
+        assert_eq!(backoff("{}"), (1, 3600));
+        assert_eq!(backoff(r#"{"base":"2h"}"#), (7200, 7200));
+        assert_eq!(backoff(r#"{"max":"500ms"}"#), (0, 0));
+        assert_eq!(backoff(r#"{"base":"2s","max":"10s"}"#), (2, 10));
+    }
+
+    #[test]
+    fn what_comes_later_is_refused_by_name() {
+        for (field, value) in [
+            ("payload_file", r#""f""#),
+            ("ordering_key", r#""k""#),
+            ("group", r#""g""#),
+            ("unique", r#""u""#),
+            ("callback", r#"{"url":"http://x"}"#),
+            ("reply_to", r#""t""#),
+            ("after", r#"["x"]"#),
+            ("on_failure", r#""wait""#),
+            ("then", r#"[{"queue":"q"}]"#),
+        ] {
+            let problem = read(&format!(r#"{{"queue":"q","{field}":{value}}}"#)).unwrap_err();
+            assert_eq!(problem.status, 400);
+            assert_eq!(problem.errors[0].pointer, format!("/{field}"));
+            assert!(problem.detail.contains("not supported yet"), "{problem}");
+        }
+        assert_eq!(read(r#"{"queue":"ackd.x"}"#).unwrap_err().status, 403);
+    }
+}

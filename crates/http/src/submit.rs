@@ -1,0 +1,294 @@
+//! Accepting jobs: one, many as lines, or one whose payload is the body itself.
+
+use std::borrow::Cow;
+
+use ackd_api::{Code, Duration, Envelope, Problem, QueryEnvelope, SubmitLine, limits, ndjson};
+use ackd_domain::{Accepted, Answer, Body, Command, Refusal, Submission};
+use ackd_engine::{Record, Until};
+use bytes::Bytes;
+use http::header::{self, HeaderValue};
+use http::{Response, StatusCode};
+
+use crate::answer;
+use crate::call::{Call, Outcome, unsupported};
+use crate::headers::{self, IDEMPOTENT_REPLAYED, Media, PREFERENCE_APPLIED};
+use crate::intake::Whole;
+use crate::outlet::Outlet;
+use crate::problem::{self, NOT_YET, Rejection};
+use crate::submission::{no_payload, submission, too_large};
+
+/// `POST /v1/jobs`.
+pub(crate) async fn jobs(mut call: Call) -> Outcome {
+    if call.headers().contains_key("ce-specversion") || call.headers().contains_key("ce-id") {
+        return Err(cloud_events());
+    }
+    match call.media()? {
+        Media::Unnamed | Media::Json => {
+            if call.query.get("partial").is_some() {
+                return Err(Problem::at("/partial", "is for bodies of application/x-ndjson").into());
+            }
+            let whole = call.body(call.shared.limits.json()).await?;
+            let submission = one(&call, &whole)?;
+            // It need not be held while the client waits.
+            drop(whole);
+            accept(&call, submission).await
+        }
+        Media::Ndjson => many(call).await,
+        Media::CloudEvents => Err(cloud_events()),
+        other => Err(unsupported(other, "application/json or application/x-ndjson")),
+    }
+}
+
+fn cloud_events() -> Rejection {
+    Rejection::new(
+        Code::InvalidRequest,
+        format!("a CloudEvent (`Content-Type` or the headers `ce-…`) {NOT_YET}; send an envelope"),
+    )
+}
+
+fn one(call: &Call, whole: &Whole) -> Result<Submission, Problem> {
+    let mut envelope: Envelope<'_> = ackd_api::parse(whole.bytes())?;
+    from_headers(call, &mut envelope)?;
+    submission(&envelope, payload(call, &envelope, whole)?)
+}
+
+/// `POST /v1/queues/{queue}/jobs`.
+pub(crate) async fn raw(mut call: Call) -> Outcome {
+    let queue = call.queue()?;
+    let content_type = headers::content_type(call.headers())?.into();
+    let whole = call.body(call.shared.limits.payload).await?;
+    let submission = {
+        let query = QueryEnvelope::parse(call.query.pairs())?;
+        let mut envelope = query.into_envelope(Cow::Borrowed(queue.as_str()))?;
+        from_headers(&call, &mut envelope)?;
+        submission(&envelope, Body { content_type, bytes: whole.keep(whole.bytes()) })?
+    };
+    drop(whole);
+    accept(&call, submission).await
+}
+
+/// The fields of an envelope that may come as headers.
+fn from_headers<'e>(call: &'e Call, envelope: &mut Envelope<'e>) -> Result<(), Problem> {
+    if let Some(key) = headers::idempotency_key(call.headers())? {
+        match &envelope.idempotency_key {
+            Some(field) if *field != key => {
+                let detail = "differs from the header `Idempotency-Key`; give it once";
+                return Err(Problem::at("/idempotency_key", detail));
+            }
+            _ => envelope.idempotency_key = Some(key),
+        }
+    }
+    if envelope.traceparent.is_none()
+        && let Some(header) = call.headers().get(headers::TRACEPARENT)
+        && let Ok(text) = header.to_str()
+        // What is none is ignored, as W3C Trace Context asks.
+        && ackd_api::envelope::is_traceparent(text)
+    {
+        envelope.traceparent = Some(Cow::Borrowed(text));
+    }
+    Ok(())
+}
+
+/// The payload of an envelope that stands in `whole`.
+fn payload(call: &Call, envelope: &Envelope<'_>, whole: &Whole) -> Result<Body, Problem> {
+    let Some(json) = envelope.payload else { return Ok(no_payload()) };
+    let (size, most) = (json.get().len(), call.shared.limits.payload);
+    if size > most {
+        return Err(too_large("/payload", size, most));
+    }
+    Ok(Body { content_type: call.shared.json.clone(), bytes: whole.keep(json.get().as_bytes()) })
+}
+
+async fn accept(call: &Call, submission: Submission) -> Outcome {
+    let wait = headers::prefer_wait(call.headers())?;
+    let payload = submission.payload.clone();
+    let answers = call.engine().run(vec![Command::Submit(vec![submission])]).await?;
+    let Accepted { job, replayed } = match answers.into_iter().next() {
+        Some(Ok(Answer::Accepted(mut accepted))) if !accepted.is_empty() => accepted.swap_remove(0),
+        Some(Err(refusal)) => return Err(refusal.into()),
+        _ => return Err(Rejection::new(Code::Internal, "the job was accepted, and the answer lost")),
+    };
+    // The payload is the same to the byte, or the key would have been refused.
+    let mut record = Record { job, payload: Some(payload), result: None };
+    let mut status = StatusCode::ACCEPTED;
+    if let Some(wait) = wait {
+        record = call.engine().wait(record, Until::Terminal, wait.get()).await?;
+        if record.job.status.is_terminal() {
+            status = StatusCode::OK;
+        }
+    } else if record.job.result.is_some() {
+        record.result = call.engine().result(record.job.id.number()).await?;
+    }
+    let mut response =
+        answer::job(status, call.engine(), &record.job, record.payload.as_ref(), record.result.as_ref())?;
+    let headers = response.headers_mut();
+    let location = location(&record);
+    headers.insert(header::LOCATION, location.clone());
+    headers.insert(header::CONTENT_LOCATION, location);
+    if replayed {
+        headers.insert(IDEMPOTENT_REPLAYED, HeaderValue::from_static("true"));
+    }
+    applied(&mut response, wait);
+    Ok(response)
+}
+
+fn location(record: &Record) -> HeaderValue {
+    let text = format!("/v1/jobs/{}", record.job.id);
+    HeaderValue::from_maybe_shared(Bytes::from(text)).unwrap_or_else(|_| HeaderValue::from_static("/v1/jobs"))
+}
+
+/// Lines of envelopes.
+async fn many(mut call: Call) -> Outcome {
+    let partial = call.query.flag("partial")?;
+    if call.headers().contains_key(headers::IDEMPOTENCY_KEY) {
+        return Err(
+            headers::bad(&headers::IDEMPOTENCY_KEY, "is for one job; give each line its `idempotency_key`").into()
+        );
+    }
+    let whole = call.body(limits::BATCH_BYTES).await?;
+    let lines = read(&call, &whole)?;
+    drop(whole);
+    if partial { each(&call, lines).await } else { all(&call, lines).await }
+}
+
+/// A line: its number and what it asks for.
+type Line = (usize, Result<Submission, Problem>);
+
+fn read(call: &Call, whole: &Whole) -> Result<Vec<Line>, Rejection> {
+    let mut lines = Vec::new();
+    for (number, line) in ndjson::lines(whole.bytes()) {
+        if lines.len() == limits::BATCH_LINES {
+            return Err(too_many_lines());
+        }
+        let read = || {
+            let envelope: Envelope<'_> = ackd_api::parse(line)?;
+            submission(&envelope, payload(call, &envelope, whole)?)
+        };
+        lines.push((number, read().map_err(|problem| problem.on_line(number))));
+    }
+    if lines.is_empty() {
+        return Err(Rejection::new(Code::InvalidRequest, "the body has no lines; one envelope a line was expected"));
+    }
+    Ok(lines)
+}
+
+pub(crate) fn too_many_lines() -> Rejection {
+    Rejection::new(
+        Code::TooLarge,
+        format!("the body has more than {} lines; send them in several requests", limits::BATCH_LINES),
+    )
+}
+
+/// All lines or none.
+async fn all(call: &Call, lines: Vec<Line>) -> Outcome {
+    let numbers: Vec<usize> = lines.iter().map(|(number, _)| *number).collect();
+    let mut submissions = Vec::with_capacity(lines.len());
+    let mut problems = Vec::new();
+    for (_, line) in lines {
+        match line {
+            Ok(submission) => submissions.push(submission),
+            Err(problem) => problems.push(problem),
+        }
+    }
+    if let Some(problem) = joined(problems) {
+        return Err(problem.into());
+    }
+    let answers = call.engine().run(vec![Command::Submit(submissions)]).await?;
+    match answers.into_iter().next() {
+        Some(Ok(Answer::Accepted(accepted))) => {
+            let lines = accepted.iter().map(line_of);
+            Ok(written(StatusCode::ACCEPTED, lines)?)
+        }
+        Some(Err(Refusal::KeyMismatch(mismatches))) => {
+            let problems = mismatches.into_iter().map(|(at, job)| {
+                let problem = problem::key_mismatch(job);
+                let detail = problem.detail.clone();
+                problem.with_error("/idempotency_key", detail).on_line(numbers.get(at).copied().unwrap_or_default())
+            });
+            let problem = joined(problems.collect());
+            Err(problem.unwrap_or_else(|| problem::key_mismatch(None)).into())
+        }
+        Some(Err(refusal)) => Err(refusal.into()),
+        _ => Err(Rejection::new(Code::Internal, "the jobs were accepted, and the answer lost")),
+    }
+}
+
+/// One problem of several lines' problems; `None` where there is none.
+fn joined(problems: Vec<Problem>) -> Option<Problem> {
+    let count = problems.len();
+    let alike = problems.windows(2).all(|pair| pair[0].code == pair[1].code);
+    let mut problems = problems.into_iter();
+    let mut first = problems.next()?;
+    for problem in problems {
+        let room = ackd_api::Faults::MAX.saturating_sub(first.errors.len());
+        first.errors.extend(problem.errors.iter().take(room).cloned());
+    }
+    if count > 1 {
+        first.detail = format!("{} ({} lines are at fault in all; nothing was accepted)", first.detail, count);
+    }
+    if !alike {
+        let mut problem = Problem::new(Code::InvalidRequest, first.detail.clone());
+        problem.errors = std::mem::take(&mut first.errors);
+        return Some(problem);
+    }
+    Some(first)
+}
+
+/// The good lines.
+async fn each(call: &Call, lines: Vec<Line>) -> Outcome {
+    let mut commands = Vec::with_capacity(lines.len());
+    let mut problems = Vec::with_capacity(lines.len());
+    for (_, line) in lines {
+        match line {
+            Ok(submission) => {
+                commands.push(Command::Submit(vec![submission]));
+                problems.push(None);
+            }
+            Err(problem) => problems.push(Some(problem)),
+        }
+    }
+    let mut answers = if commands.is_empty() { Vec::new() } else { call.engine().run(commands).await? }.into_iter();
+    let mut all_good = true;
+    let lines: Vec<SubmitLine<'static>> = problems
+        .into_iter()
+        .map(|problem| {
+            let accepted = match problem {
+                Some(problem) => Err(problem),
+                None => match answers.next() {
+                    Some(Ok(Answer::Accepted(accepted))) if !accepted.is_empty() => Ok(line_of(&accepted[0])),
+                    Some(Err(refusal)) => Err(problem::problem_of(refusal)),
+                    _ => Err(Problem::new(Code::Internal, "the job was accepted, and the answer lost")),
+                },
+            };
+            accepted.unwrap_or_else(|problem| {
+                all_good = false;
+                SubmitLine::refused(call.shared.addressed(problem))
+            })
+        })
+        .collect();
+    let status = if all_good { StatusCode::ACCEPTED } else { StatusCode::MULTI_STATUS };
+    Ok(written(status, lines.into_iter())?)
+}
+
+fn line_of(accepted: &Accepted) -> SubmitLine<'static> {
+    SubmitLine { replayed: accepted.replayed, ..SubmitLine::accepted(accepted.job.id.to_string()) }
+}
+
+fn written(
+    status: StatusCode,
+    lines: impl ExactSizeIterator<Item = SubmitLine<'static>>,
+) -> Result<Response<Outlet>, serde_json::Error> {
+    let mut bytes = Vec::with_capacity(64 * lines.len());
+    for line in lines {
+        serde_json::to_writer(&mut bytes, &line)?;
+        bytes.push(b'\n');
+    }
+    Ok(answer::ndjson(status, bytes))
+}
+
+/// What a client that asked to wait is told of it.
+pub(crate) fn applied(response: &mut Response<Outlet>, wait: Option<Duration>) {
+    if let Some(wait) = wait {
+        response.headers_mut().insert(PREFERENCE_APPLIED, headers::wait_applied(wait));
+    }
+}
