@@ -1,9 +1,10 @@
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use ackd_api::{Code, Problem, Time};
 use ackd_domain::{JSON, Timestamp};
 use ackd_engine::Engine;
+use bytes::Bytes;
 use http::HeaderValue;
 use http::header::HeaderMap;
 
@@ -77,6 +78,8 @@ pub(crate) struct Shared {
     pub(crate) origins: Origins,
     /// The one text that nearly every payload's content type is.
     pub(crate) json: Arc<str>,
+    /// The OpenAPI document, once somebody asked for it.
+    pub(crate) openapi: OnceLock<Bytes>,
     /// The bytes of bodies that are being received.
     receiving: AtomicUsize,
 }
@@ -126,6 +129,7 @@ impl App {
                 hosts: known_hosts,
                 origins: known_origins,
                 json: Arc::from(JSON),
+                openapi: OnceLock::new(),
                 receiving: AtomicUsize::new(0),
             }),
         })

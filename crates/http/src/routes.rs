@@ -1,81 +1,618 @@
-//! Every operation of the API, in one table: it leads requests to their operations.
+//! Every operation of the API, in one table: it leads requests to their operations, and the OpenAPI document is made of
+//! it.
 
+use ackd_api::{
+    Code, Complete, Duration, Envelope, Fail, Heartbeat, HeartbeatAnswer, JobDocument, JobList, LeaseRequest, Leases,
+    QueueDocument, QueueList, QueuePatch, QueueSettings, Release, Released, SettleAnswer, SettleLine, Settled,
+    SubmitLine, Time, Timeline,
+};
 use http::Method;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 
 use crate::call::{Call, Handling};
-use crate::{cancel, events, health, job, leases, settle, submit};
+use crate::{cancel, events, headers, health, job, leases, list, metrics, openapi, problems, queues, settle, submit};
 
-/// A path and a method, and what they do.
-#[derive(Debug)]
+/// A path and a method, what they do, and what can be asked and answered.
 pub(crate) struct Operation {
     pub(crate) method: Method,
+    /// With at most one parameter, in braces.
     pub(crate) path: &'static str,
-    /// The query parameters that it takes.
-    pub(crate) query: &'static [&'static str],
+    /// Its name, for programs that are generated from the document.
+    pub(crate) id: &'static str,
+    pub(crate) summary: &'static str,
+    /// The query parameters that it takes; every other one is refused.
+    pub(crate) query: &'static [Parameter],
+    /// The headers that mean something to it.
+    pub(crate) headers: &'static [Parameter],
+    /// The bodies that it takes; it takes none where there are none.
+    pub(crate) bodies: &'static [Content],
+    pub(crate) answers: &'static [Answer],
+    /// What it may be refused with, beside what everything may.
+    pub(crate) problems: &'static [&'static [Code]],
     pub(crate) handle: fn(Call) -> Handling,
 }
 
 impl Operation {
     /// Whether `name` is a query parameter of it.
     pub(crate) fn knows(&self, name: &str) -> bool {
-        self.query.contains(&name)
+        self.query.iter().any(|parameter| match parameter.name.strip_suffix("<path>") {
+            Some(prefix) => name.starts_with(prefix),
+            None => parameter.name == name,
+        })
     }
 }
 
-macro_rules! operation {
-    ($method:ident, $path:literal, [$($query:literal),*], $handle:path) => {
-        Operation {
-            method: Method::$method,
-            path: $path,
-            query: &[$($query),*],
-            handle: |call| Box::pin($handle(call)),
-        }
-    };
+/// A query parameter or a header.
+pub(crate) struct Parameter {
+    /// One that ends with `<path>` stands for all that begin so.
+    pub(crate) name: &'static str,
+    pub(crate) what: &'static str,
+    pub(crate) schema: SchemaOf,
 }
+
+/// What a schema is made by.
+pub(crate) type SchemaOf = fn(&mut SchemaGenerator) -> Schema;
+
+/// A form of a body.
+pub(crate) struct Content {
+    pub(crate) media_type: &'static str,
+    /// Of the document, or of each line; `None` for bytes of any kind.
+    pub(crate) schema: Option<SchemaOf>,
+}
+
+/// An answer that is no problem.
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) what: &'static str,
+    pub(crate) content: &'static [Content],
+    pub(crate) headers: &'static [&'static str],
+}
+
+/// What everything may be refused with.
+pub(crate) const ALWAYS: &[Code] = &[
+    Code::InvalidRequest,
+    Code::Forbidden,
+    Code::Timeout,
+    Code::TooLarge,
+    Code::MisdirectedRequest,
+    Code::Internal,
+    Code::Overloaded,
+];
+/// What whatever has a body may be refused with.
+pub(crate) const WITH_BODY: &[Code] = &[Code::UnsupportedMediaType];
+const READING: &[Code] = &[Code::Damaged, Code::StoreFailed];
+const WRITING: &[Code] = &[Code::Damaged, Code::StoreFailed, Code::Overloaded, Code::Draining, Code::StorageFull];
+const OF_JOB: &[Code] = &[Code::NotFound];
+const OF_LEASE: &[Code] = &[Code::LeaseLost];
+
+const fn json(schema: SchemaOf) -> Content {
+    Content { media_type: ackd_domain::JSON, schema: Some(schema) }
+}
+
+const fn ndjson(schema: SchemaOf) -> Content {
+    Content { media_type: headers::NDJSON, schema: Some(schema) }
+}
+
+fn schema<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
+    generator.subschema_for::<T>()
+}
+
+const fn parameter(name: &'static str, what: &'static str, schema: SchemaOf) -> Parameter {
+    Parameter { name, what, schema }
+}
+
+const fn answer(status: u16, what: &'static str, content: &'static [Content]) -> Answer {
+    Answer { status, what, content, headers: &[] }
+}
+
+const JOB: &[Content] = &[json(schema::<JobDocument<'static>>)];
+const SETTLED: &[Content] = &[json(schema::<Settled<'static>>)];
+const QUEUE: &[Content] = &[json(schema::<QueueDocument>)];
+const ANY: &[Content] = &[Content { media_type: "*/*", schema: None }];
+const TEXT: &[Content] = &[Content { media_type: "text/plain", schema: Some(schema::<String>) }];
+
+const PREFER: Parameter =
+    parameter("Prefer", "`wait=N`: hold the answer for up to N seconds, at most 55 (RFC 7240).", schema::<String>);
+const IDEMPOTENCY_KEY: Parameter = parameter(
+    "Idempotency-Key",
+    "The field `idempotency_key` of the envelope, quoted or bare. Both may be given where they are the same.",
+    schema::<String>,
+);
+const TRACEPARENT: Parameter =
+    parameter("traceparent", "The field `traceparent`, where the envelope has none.", schema::<String>);
+const IF_NONE_MATCH: Parameter = parameter(
+    "If-None-Match",
+    "The version that is known already. The answer is 304 while it is the current one.",
+    schema::<String>,
+);
+const WAIT: Parameter = parameter("wait", "Hold the answer for so long, at most 55 s.", schema::<Duration>);
+
+/// The headers of an answer with a job's document.
+const FOLLOW: &[&str] = &["ETag", "Cache-Control", "Retry-After", "Preference-Applied"];
+const ACCEPTED: &[&str] = &[
+    "Location",
+    "Content-Location",
+    "ETag",
+    "Cache-Control",
+    "Retry-After",
+    "Preference-Applied",
+    "Idempotent-Replayed",
+];
+const STORED: &[&str] = &[
+    "ETag",
+    "Cache-Control",
+    "Content-Disposition",
+    "Content-Security-Policy",
+    "X-Content-Type-Options",
+    "Preference-Applied",
+];
+const ACCEPTED_JOB: Answer =
+    Answer { status: 202, what: "The job is accepted, and on disk.", content: JOB, headers: ACCEPTED };
+const ENDED_JOB: Answer = Answer {
+    status: 200,
+    what: "The job, which ended while the answer was held back.",
+    content: JOB,
+    headers: ACCEPTED,
+};
 
 /// The table. What is asked most stands first; the operations of a path stand together.
 pub(crate) static OPERATIONS: &[Operation] = &[
-    operation!(POST, "/v1/jobs", ["partial"], submit::jobs),
-    operation!(POST, "/v1/leases", [], leases::lease),
-    operation!(POST, "/v1/leases/{lease}/complete", [], settle::complete),
-    operation!(POST, "/v1/leases/{lease}/heartbeat", [], settle::heartbeat),
-    operation!(POST, "/v1/leases/settle", [], settle::many),
-    operation!(GET, "/v1/jobs/{id}", ["wait"], job::get),
-    operation!(GET, "/v1/jobs/{id}/result", ["wait"], job::result),
-    operation!(GET, "/v1/jobs/{id}/events", ["after"], events::of_job),
-    operation!(POST, "/v1/leases/{lease}/result", [], settle::result),
-    operation!(POST, "/v1/leases/{lease}/fail", [], settle::fail),
-    operation!(POST, "/v1/leases/{lease}/release", [], settle::release),
-    operation!(
-        POST,
-        "/v1/queues/{queue}/jobs",
-        [
-            "type",
-            "delay",
-            "run_at",
-            "expires_in",
-            "priority",
-            "max_attempts",
-            "timeout",
-            "result_retention",
-            "idempotency_key",
-            "ordering_key",
-            "group",
-            "unique",
-            "tags",
-            "reply_to",
-            "after",
-            "on_failure",
-            "traceparent"
+    Operation {
+        method: Method::POST,
+        path: "/v1/jobs",
+        id: "submit",
+        summary: "Submit one job, or a line each of many.",
+        query: &[parameter(
+            "partial",
+            "Of lines: accept the good ones although others are not. Default false: all or none.",
+            schema::<bool>,
+        )],
+        headers: &[PREFER, IDEMPOTENCY_KEY, TRACEPARENT],
+        bodies: &[json(schema::<Envelope<'static>>), ndjson(schema::<Envelope<'static>>)],
+        answers: &[
+            Answer {
+                status: 202,
+                what: "The job is accepted, and on disk; of lines: all are.",
+                content: &[json(schema::<JobDocument<'static>>), ndjson(schema::<SubmitLine<'static>>)],
+                headers: ACCEPTED,
+            },
+            ENDED_JOB,
+            answer(207, "Some lines are accepted, and some are not.", &[ndjson(schema::<SubmitLine<'static>>)]),
         ],
-        submit::raw
-    ),
-    operation!(POST, "/v1/queues/{queue}/lease", ["wait", "ttl", "worker"], leases::raw),
-    operation!(GET, "/v1/jobs/{id}/payload", [], job::payload),
-    operation!(GET, "/v1/jobs/{id}/timeline", [], job::timeline),
-    operation!(POST, "/v1/jobs/{id}/cancel", [], cancel::cancel),
-    operation!(POST, "/v1/jobs/{id}/retry", [], cancel::retry),
-    operation!(POST, "/v1/workers/{worker}/release", [], settle::worker),
-    operation!(GET, "/healthz", [], health::alive),
-    operation!(GET, "/readyz", [], health::ready),
+        problems: &[WRITING, &[Code::IdempotencyMismatch]],
+        handle: |call| Box::pin(submit::jobs(call)),
+    },
+    Operation {
+        method: Method::GET,
+        path: "/v1/jobs",
+        id: "list_jobs",
+        summary: "List jobs, newest first.",
+        query: &[
+            parameter("queue", "Of these queues; separated by commas.", schema::<String>),
+            parameter("status", "In these statuses; separated by commas.", schema::<String>),
+            parameter("type", "Of these types; separated by commas.", schema::<String>),
+            parameter("tag", "With one of these tags; separated by commas.", schema::<String>),
+            parameter("idempotency_key", "With this key.", schema::<String>),
+            parameter("created_after", "Accepted at this time or later.", schema::<Time>),
+            parameter("created_before", "Accepted before this time.", schema::<Time>),
+            parameter("flow", "Not supported yet.", schema::<String>),
+            parameter("payload.<path>", "Not supported yet.", schema::<String>),
+            parameter("page_size", "The jobs of a page, 1 to 1000; default 100.", schema::<u16>),
+            parameter("page_token", "`next_page_token` of the page before.", schema::<String>),
+        ],
+        headers: &[],
+        bodies: &[],
+        answers: &[answer(200, "A page, which may be short or empty.", &[json(schema::<JobList<'static>>)])],
+        problems: &[READING],
+        handle: |call| Box::pin(list::jobs(call)),
+    },
+    Operation {
+        method: Method::POST,
+        path: "/v1/leases",
+        id: "lease",
+        summary: "Ask for jobs to work on.",
+        query: &[],
+        headers: &[],
+        bodies: &[json(schema::<LeaseRequest<'static>>)],
+        answers: &[
+            answer(200, "Leases.", &[json(schema::<Leases<'static>>)]),
+            answer(204, "There was nothing within the wait.", &[]),
+        ],
+        problems: &[WRITING],
+        handle: |call| Box::pin(leases::lease(call)),
+    },
+    Operation {
+        method: Method::POST,
+        path: "/v1/leases/{lease}/complete",
+        id: "complete",
+        summary: "Say that the work is done.",
+        query: &[],
+        headers: &[],
+        bodies: &[json(schema::<Complete<'static>>)],
+        answers: &[answer(200, "The job after it.", SETTLED)],
+        problems: &[WRITING, OF_LEASE],
+        handle: |call| Box::pin(settle::complete(call)),
+    },
+    Operation {
+        method: Method::POST,
+        path: "/v1/leases/{lease}/heartbeat",
+        id: "heartbeat",
+        summary: "Say that the worker is alive, and how far it has come.",
+        query: &[],
+        headers: &[],
+        bodies: &[json(schema::<Heartbeat<'static>>)],
+        answers: &[answer(200, "The lease goes on.", &[json(schema::<HeartbeatAnswer>)])],
+        problems: &[WRITING, OF_LEASE],
+        handle: |call| Box::pin(settle::heartbeat(call)),
+    },
+    Operation {
+        method: Method::POST,
+        path: "/v1/leases/settle",
+        id: "settle",
+        summary: "Settle many leases, a line each.",
+        query: &[],
+        headers: &[],
+        bodies: &[ndjson(schema::<SettleLine<'static>>)],
+        answers: &[answer(
+            200,
+            "What became of each, in the order of the lines.",
+            &[ndjson(schema::<SettleAnswer<'static>>)],
+        )],
+        problems: &[WRITING],
+        handle: |call| Box::pin(settle::many(call)),
+    },
+    Operation {
+        method: Method::GET,
+        path: "/v1/jobs/{id}",
+        id: "get_job",
+        summary: "Look at a job, or wait for it to change or to end.",
+        query: &[WAIT],
+        headers: &[PREFER, IF_NONE_MATCH],
+        bodies: &[],
+        answers: &[
+            Answer { status: 200, what: "The job.", content: JOB, headers: FOLLOW },
+            Answer { status: 304, what: "It is as it was.", content: &[], headers: FOLLOW },
+        ],
+        problems: &[READING, OF_JOB],
+        handle: |call| Box::pin(job::get(call)),
+    },
+    Operation {
+        method: Method::GET,
+        path: "/v1/jobs/{id}/result",
+        id: "get_result",
+        summary: "Get a job's result as it was handed in, or wait for it.",
+        query: &[WAIT],
+        headers: &[PREFER],
+        bodies: &[],
+        answers: &[
+            Answer { status: 200, what: "The result.", content: ANY, headers: STORED },
+            Answer { status: 204, what: "The job is done, and has no result.", content: &[], headers: FOLLOW },
+        ],
+        problems: &[READING, OF_JOB, &[Code::NotFinished, Code::JobFailed, Code::JobCancelled, Code::Expired]],
+        handle: |call| Box::pin(job::result(call)),
+    },
+    Operation {
+        method: Method::GET,
+        path: "/v1/jobs/{id}/events",
+        id: "follow_job",
+        summary: "Follow a job until it has ended (server-sent events).",
+        query: &[parameter(
+            "after",
+            "The position after which to begin, or `earliest`. Absent: with the current state.",
+            schema::<String>,
+        )],
+        headers: &[parameter("Last-Event-ID", "The same, and goes before it.", schema::<String>)],
+        bodies: &[],
+        answers: &[
+            Answer {
+                status: 200,
+                what: "Events `status`, `progress` and `reset`. `data` is the job as of it, without payload, or, of \
+                       `reset`, the position from where it goes on; `id` is a position.",
+                content: &[Content { media_type: "text/event-stream", schema: Some(schema::<String>) }],
+                headers: &["Cache-Control", "X-Accel-Buffering"],
+            },
+            answer(204, "The job has ended, and nothing follows after this position.", &[]),
+        ],
+        problems: &[READING, OF_JOB],
+        handle: |call| Box::pin(events::of_job(call)),
+    },
+    Operation {
+        method: Method::POST,
+        path: "/v1/leases/{lease}/result",
+        id: "complete_raw",
+        summary: "Say that the work is done: the body is the result.",
+        query: &[],
+        headers: &[],
+        bodies: ANY,
+        answers: &[answer(200, "The job after it.", SETTLED)],
+        problems: &[WRITING, OF_LEASE],
+        handle: |call| Box::pin(settle::result(call)),
+    },
+    Operation {
+        method: Method::POST,
+        path: "/v1/leases/{lease}/fail",
+        id: "fail",
+        summary: "Say that the attempt failed.",
+        query: &[],
+        headers: &[],
+        bodies: &[json(schema::<Fail<'static>>)],
+        answers: &[answer(200, "The job after it.", SETTLED)],
+        problems: &[WRITING, OF_LEASE],
+        handle: |call| Box::pin(settle::fail(call)),
+    },
+    Operation {
+        method: Method::POST,
+        path: "/v1/leases/{lease}/release",
+        id: "release",
+        summary: "Give the job back; the attempt does not count.",
+        query: &[],
+        headers: &[],
+        bodies: &[json(schema::<Release<'static>>)],
+        answers: &[answer(200, "The job after it.", SETTLED)],
+        problems: &[WRITING, OF_LEASE],
+        handle: |call| Box::pin(settle::release(call)),
+    },
+    Operation {
+        method: Method::POST,
+        path: "/v1/queues/{queue}/jobs",
+        id: "submit_raw",
+        summary: "Submit a job: the body is the payload.",
+        query: &[
+            parameter("type", "See the envelope.", schema::<String>),
+            parameter("delay", "See the envelope.", schema::<Duration>),
+            parameter("run_at", "See the envelope.", schema::<Time>),
+            parameter("expires_in", "See the envelope.", schema::<Duration>),
+            parameter("priority", "See the envelope.", schema::<u8>),
+            parameter("max_attempts", "See the envelope.", schema::<u32>),
+            parameter("timeout", "See the envelope.", schema::<Duration>),
+            parameter("result_retention", "See the envelope.", schema::<Duration>),
+            parameter("idempotency_key", "See the envelope.", schema::<String>),
+            parameter("ordering_key", "Not supported yet.", schema::<String>),
+            parameter("group", "Not supported yet.", schema::<String>),
+            parameter("unique", "Not supported yet.", schema::<String>),
+            parameter("tags", "See the envelope; separated by commas.", schema::<String>),
+            parameter("reply_to", "Not supported yet.", schema::<String>),
+            parameter("after", "Not supported yet.", schema::<String>),
+            parameter("on_failure", "Not supported yet.", schema::<String>),
+            parameter("traceparent", "See the envelope.", schema::<String>),
+        ],
+        headers: &[PREFER, IDEMPOTENCY_KEY, TRACEPARENT],
+        bodies: ANY,
+        answers: &[ACCEPTED_JOB, ENDED_JOB],
+        problems: &[WRITING, &[Code::IdempotencyMismatch]],
+        handle: |call| Box::pin(submit::raw(call)),
+    },
+    Operation {
+        method: Method::POST,
+        path: "/v1/queues/{queue}/lease",
+        id: "lease_raw",
+        summary: "Ask for one job to work on: the answer's body is its payload.",
+        query: &[
+            parameter("wait", "Hold the answer for so long while there is nothing, at most 55 s.", schema::<Duration>),
+            parameter("ttl", "How long the lease lasts without a heartbeat, 1 s to 1 h.", schema::<Duration>),
+            parameter("worker", "The worker's name.", schema::<String>),
+        ],
+        headers: &[],
+        bodies: &[],
+        answers: &[
+            Answer {
+                status: 200,
+                what: "The payload.",
+                content: ANY,
+                headers: &["Ackd-Lease", "Ackd-Job", "Ackd-Attempt", "traceparent"],
+            },
+            answer(204, "There was nothing within the wait.", &[]),
+        ],
+        problems: &[WRITING],
+        handle: |call| Box::pin(leases::raw(call)),
+    },
+    Operation {
+        method: Method::GET,
+        path: "/v1/jobs/{id}/payload",
+        id: "get_payload",
+        summary: "Get a job's payload as it was handed in.",
+        query: &[],
+        headers: &[],
+        bodies: &[],
+        answers: &[
+            Answer { status: 200, what: "The payload.", content: ANY, headers: STORED },
+            answer(204, "The job has no payload.", &[]),
+        ],
+        problems: &[READING, OF_JOB],
+        handle: |call| Box::pin(job::payload(call)),
+    },
+    Operation {
+        method: Method::GET,
+        path: "/v1/jobs/{id}/timeline",
+        id: "get_timeline",
+        summary: "See every change of a job.",
+        query: &[],
+        headers: &[],
+        bodies: &[],
+        answers: &[answer(200, "The changes, oldest first.", &[json(schema::<Timeline<'static>>)])],
+        problems: &[READING, OF_JOB],
+        handle: |call| Box::pin(job::timeline(call)),
+    },
+    Operation {
+        method: Method::POST,
+        path: "/v1/jobs/{id}/cancel",
+        id: "cancel",
+        summary: "Cancel a job, or have its worker asked to stop.",
+        query: &[],
+        headers: &[],
+        bodies: &[],
+        answers: &[
+            Answer { status: 200, what: "It is cancelled.", content: JOB, headers: FOLLOW },
+            Answer {
+                status: 202,
+                what: "Its worker is told; how it ends is not known yet.",
+                content: JOB,
+                headers: FOLLOW,
+            },
+        ],
+        problems: &[WRITING, OF_JOB, &[Code::AlreadyFinished]],
+        handle: |call| Box::pin(cancel::cancel(call)),
+    },
+    Operation {
+        method: Method::POST,
+        path: "/v1/jobs/{id}/retry",
+        id: "retry",
+        summary: "Run a job once more that failed, expired or was cancelled.",
+        query: &[],
+        headers: &[],
+        bodies: &[],
+        answers: &[Answer { status: 200, what: "It waits for its next run.", content: JOB, headers: FOLLOW }],
+        problems: &[WRITING, OF_JOB, &[Code::AlreadyFinished, Code::NotFinished]],
+        handle: |call| Box::pin(cancel::retry(call)),
+    },
+    Operation {
+        method: Method::POST,
+        path: "/v1/workers/{worker}/release",
+        id: "release_worker",
+        summary: "Give back all the leases of a worker; the attempts do not count.",
+        query: &[],
+        headers: &[],
+        bodies: &[],
+        answers: &[answer(200, "How many there were.", &[json(schema::<Released>)])],
+        problems: &[WRITING],
+        handle: |call| Box::pin(settle::worker(call)),
+    },
+    Operation {
+        method: Method::GET,
+        path: "/v1/queues",
+        id: "list_queues",
+        summary: "List the queues that have jobs or settings, by name.",
+        query: &[
+            parameter("page_size", "The queues of a page, 1 to 1000; default 100.", schema::<u16>),
+            parameter("page_token", "`next_page_token` of the page before.", schema::<String>),
+        ],
+        headers: &[],
+        bodies: &[],
+        answers: &[answer(200, "A page.", &[json(schema::<QueueList>)])],
+        problems: &[READING],
+        handle: |call| Box::pin(queues::list(call)),
+    },
+    Operation {
+        method: Method::GET,
+        path: "/v1/queues/{queue}",
+        id: "get_queue",
+        summary: "See a queue's settings, and how many jobs stand where.",
+        query: &[],
+        headers: &[],
+        bodies: &[],
+        answers: &[answer(200, "The queue; it needs no creation.", QUEUE)],
+        problems: &[READING],
+        handle: |call| Box::pin(queues::get(call)),
+    },
+    Operation {
+        method: Method::PUT,
+        path: "/v1/queues/{queue}",
+        id: "replace_queue",
+        summary: "Replace a queue's settings.",
+        query: &[],
+        headers: &[],
+        bodies: &[json(schema::<QueueSettings>)],
+        answers: &[answer(200, "The queue after it.", QUEUE)],
+        problems: &[WRITING],
+        handle: |call| Box::pin(queues::replace(call)),
+    },
+    Operation {
+        method: Method::PATCH,
+        path: "/v1/queues/{queue}",
+        id: "merge_queue",
+        summary: "Change some of a queue's settings (RFC 7396).",
+        query: &[],
+        headers: &[],
+        bodies: &[
+            json(schema::<QueuePatch>),
+            Content { media_type: "application/merge-patch+json", schema: Some(schema::<QueuePatch>) },
+        ],
+        answers: &[answer(200, "The queue after it.", QUEUE)],
+        problems: &[WRITING],
+        handle: |call| Box::pin(queues::merge(call)),
+    },
+    Operation {
+        method: Method::POST,
+        path: "/v1/queues/{queue}/pause",
+        id: "pause_queue",
+        summary: "Hold a queue's jobs back from workers; those that run go on.",
+        query: &[],
+        headers: &[],
+        bodies: &[],
+        answers: &[answer(200, "The queue after it.", QUEUE)],
+        problems: &[WRITING],
+        handle: |call| Box::pin(queues::pause(call)),
+    },
+    Operation {
+        method: Method::POST,
+        path: "/v1/queues/{queue}/resume",
+        id: "resume_queue",
+        summary: "Let a queue's jobs go to workers again.",
+        query: &[],
+        headers: &[],
+        bodies: &[],
+        answers: &[answer(200, "The queue after it.", QUEUE)],
+        problems: &[WRITING],
+        handle: |call| Box::pin(queues::resume(call)),
+    },
+    Operation {
+        method: Method::GET,
+        path: "/healthz",
+        id: "alive",
+        summary: "Whether the server lives.",
+        query: &[],
+        headers: &[],
+        bodies: &[],
+        answers: &[answer(200, "It does.", &[json(schema::<health::Alive<'static>>)])],
+        problems: &[],
+        handle: |call| Box::pin(health::alive(call)),
+    },
+    Operation {
+        method: Method::GET,
+        path: "/readyz",
+        id: "ready",
+        summary: "Whether the server can do its work.",
+        query: &[],
+        headers: &[],
+        bodies: &[],
+        answers: &[answer(200, "It can.", &[json(schema::<health::Ready>)])],
+        problems: &[&[Code::NotReady]],
+        handle: |call| Box::pin(health::ready(call)),
+    },
+    Operation {
+        method: Method::GET,
+        path: "/metrics",
+        id: "metrics",
+        summary: "What the server counts, as Prometheus reads it.",
+        query: &[],
+        headers: &[],
+        bodies: &[],
+        answers: &[answer(200, "The metrics.", TEXT)],
+        problems: &[READING],
+        handle: |call| Box::pin(metrics::show(call)),
+    },
+    Operation {
+        method: Method::GET,
+        path: "/openapi.json",
+        id: "openapi",
+        summary: "This document.",
+        query: &[],
+        headers: &[],
+        bodies: &[],
+        answers: &[answer(200, "OpenAPI 3.1.", &[json(schema::<serde_json::Value>)])],
+        problems: &[],
+        handle: |call| Box::pin(openapi::show(call)),
+    },
+    Operation {
+        method: Method::GET,
+        path: "/problems/{code}",
+        id: "explain_problem",
+        summary: "What a problem's code means.",
+        query: &[],
+        headers: &[],
+        bodies: &[],
+        answers: &[answer(200, "A few words.", TEXT)],
+        problems: &[&[Code::NotFound]],
+        handle: |call| Box::pin(problems::explain(call)),
+    },
 ];

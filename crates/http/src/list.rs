@@ -1,0 +1,119 @@
+//! Lists of jobs, newest first, page by page.
+
+use std::fmt::Display;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use ackd_api::{Faults, JobList, Problem, Time, limits};
+use ackd_domain::{Name, Status, Timestamp};
+use ackd_engine::{Filter, Page};
+use http::StatusCode;
+
+use crate::answer;
+use crate::call::{Call, Outcome, reserved};
+use crate::document::{self, Texts};
+use crate::problem::NOT_YET;
+use crate::query::{self, Query};
+use crate::token;
+
+/// The jobs of a page where the client names no number, and the most that it may name.
+const PAGE: usize = 100;
+pub(crate) const PAGE_MOST: usize = 1000;
+
+/// The most values of one filter.
+const VALUES: usize = 100;
+
+/// `GET /v1/jobs`.
+pub(crate) async fn jobs(mut call: Call) -> Outcome {
+    call.no_body().await?;
+    let filter = filter(&call.query)?;
+    let size = page_size(&call.query)?;
+    // The filter as it was understood, so that the order of parameters does not matter.
+    let shape = format!("{filter:?}");
+    let before =
+        call.query.read("page_token", |text| token::read_page(text, &shape).ok_or_else(|| OTHER_LIST.to_owned()))?;
+    let Page { jobs, next } = call.engine().list(filter, before, size).await?;
+    let shown: Vec<_> = jobs.iter().map(|job| (job, Texts::of(job), call.engine().waiting(job))).collect();
+    let list = JobList {
+        jobs: shown
+            .iter()
+            .map(|(job, texts, waiting)| document::document(job, texts, None, None, waiting.as_ref()))
+            .collect(),
+        next_page_token: next.map(|before| token::page(before, &shape).to_string().into()),
+    };
+    answer::json(StatusCode::OK, &list)
+}
+
+pub(crate) const OTHER_LIST: &str = "is no token that this list gave out; the filters must be those of the page before";
+
+/// How many entries a page is to have.
+pub(crate) fn page_size(query: &Query) -> Result<usize, Problem> {
+    let size = query.read("page_size", |text| match text.parse() {
+        Ok(size) if (1..=PAGE_MOST).contains(&size) => Ok(size),
+        _ => Err(format!("must be 1 to {PAGE_MOST}")),
+    })?;
+    Ok(size.unwrap_or(PAGE))
+}
+
+fn filter(query: &Query) -> Result<Filter, Problem> {
+    let mut faults = Faults::new();
+    for (name, _) in query.pairs() {
+        if name == "flow" || name.starts_with("payload.") {
+            faults.add(&query::pointer(&name), NOT_YET);
+        }
+    }
+    let queues = several(query, "queue", &mut faults, Name::new);
+    let filter = Filter {
+        statuses: several(query, "status", &mut faults, |text| {
+            let known = Status::ALL.into_iter().find(|status| status.as_str() == text);
+            known.ok_or("must be of INIT, PROCESSING, DONE, FAILED, CANCELLED and EXPIRED")
+        }),
+        kinds: several(query, "type", &mut faults, |text| label(text, limits::TYPE_BYTES)),
+        tags: several(query, "tag", &mut faults, |text| label(text, limits::TAG_BYTES)),
+        // A key may hold commas.
+        key: single(query, "idempotency_key", &mut faults, |text| label(text, limits::KEY_BYTES)),
+        created_after: single(query, "created_after", &mut faults, since),
+        created_before: single(query, "created_before", &mut faults, since),
+        queues,
+    };
+    faults.into_result()?;
+    if filter.queues.iter().any(Name::is_reserved) {
+        return Err(reserved("/queue"));
+    }
+    Ok(filter)
+}
+
+fn several<T, E: Display>(
+    query: &Query,
+    name: &str,
+    faults: &mut Faults,
+    read: impl Fn(&str) -> Result<T, E>,
+) -> Vec<T> {
+    let values: Vec<&str> = query.list(name).take(VALUES + 1).collect();
+    if values.len() > VALUES {
+        faults.add(&query::pointer(name), format_args!("has more than {VALUES} values"));
+        return Vec::new();
+    }
+    let read = |text: &&str| read(text).map_err(|error| faults.add(&query::pointer(name), error)).ok();
+    values.iter().filter_map(read).collect()
+}
+
+fn single<T, E: Display>(
+    query: &Query,
+    name: &str,
+    faults: &mut Faults,
+    read: impl Fn(&str) -> Result<T, E>,
+) -> Option<T> {
+    read(query.get(name)?).map_err(|error| faults.add(&query::pointer(name), error)).ok()
+}
+
+fn label(text: &str, most: usize) -> Result<Arc<str>, String> {
+    match text.len() {
+        size if size == 0 || size > most => Err(format!("has a value of {size} bytes; 1 to {most} are allowed")),
+        _ => Ok(Arc::from(text)),
+    }
+}
+
+fn since(text: &str) -> Result<Timestamp, <Time as FromStr>::Err> {
+    text.parse::<Time>().map(|time| Timestamp::from_millis(time.0))
+}

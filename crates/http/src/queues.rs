@@ -1,0 +1,206 @@
+//! Queues: how many jobs stand where, and the settings.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ackd_api::{Backoff, Code, Counts, Faults, Patch, Problem, QueueDocument, QueueList, QueueSettings};
+use ackd_domain::{Answer, Command, Name, Queue, QueuePatch, limits};
+use ackd_engine::Engine;
+use http::StatusCode;
+
+use crate::answer;
+use crate::call::{Call, Outcome, unsupported};
+use crate::headers::Media;
+use crate::intake::Whole;
+use crate::list::{OTHER_LIST, page_size};
+use crate::problem::{NOT_YET, Rejection};
+use crate::query;
+use crate::submission::{backoff, misfit};
+
+/// `GET /v1/queues`.
+pub(crate) async fn list(mut call: Call) -> Outcome {
+    call.no_body().await?;
+    let size = page_size(&call.query)?;
+    // The token is the last name of the page before: it says itself whether it is one.
+    let after = call.query.read("page_token", |text| Name::new(text).map_err(|_| OTHER_LIST.to_owned()))?;
+    let mut known = BTreeMap::new();
+    for queue in call.engine().queues().await? {
+        known.insert(queue.name.clone(), (Some(queue), Counts::default()));
+    }
+    for counts in call.engine().counts().await? {
+        known.entry(counts.queue.clone()).or_default().1 = self::counts(&counts);
+    }
+    let mut shown = known
+        .into_iter()
+        .filter(|(name, _)| !name.is_reserved() && after.as_ref().is_none_or(|after| name > after))
+        .map(|(name, (queue, counts))| document(queue.as_deref().unwrap_or(&Queue::new(name)), counts));
+    let queues: Vec<QueueDocument> = shown.by_ref().take(size).collect();
+    let more = shown.next().is_some();
+    let next_page_token = queues.last().filter(|_| more).and_then(|queue| queue.name.clone());
+    answer::json(StatusCode::OK, &QueueList { queues, next_page_token })
+}
+
+/// `GET /v1/queues/{queue}`.
+pub(crate) async fn get(mut call: Call) -> Outcome {
+    call.no_body().await?;
+    let queue = call.engine().queue(call.queue()?).await?;
+    shown(&call, &queue).await
+}
+
+/// `PUT /v1/queues/{queue}`.
+pub(crate) async fn replace(mut call: Call) -> Outcome {
+    let name = call.queue()?;
+    let settings = QueueSettings::parse(body(&mut call).await?.bytes())?;
+    let patch = QueuePatch::replace(&set(&settings)?);
+    configured(&call, name, patch).await
+}
+
+/// `PATCH /v1/queues/{queue}`.
+pub(crate) async fn merge(mut call: Call) -> Outcome {
+    let name = call.queue()?;
+    let patch: ackd_api::QueuePatch = ackd_api::parse(body(&mut call).await?.bytes())?;
+    let now = call.engine().queue(name.clone()).await?;
+    // Only what the patch names is written, so that two patches of different settings do not undo each other.
+    let touched = patch.clone();
+    let merged = set(&patch.apply(&given(&now))?)?;
+    let patch = QueuePatch {
+        lease_ttl: touched_by(&touched.lease_ttl, merged.lease_ttl),
+        max_attempts: touched_by(&touched.max_attempts, merged.max_attempts),
+        backoff: touched_by(&touched.backoff, merged.backoff),
+        timeout: touched_by(&touched.timeout, merged.timeout),
+        expires_in: touched_by(&touched.expires_in, merged.expires_in),
+        result_retention: touched_by(&touched.result_retention, merged.result_retention),
+        paused: None,
+    };
+    configured(&call, name, patch).await
+}
+
+#[allow(clippy::option_option, reason = "a merge patch tells absent, null and value apart")]
+fn touched_by<T, U>(patch: &Patch<T>, merged: Option<U>) -> Option<Option<U>> {
+    (!patch.is_absent()).then_some(merged)
+}
+
+/// `POST /v1/queues/{queue}/pause`.
+pub(crate) async fn pause(call: Call) -> Outcome {
+    paused(call, true).await
+}
+
+/// `POST /v1/queues/{queue}/resume`.
+pub(crate) async fn resume(call: Call) -> Outcome {
+    paused(call, false).await
+}
+
+async fn paused(mut call: Call, paused: bool) -> Outcome {
+    call.no_body().await?;
+    let name = call.queue()?;
+    configured(&call, name, QueuePatch::pause(paused)).await
+}
+
+async fn body(call: &mut Call) -> Result<Whole, Rejection> {
+    match call.media()? {
+        Media::Unnamed | Media::Json | Media::MergePatch => call.body(crate::Limits::ENVELOPE).await,
+        other => Err(unsupported(other, "application/json")),
+    }
+}
+
+async fn configured(call: &Call, queue: Name, patch: QueuePatch) -> Outcome {
+    let command = Command::Configure { queue, patch: Box::new(patch) };
+    match call.engine().run(vec![command]).await?.into_iter().next() {
+        Some(Ok(Answer::Queue(queue))) => shown(call, &queue).await,
+        Some(Err(refusal)) => Err(refusal.into()),
+        _ => Err(Rejection::new(Code::Internal, "the queue was configured, and the answer lost")),
+    }
+}
+
+async fn shown(call: &Call, queue: &Arc<Queue>) -> Outcome {
+    let counts = counts_of(call.engine(), &queue.name).await?;
+    answer::json(StatusCode::OK, &document(queue, counts))
+}
+
+async fn counts_of(engine: &Engine, name: &Name) -> Result<Counts, Rejection> {
+    let all = engine.counts().await?;
+    Ok(all.iter().find(|counts| counts.queue == *name).map(counts).unwrap_or_default())
+}
+
+fn counts(counts: &ackd_engine::Counts) -> Counts {
+    use ackd_domain::Status;
+    Counts {
+        init: counts.of(Status::Init),
+        processing: counts.of(Status::Processing),
+        done: counts.of(Status::Done),
+        failed: counts.of(Status::Failed),
+        cancelled: counts.of(Status::Cancelled),
+        expired: counts.of(Status::Expired),
+    }
+}
+
+/// The queue with the settings that are in force.
+fn document(queue: &Queue, counts: Counts) -> QueueDocument {
+    let span = |span: Duration| Some(span.into());
+    QueueDocument {
+        name: Some(queue.name.to_string()),
+        settings: QueueSettings {
+            lease_ttl: span(queue.lease_ttl()),
+            max_attempts: Some(queue.max_attempts()),
+            backoff: Some(shown_backoff(queue.backoff())),
+            expires_in: span(queue.expires_in()),
+            result_retention: span(queue.settings.result_retention.unwrap_or(limits::DEFAULT_RETENTION)),
+            ..given(queue)
+        },
+        counts,
+        paused: queue.paused,
+    }
+}
+
+/// The settings that somebody gave.
+fn given(queue: &Queue) -> QueueSettings {
+    let settings = &queue.settings;
+    QueueSettings {
+        lease_ttl: settings.lease_ttl.map(Into::into),
+        max_attempts: settings.max_attempts,
+        backoff: settings.backoff.map(shown_backoff),
+        timeout: settings.timeout.map(Into::into),
+        expires_in: settings.expires_in.map(Into::into),
+        result_retention: settings.result_retention.map(Into::into),
+        ..QueueSettings::default()
+    }
+}
+
+fn shown_backoff(backoff: ackd_domain::Backoff) -> Backoff {
+    Backoff {
+        base: Some(backoff.base().into()),
+        factor: Some(backoff.factor()),
+        max: Some(backoff.max().into()),
+        jitter: Some(backoff.jitter()),
+    }
+}
+
+/// The settings as the domain understands them.
+fn set(settings: &QueueSettings) -> Result<ackd_domain::QueueSettings, Problem> {
+    let mut faults = Faults::new();
+    for (name, is_given) in [
+        ("concurrency", settings.concurrency.is_some()),
+        ("group_concurrency", settings.group_concurrency.is_some()),
+        ("rate", settings.rate.is_some()),
+        ("dead_letter", settings.dead_letter.is_some()),
+        ("push", settings.push.is_some()),
+    ] {
+        if is_given {
+            faults.add(&query::pointer(name), NOT_YET);
+        }
+    }
+    faults.into_result()?;
+    let backoff = match &settings.backoff {
+        Some(given) => Some(backoff(given).map_err(|error| misfit("/backoff", error))?),
+        None => None,
+    };
+    Ok(ackd_domain::QueueSettings {
+        lease_ttl: settings.lease_ttl.map(Duration::from),
+        max_attempts: settings.max_attempts,
+        backoff,
+        timeout: settings.timeout.map(Duration::from),
+        expires_in: settings.expires_in.map(Duration::from),
+        result_retention: settings.result_retention.map(Duration::from),
+    })
+}
