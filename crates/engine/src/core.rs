@@ -75,6 +75,8 @@ pub struct Core {
     dispatcher: Dispatcher,
     leases: LiveLeases,
     asks: BTreeMap<AskId, Parked>,
+    /// Those who wait no longer than this turn.
+    forgotten: Vec<AskId>,
     hub: Arc<Hub>,
     queues: Arc<QueuesSeen>,
     stats: Arc<Stats>,
@@ -140,6 +142,7 @@ impl Core {
             dispatcher,
             leases,
             asks: BTreeMap::new(),
+            forgotten: Vec::new(),
             hub,
             queues,
             stats,
@@ -198,6 +201,9 @@ impl Core {
         if !commands.is_empty() {
             self.commit(commands, origins, requests, now, tick);
         }
+        for id in std::mem::take(&mut self.forgotten) {
+            self.forget(id, now, tick);
+        }
         self.leases.due(tick, &mut self.lease_outputs);
         self.own.extend(self.lease_outputs.drain(..).map(|output| match output {
             leases::Output::Lapse(lease, reason) => Command::Lapse { lease, reason },
@@ -249,14 +255,11 @@ impl Core {
                 self.asks.insert(id, parked);
                 self.dispatcher.step(dispatch::Input::Ask(id, ask), now, &mut self.dispatch_outputs);
             }
-            Input::Forget(id) => {
-                self.dispatcher.step(dispatch::Input::Forget(id), now, &mut self.dispatch_outputs);
-                if let Some(parked) = self.asks.remove(&id) {
-                    parked.queues.iter().for_each(|name| self.queues.asked(name, tick));
-                    // Whoever asked may be gone; there is nothing to tell it then.
-                    let _ = parked.reply.send(Ok(Vec::new()));
-                }
+            // Somebody who does not wait says so right after asking: what is ready must be found for it first.
+            Input::Forget(id) if self.asks.get(&id).is_some_and(|parked| !parked.reply.is_closed()) => {
+                self.forgotten.push(id);
             }
+            Input::Forget(id) => self.forget(id, now, tick),
             Input::Read(request, read) => self.take_up_read(request, read, now),
             Input::Drain => {
                 self.draining = true;
@@ -266,6 +269,16 @@ impl Core {
                     let _ = parked.reply.send(Ok(Vec::new()));
                 }
             }
+        }
+    }
+
+    /// Lets one go that waits no longer, with nothing.
+    fn forget(&mut self, id: AskId, now: Timestamp, tick: Duration) {
+        self.dispatcher.step(dispatch::Input::Forget(id), now, &mut self.dispatch_outputs);
+        if let Some(parked) = self.asks.remove(&id) {
+            parked.queues.iter().for_each(|name| self.queues.asked(name, tick));
+            // Whoever asked may be gone; there is nothing to tell it then.
+            let _ = parked.reply.send(Ok(Vec::new()));
         }
     }
 

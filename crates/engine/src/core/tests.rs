@@ -159,6 +159,20 @@ fn a_parked_worker_gets_its_lease_in_the_commit_that_accepts_the_job() {
 }
 
 #[test]
+fn one_that_does_not_wait_gets_what_is_ready() {
+    let mut world = World::new(WindowLimits::default());
+    let job = world.submit(submission());
+    let (reply, mut answer) = oneshot::channel();
+    world.turn(vec![Input::Ask(AskId(1), ask(2), reply), Input::Forget(AskId(1))]);
+    let leased = answer.try_recv().unwrap().unwrap();
+    assert_eq!(leased.iter().map(|it| it.job.id).collect::<Vec<_>>(), [job.id]);
+    let (reply, mut answer) = oneshot::channel();
+    world.turn(vec![Input::Ask(AskId(2), ask(2), reply), Input::Forget(AskId(2))]);
+    assert!(answer.try_recv().unwrap().unwrap().is_empty());
+    assert_eq!(world.core.dispatcher.parked(), 0);
+}
+
+#[test]
 fn one_that_went_away_while_parked_gets_nothing_and_costs_no_attempt() {
     let mut world = World::new(WindowLimits::default());
     let (_, waiter) = world.park(ask(1));
