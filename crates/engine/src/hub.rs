@@ -1,7 +1,7 @@
 //! Hands committed changes to those who follow a job.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ackd_domain::Change;
@@ -15,6 +15,8 @@ const WAITING_CHANGES: usize = 32;
 #[derive(Debug, Default)]
 pub(crate) struct Hub {
     followers: Mutex<FxHashMap<u64, Vec<Arc<Slot>>>>,
+    /// The server stops: whoever begins to follow is told so at once. It changes under the lock of `followers`.
+    closed: AtomicBool,
     /// How many follow, so that publishing costs nothing while nobody does.
     count: AtomicUsize,
 }
@@ -47,7 +49,10 @@ impl Hub {
     /// Follows the job with this acceptance number from now on.
     pub(crate) fn follow(self: &Arc<Hub>, number: u64) -> Following {
         let slot = Arc::new(Slot::default());
-        lock(&self.followers).entry(number).or_default().push(Arc::clone(&slot));
+        let mut followers = lock(&self.followers);
+        lock(&slot.state).closed = self.closed.load(Ordering::Relaxed);
+        followers.entry(number).or_default().push(Arc::clone(&slot));
+        drop(followers);
         self.count.fetch_add(1, Ordering::SeqCst);
         Following { hub: Arc::clone(self), number, slot }
     }
@@ -73,7 +78,9 @@ impl Hub {
 
     /// Tells everybody that the server stops.
     pub(crate) fn close(&self) {
-        for slot in lock(&self.followers).values().flatten() {
+        let followers = lock(&self.followers);
+        self.closed.store(true, Ordering::Relaxed);
+        for slot in followers.values().flatten() {
             lock(&slot.state).closed = true;
             slot.changed.notify_one();
         }
