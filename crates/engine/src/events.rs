@@ -53,6 +53,8 @@ pub struct Events {
     /// The position of the last event that was given out.
     at: Position,
     ready: VecDeque<Event>,
+    /// Changes were missed: the ledger has them.
+    behind: bool,
     over: bool,
 }
 
@@ -95,6 +97,7 @@ impl Engine {
             following,
             at: after.unwrap_or(Position::START),
             ready: VecDeque::new(),
+            behind: false,
             over: false,
         };
         match after {
@@ -160,10 +163,16 @@ impl Events {
             if self.over {
                 return Ok(None);
             }
+            if self.behind {
+                // It stays so until the ledger was read, should this be cancelled meanwhile.
+                self.catch_up().await?;
+                self.behind = false;
+                continue;
+            }
             match self.following.next().await {
                 Followed::Change(change) if change.position > self.at => self.ready.push_back(Event::Change(change)),
                 Followed::Change(_) => {}
-                Followed::Lagging => self.catch_up().await?,
+                Followed::Lagging => self.behind = true,
                 Followed::Closed => return Ok(None),
             }
         }
