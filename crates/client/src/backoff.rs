@@ -65,9 +65,16 @@ impl Persistence {
         Persistence { backoff, patience, away_since: None }
     }
 
+    /// The same without an end.
+    pub(crate) fn endless(self) -> Persistence {
+        Persistence { patience: Duration::MAX, ..self }
+    }
+
     /// Notes that the server answered.
     pub(crate) fn succeeded(&mut self) {
-        self.away_since = None;
+        if self.away_since.take().is_some() {
+            tracing::info!("the server is back");
+        }
         self.backoff.reset();
     }
 
@@ -77,11 +84,17 @@ impl Persistence {
     /// `error` itself, where it will not pass, or patience is at its end.
     pub(crate) async fn failed(&mut self, error: Error) -> Result<(), Error> {
         let now = Instant::now();
+        let is_news = self.away_since.is_none();
         let since = *self.away_since.get_or_insert(now);
         if !error.is_transient() || now.duration_since(since) >= self.patience {
             return Err(error);
         }
-        tracing::debug!(%error, "trying again");
+        // Once for each outage: whoever reads it can do no more about the tenth attempt than about the first.
+        if is_news {
+            tracing::warn!("{error}; trying again until it answers");
+        } else {
+            tracing::debug!("{error}; trying again");
+        }
         let wait = self.backoff.wait();
         tokio::time::sleep(error.retry_after().map_or(wait, |asked| wait.max(asked))).await;
         Ok(())

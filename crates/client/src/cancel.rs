@@ -58,6 +58,14 @@ impl CancelToken {
             _ => std::future::pending().await,
         }
     }
+
+    /// Waits until the lease is lost, whatever else was told before.
+    pub(crate) async fn lost(&self) {
+        let mut told = self.0.clone();
+        if told.wait_for(|reason| *reason == Some(Cancellation::LeaseLost)).await.is_err() {
+            std::future::pending().await
+        }
+    }
 }
 
 #[cfg(test)]
@@ -74,7 +82,9 @@ mod tests {
             (token.cancelled().await, canceller.reason()),
             (Cancellation::Shutdown, Some(Cancellation::Shutdown))
         );
+        assert!(tokio::time::timeout(std::time::Duration::ZERO, token.lost()).await.is_err());
         canceller.cancel(Cancellation::LeaseLost);
         assert_eq!(token.cancelled().await, Cancellation::LeaseLost);
+        token.lost().await;
     }
 }

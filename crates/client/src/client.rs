@@ -133,6 +133,7 @@ mod tests {
         drop(listener);
         let error = Client::connect(url).unwrap().get("a").await.unwrap_err();
         assert!(matches!(error, Error::Unreachable(_)), "{error}");
+        assert!(error.to_string().contains("refused"), "{error}");
     }
 
     #[tokio::test(start_paused = true)]

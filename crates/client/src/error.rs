@@ -17,7 +17,7 @@ pub enum Error {
     },
     /// There is no connection, or it broke. Whether the request had any effect is not known, unless it could not
     /// connect at all.
-    #[error("cannot reach the server: {0}")]
+    #[error("cannot reach the server: {}", root(&**.0))]
     Unreachable(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The answer took longer than the client's timeout. Whether the request had any effect is not known.
     #[error("no answer within {0:?}")]
@@ -69,6 +69,11 @@ impl Error {
             _ => None,
         }
     }
+}
+
+/// The first cause of an error: "Connection refused" says more than "client error (Connect)", which wraps it.
+fn root<'a>(error: &'a (dyn std::error::Error + 'static)) -> &'a (dyn std::error::Error + 'static) {
+    error.source().map_or(error, root)
 }
 
 /// Whether an HTTP status says that the same request may succeed later.

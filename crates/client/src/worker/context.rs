@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use ackd_api::limits;
+use ackd_api::{Secret, limits};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
@@ -42,6 +42,7 @@ impl<T> Job<T> {
 #[derive(Debug, Clone)]
 pub struct Context {
     client: Client,
+    lease: Secret<'static>,
     reports: Arc<Reports>,
     checkpoints: mpsc::Sender<CheckpointRequest>,
     cancelled: CancelToken,
@@ -94,12 +95,12 @@ pub(crate) struct ContextEnd {
 }
 
 impl Context {
-    pub(crate) fn new(client: Client) -> (Context, ContextEnd) {
+    pub(crate) fn new(client: Client, lease: Secret<'static>) -> (Context, ContextEnd) {
         let (canceller, cancelled) = Canceller::new();
         let (sender, checkpoints) = mpsc::channel(1);
         let reports = Arc::new(Reports::default());
         let end = ContextEnd { reports: Arc::clone(&reports), checkpoints, canceller };
-        (Context { client, reports, checkpoints: sender, cancelled }, end)
+        (Context { client, lease, reports, checkpoints: sender, cancelled }, end)
     }
 
     /// Tells how far the job has come: 0 to 100 percent, and a line for people of at most 1024 bytes; more is cut.
@@ -136,10 +137,22 @@ impl Context {
         self.cancelled.cancelled().await
     }
 
+    /// Waits until the lease is not held any more. For a job that goes on after it was told to stop for another reason,
+    /// which [`Context::cancelled`] keeps giving.
+    pub async fn lease_lost(&self) {
+        self.cancelled.lost().await;
+    }
+
     /// Whether the job should stop, and why.
     #[must_use]
     pub fn is_cancelled(&self) -> Option<Cancellation> {
         self.cancelled.reason()
+    }
+
+    /// The lease's token, for a job that talks to the server on its own. It is a secret.
+    #[must_use]
+    pub fn lease(&self) -> &str {
+        self.lease.expose()
     }
 
     /// The worker's client: to submit further jobs, say.
@@ -155,7 +168,8 @@ mod tests {
 
     #[test]
     fn progress_is_brought_into_its_limits_and_the_latest_counts() {
-        let (context, end) = Context::new(Client::connect(crate::DEFAULT_URL).unwrap());
+        let (context, end) = Context::new(Client::connect(crate::DEFAULT_URL).unwrap(), Secret::new("t"));
+        assert_eq!(context.lease(), "t");
         context.progress(50.0, "x");
         context.progress(1000.0, "é".repeat(513));
         assert_eq!(end.reports.take(), Some(Progress { percent: Some(100.0), message: Some("é".repeat(512)) }));
@@ -170,7 +184,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_checkpoint_after_the_end_is_refused() {
-        let (context, end) = Context::new(Client::connect(crate::DEFAULT_URL).unwrap());
+        let (context, end) = Context::new(Client::connect(crate::DEFAULT_URL).unwrap(), Secret::new("t"));
         drop(end);
         assert!(matches!(context.checkpoint(&1).await, Err(CheckpointError::LeaseLost)));
         let unwritable = std::collections::BTreeMap::from([((1, 2), 3)]);

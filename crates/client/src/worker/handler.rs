@@ -8,13 +8,14 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
-use crate::{Body, Client, Context, Document, Job, JobError};
+use crate::{Body, Client, Context, Document, Error, Job, JobError};
 
 /// What came out of a job that is done.
 #[derive(Debug)]
 pub(crate) enum Output {
     Json(Box<RawValue>),
     Bytes(Body),
+    Nothing,
 }
 
 pub(crate) type Outcome = Result<Output, JobError>;
@@ -58,9 +59,11 @@ where
                     Body { content_type: content_type(&document).to_owned(), bytes: json.get().to_owned().into() }
                 }
                 None if document.payload_info.is_none() => Body { content_type: String::new(), bytes: Bytes::new() },
-                None => context.client().payload_bytes(&document.id).await?,
+                None => fetch_payload(&document, context.client()).await?,
             };
-            handle(Job { payload, document }, context).await.map(Output::Bytes)
+            let result = handle(Job { payload, document }, context).await?;
+            let is_nothing = result.content_type.is_empty() && result.bytes.is_empty();
+            Ok(if is_nothing { Output::Nothing } else { Output::Bytes(result) })
         })
     })
 }
@@ -85,6 +88,17 @@ fn is_json(content_type: &str) -> bool {
     essence == "application/json" || essence.ends_with("+json")
 }
 
+/// The payload's bytes from the server. A restart of it between the lease and this must not cost the job an attempt.
+async fn fetch_payload(document: &Document, client: &Client) -> Result<Body, Error> {
+    let mut persistence = client.persistence();
+    loop {
+        match client.payload_bytes(&document.id).await {
+            Ok(payload) => return Ok(payload),
+            Err(error) => persistence.failed(error).await?,
+        }
+    }
+}
+
 async fn read_payload<T: DeserializeOwned>(document: &Document, client: &Client) -> Result<T, JobError> {
     // A text in the document is a JSON string, so that a handler of `String` takes texts too.
     let inline = document.payload.as_ref().and_then(|payload| payload.as_json());
@@ -93,7 +107,7 @@ async fn read_payload<T: DeserializeOwned>(document: &Document, client: &Client)
         // No payload, or the payload `null`, which looks the same.
         (None, None) => serde_json::from_str("null"),
         (None, Some(info)) if is_json(&info.content_type) && info.size == 4 => serde_json::from_str("null"),
-        (None, Some(_)) => serde_json::from_slice(&client.payload_bytes(&document.id).await?.bytes),
+        (None, Some(_)) => serde_json::from_slice(&fetch_payload(document, client).await?.bytes),
     };
     // The payload will not change, and every attempt would fail in the same way.
     read.map_err(|error| JobError::permanent(format!("the payload is not what the worker expects\n{error}")))
@@ -142,22 +156,24 @@ mod tests {
         let (mut server, client) = Server::memory();
         let handler = bytes(|job: Job<Body>, _| async move { Ok(job.payload) });
         let run = |document| {
-            let (context, end) = Context::new(client.clone());
+            let (context, end) = Context::new(client.clone(), ackd_api::Secret::new("t"));
             let outcome = handler(document, context);
             tokio::spawn(async move {
                 let _end = end;
                 match outcome.await {
-                    Ok(Output::Bytes(body)) => body,
+                    Ok(Output::Bytes(body)) => Some(body),
+                    Ok(Output::Nothing) => None,
                     other => panic!("{other:?}"),
                 }
             })
         };
         let body =
             run(document(json!({"payload": {"a": 1}, "payload_info": info("application/x+json; charset=utf-8", 7)})));
-        assert_eq!(body.await.unwrap().bytes, r#"{"a":1}"#);
+        assert_eq!(body.await.unwrap().unwrap().bytes, r#"{"a":1}"#);
         let body = run(document(json!({"payload": "hi", "payload_info": info("text/plain", 2)})));
+        server.expect("GET /v1/jobs/a/payload").await.hang_up();
         server.expect("GET /v1/jobs/a/payload").await.answer_with(200, &[("content-type", "text/plain")], "hi");
-        assert_eq!(body.await.unwrap(), Body { content_type: "text/plain".into(), bytes: "hi".into() });
-        assert!(run(document(json!({}))).await.unwrap().bytes.is_empty());
+        assert_eq!(body.await.unwrap(), Some(Body { content_type: "text/plain".into(), bytes: "hi".into() }));
+        assert_eq!(run(document(json!({}))).await.unwrap(), None);
     }
 }

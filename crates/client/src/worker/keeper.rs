@@ -48,7 +48,7 @@ where
 {
     let GrantedLease { lease: token, expires_in, job, .. } = lease;
     let id = job.id.clone().into_owned();
-    let (context, end) = Context::new(shared.client.clone());
+    let (context, end) = Context::new(shared.client.clone(), token.clone());
     // The handler is a task of its own, so that a panic ends only it; in a set, so that dropping the worker ends it.
     let mut work = JoinSet::new();
     work.spawn(start(job, context));
@@ -231,6 +231,7 @@ impl Keeper {
             }
             Output::Json(json) => self.report(SettleVerb::Complete(Complete { result: Some(json) })).await,
             Output::Bytes(body) => self.complete_bytes(body).await,
+            Output::Nothing => self.report(SettleVerb::Complete(Complete { result: None })).await,
         }
     }
 

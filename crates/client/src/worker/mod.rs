@@ -91,7 +91,8 @@ impl Worker {
         self
     }
 
-    /// Does the jobs of a queue, with payloads and results of any media type, byte for byte.
+    /// Does the jobs of a queue, with payloads and results of any media type, byte for byte. Where there is none, both
+    /// type and bytes are empty.
     #[must_use]
     pub fn handle_bytes<F, Fut>(mut self, queue: impl Into<String>, handler: F) -> Worker
     where
@@ -223,11 +224,16 @@ async fn work(
     jobs: &mut Jobs<'_>,
 ) -> WorkerError {
     let mut backoff = Backoff::new(BACKOFF_BASE, BACKOFF_MAX);
+    let mut persistence = client.persistence().endless();
     loop {
         let mut free = free_slots(slots).await;
         request.max = u16::try_from(free.num_permits()).ok();
         let asked = Instant::now();
-        match client.lease(&request).await {
+        let granted = client.lease(&request).await;
+        if granted.is_ok() {
+            persistence.succeeded();
+        }
+        match granted {
             // Whoever has nothing and does not wait, a proxy say, is not asked without end.
             Ok(leases) if leases.is_empty() && asked.elapsed() < PACE => tokio::time::sleep(backoff.wait()).await,
             Ok(leases) => {
@@ -236,12 +242,11 @@ async fn work(
                     jobs.start(lease, free.split(1));
                 }
             }
-            Err(error) if error.is_transient() => {
-                tracing::warn!(%error, "cannot lease jobs; trying again");
-                let wait = backoff.wait();
-                tokio::time::sleep(error.retry_after().map_or(wait, |asked| wait.max(asked))).await;
+            Err(error) => {
+                if let Err(error) = persistence.failed(error).await {
+                    return WorkerError::Lease(error);
+                }
             }
-            Err(error) => return WorkerError::Lease(error),
         }
         while jobs.running.try_join_next().is_some() {}
     }
