@@ -9,13 +9,14 @@ use ackd_embedded::{EmbeddedStore, Options};
 use ackd_ports::{Applied, Idle, Ledger, SystemEntropy};
 use bytes::Bytes;
 
-use crate::jobs;
+use crate::jobs::{self, FreshKeys};
 
 /// A store of its own, with the requests that a run makes of it.
 struct Alone {
     store: EmbeddedStore,
     submission: Submission,
     result: Body,
+    keys: FreshKeys,
     started: Instant,
 }
 
@@ -29,6 +30,7 @@ impl Alone {
             store,
             submission: Submission::new(queue, body(jobs::payload())),
             result: body(jobs::result()),
+            keys: FreshKeys::new(),
             started: Instant::now(),
         })
     }
@@ -40,11 +42,11 @@ impl Alone {
     }
 
     fn submit(&mut self, many: usize, keyed: bool) -> io::Result<Vec<u64>> {
-        let one = |this: &Alone| match keyed {
-            true => this.submission.clone().keyed(format!("{:032x}", rand::random::<u128>()).into()),
-            false => this.submission.clone(),
+        let one = || match keyed {
+            true => self.submission.clone().keyed(String::from_utf8_lossy(&self.keys.next()).into()),
+            false => self.submission.clone(),
         };
-        let commands = (0..many).map(|_| Command::Submit(vec![one(self)])).collect();
+        let commands = std::iter::repeat_with(one).take(many).map(|one| Command::Submit(vec![one])).collect();
         let applied = self.apply(commands)?;
         let numbers = applied.changes.iter().map(|change| change.job.id.number()).collect();
         Ok(numbers)

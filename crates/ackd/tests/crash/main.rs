@@ -1,0 +1,13 @@
+//! The promises under trouble, with real processes: `kill -9` under load, a disk that fills up, an fsync
+//! that fails, workers that vanish, come late or come twice.
+//!
+//! What needs more than the binary is told by the environment, which `cargo xtask test` sets:
+//! `ACKD_TEST_KILLS` (rounds of killing), `ACKD_TEST_SMALL_DISK` (a directory on a small disk of its
+//! own), `ACKD_TEST_STRACE` (how to call strace).
+
+mod disk;
+mod http;
+mod kill;
+mod server;
+mod sync;
+mod workers;
