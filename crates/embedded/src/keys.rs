@@ -17,10 +17,11 @@
 //! candidates ─┴──────────────────┴─────────────────────┴─────────────────────────┘  newest first
 //! ```
 //!
-//! A run's file is made of pages of 4 KiB, each with its own CRC-32C:
+//! A run's file is made of pages of 4 KiB. The header and each page of entries has a CRC-32C, as has
+//! each block of the filter:
 //!
 //! ```text
-//! header │ Bloom filter, 63 blocks of 64 bytes a page │ entries by hash, 14 bytes each, up to 292 a page
+//! header │ Bloom filter, 64 blocks of 64 bytes a page │ entries by hash, 14 bytes each, up to 292 a page
 //! ```
 //!
 //! Both the block of the filter and the page of the entries follow from the hash by a multiplication

@@ -1,6 +1,7 @@
+use super::block::Block;
 use super::entry::NUMBERS;
 use super::filter::blocks_for;
-use super::page::{BLOCKS_PER_PAGE, PAGE, Page};
+use super::page::{PAGE, Page};
 
 const MAGIC: [u8; 8] = *b"ackdkeys";
 const VERSION: u64 = 1;
@@ -43,14 +44,14 @@ impl Header {
             .fold(0, |seed, field| crc32c::crc32c_append(seed, &field.to_le_bytes()))
     }
 
-    /// The page in the file that holds the block `at` of the filter.
-    pub(super) const fn filter_page(at: usize) -> u64 {
-        (1 + at / BLOCKS_PER_PAGE) as u64
+    /// Where in the file the block `at` of the filter stands.
+    pub(super) const fn block_offset(at: usize) -> u64 {
+        (PAGE + at * Block::BYTES) as u64
     }
 
     /// The page in the file that is the page `at` of the entries.
     pub(super) const fn entry_page(&self, at: usize) -> u64 {
-        (1 + self.blocks.div_ceil(BLOCKS_PER_PAGE) + at) as u64
+        Header::block_offset(self.blocks).div_ceil(PAGE as u64) + at as u64
     }
 
     /// The length of the whole file.

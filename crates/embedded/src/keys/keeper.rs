@@ -26,8 +26,8 @@ pub(super) struct Keeper {
     merge: Option<Merge>,
     /// The epoch in which the merge began.
     merge_epoch: u64,
-    /// Serials of runs that a page was found damaged of.
-    damaged: Vec<u64>,
+    /// Serials of runs that are let be because they cannot be read.
+    unreadable: Vec<u64>,
     patience: [Patience; Chore::COUNT],
 }
 
@@ -54,7 +54,7 @@ impl Keeper {
             next_serial,
             merge: None,
             merge_epoch: 0,
-            damaged: Vec::new(),
+            unreadable: Vec::new(),
             patience,
         }
     }
@@ -104,7 +104,7 @@ impl Keeper {
             return Step::Worked;
         }
         if let Some(run) = self.run_to_load(&view) {
-            self.load_filter(run, &view, epoch);
+            self.load_filter(run, epoch);
             return Step::Worked;
         }
         if self.merge.is_none()
@@ -150,7 +150,11 @@ impl Keeper {
                 patience.succeeded();
                 *self.shared.lock().trouble(chore) = None;
             }
-            Err(error @ KeyIndexError::Damaged { .. }) => self.found_damage(error, view),
+            Err(KeyIndexError::Damaged { path, from, to, page }) => {
+                let damaged = view.runs.iter().find(|piece| piece.run.path == path);
+                let serial = damaged.map(|piece| piece.run.header.serial);
+                self.let_be(serial, KeyIndexError::Damaged { path, from, to, page });
+            }
             Err(error) => {
                 tracing::warn!(%error, "the key index has trouble and will try again");
                 patience.failed(now);
@@ -160,13 +164,11 @@ impl Keeper {
         self.shared.report();
     }
 
-    /// Leaves a damaged run alone from now on: reading it again would find the same.
-    fn found_damage(&mut self, error: KeyIndexError, view: &View) {
-        tracing::error!(%error, "the key index is damaged");
-        if let KeyIndexError::Damaged { path: damaged, .. } = &error {
-            let runs = view.runs.iter().map(|piece| &piece.run);
-            self.damaged.extend(runs.filter(|run| run.path == *damaged).map(|run| run.header.serial));
-        }
+    /// Neither merges a run nor loads its filter from now on, for it cannot be read and reading it
+    /// again would find the same.
+    fn let_be(&mut self, serial: Option<u64>, error: KeyIndexError) {
+        tracing::error!(%error, "a run of the key index cannot be read");
+        self.unreadable.extend(serial);
         *self.shared.lock().trouble(Chore::Verify) = Some(Arc::new(error));
     }
 
@@ -257,7 +259,7 @@ impl Keeper {
         let mut wanted = vec![false; view.runs.len()];
         for (piece, wanted) in view.runs.iter().zip(&mut wanted).rev() {
             let bytes = piece.run.filter_bytes();
-            if bytes > 0 && bytes <= room && !self.damaged.contains(&piece.run.header.serial) {
+            if bytes > 0 && bytes <= room && !self.unreadable.contains(&piece.run.header.serial) {
                 room -= bytes;
                 *wanted = true;
             }
@@ -288,7 +290,7 @@ impl Keeper {
         (self.meter.bytes() + missing.filter_bytes() <= bytes).then_some(missing)
     }
 
-    fn load_filter(&mut self, run: &Arc<Run>, view: &View, epoch: u64) {
+    fn load_filter(&mut self, run: &Arc<Run>, epoch: u64) {
         match run.load_filter(&self.meter) {
             Ok(filter) => {
                 let filter = Arc::new(filter);
@@ -299,10 +301,7 @@ impl Keeper {
                 });
             }
             // A filter that cannot be read is read again by each lookup, which then has the answer.
-            Err(error) => {
-                self.found_damage(error, view);
-                self.damaged.push(run.header.serial);
-            }
+            Err(error) => self.let_be(Some(run.header.serial), error),
         }
     }
 
@@ -318,8 +317,8 @@ impl Keeper {
         let start = view
             .runs
             .iter()
-            .rposition(|piece| self.damaged.contains(&piece.run.header.serial))
-            .map_or(0, |damaged| damaged + 1);
+            .rposition(|piece| self.unreadable.contains(&piece.run.header.serial))
+            .map_or(0, |unreadable| unreadable + 1);
         let runs = &view.runs[start..];
         let entries: Vec<usize> = runs.iter().map(|piece| piece.run.header.entries).collect();
         let chosen = merge::choose(&entries, self.options.memory_entries)?;

@@ -1,10 +1,7 @@
-use super::block::Block;
 use super::entry::Entry;
 
-/// Bytes of a page, the unit of files and of checksums.
+/// Bytes of a page, the unit of files.
 pub(super) const PAGE: usize = 4096;
-/// Blocks of a filter in a page.
-pub(super) const BLOCKS_PER_PAGE: usize = 63;
 /// Entries in a page at most.
 pub(super) const ENTRIES_PER_PAGE: usize = 292;
 
@@ -13,10 +10,9 @@ const CHECKSUM: usize = PAGE - 4;
 /// Where the entries of a page begin, behind how many there are.
 const ENTRIES: usize = 4;
 
-const _: () = assert!(BLOCKS_PER_PAGE * Block::BYTES <= CHECKSUM);
 const _: () = assert!(ENTRIES + ENTRIES_PER_PAGE * Entry::BYTES <= CHECKSUM);
 
-/// 4 KiB of a run's file, the last four bytes of which are a CRC-32C of the rest, of the page's
+/// 4 KiB of a run's header or entries, the last four bytes of which are a CRC-32C of the rest, of the page's
 /// number and of the run, so that a page in the wrong place is as damaged as one with a wrong bit.
 pub(super) struct Page(pub(super) [u8; PAGE]);
 
@@ -34,14 +30,6 @@ impl Page {
 
     fn checksum(&self, run: u32, number: u64) -> u32 {
         crc32c::crc32c_append(crc32c::crc32c_append(run, &number.to_le_bytes()), &self.0[..CHECKSUM])
-    }
-
-    pub(super) fn set_block(&mut self, at: usize, block: Block) {
-        self.0[at * Block::BYTES..][..Block::BYTES].copy_from_slice(&block.to_bytes());
-    }
-
-    pub(super) fn block(&self, at: usize) -> Block {
-        Block::from_bytes(&self.0.as_chunks().0[at])
     }
 
     /// Adds an entry to a page of entries that has room.

@@ -1,5 +1,6 @@
-/// What a hash sets in the block of a Bloom filter: one bit in each of eight words. It is the same in
-/// every run, so that a lookup works it out once.
+/// What a hash sets in the block of a Bloom filter: one bit in each of eight words, of the last in its
+/// lower half, for the upper is the checksum. It is the same in every run, so that a lookup works it
+/// out once.
 pub(super) struct Pattern {
     pub(super) hash: u64,
     pub(super) bits: [u64; 8],
@@ -13,6 +14,8 @@ const SALTS: [u32; 8] =
 impl Pattern {
     #[expect(clippy::cast_possible_truncation, reason = "the lower half")]
     pub(super) fn of(hash: u64) -> Pattern {
-        Pattern { hash, bits: SALTS.map(|salt| 1 << ((hash as u32).wrapping_mul(salt) >> 26)) }
+        let mut places = SALTS.map(|salt| (hash as u32).wrapping_mul(salt) >> 26);
+        places[7] >>= 1;
+        Pattern { hash, bits: places.map(|place| 1 << place) }
     }
 }

@@ -8,7 +8,7 @@ use super::entry::{Entry, place};
 use super::error::KeyIndexError;
 use super::filter::{Filter, Meter};
 use super::header::Header;
-use super::page::{BLOCKS_PER_PAGE, PAGE, Page};
+use super::page::{PAGE, Page};
 use super::pattern::Pattern;
 
 /// A sorted, immutable file of keys.
@@ -44,45 +44,51 @@ impl Run {
         self.header.blocks * Block::BYTES
     }
 
-    /// Reads the page `number` of the file.
-    fn read(&self, number: u64, page: &mut Page) -> Result<(), KeyIndexError> {
-        match self.file.read_exact_at(&mut page.0, number * PAGE as u64) {
-            Ok(()) if page.is_whole(self.seed, number) => Ok(()),
-            Err(error) if error.kind() != io::ErrorKind::UnexpectedEof => {
-                Err(KeyIndexError::io("read", &self.path)(error))
-            }
-            _ => {
-                let Header { from, to, .. } = self.header;
-                Err(KeyIndexError::Damaged { path: self.path.clone(), from, to, page: number })
-            }
-        }
+    fn read(&self, bytes: &mut [u8], offset: u64) -> Result<(), KeyIndexError> {
+        self.file.read_exact_at(bytes, offset).map_err(|error| match error.kind() {
+            io::ErrorKind::UnexpectedEof => self.damaged(offset),
+            _ => KeyIndexError::io("read", &self.path)(error),
+        })
+    }
+
+    fn damaged(&self, offset: u64) -> KeyIndexError {
+        let Header { from, to, .. } = self.header;
+        KeyIndexError::Damaged { path: self.path.clone(), from, to, page: offset / PAGE as u64 }
     }
 
     /// Reads the page `at` of the entries.
     pub(super) fn read_entries(&self, at: usize, page: &mut Page) -> Result<(), KeyIndexError> {
-        self.read(self.header.entry_page(at), page)
+        let number = self.header.entry_page(at);
+        let offset = number * PAGE as u64;
+        self.read(&mut page.0, offset)?;
+        if page.is_whole(self.seed, number) { Ok(()) } else { Err(self.damaged(offset)) }
     }
 
     /// Asks the filter on disk: false if the run has no key with this hash.
-    pub(super) fn may_hold(&self, pattern: &Pattern, page: &mut Page) -> Result<bool, KeyIndexError> {
+    pub(super) fn may_hold(&self, pattern: &Pattern) -> Result<bool, KeyIndexError> {
         if self.header.entries == 0 {
             return Ok(false);
         }
         let at = place(pattern.hash, self.header.blocks);
-        self.read(Header::filter_page(at), page)?;
-        Ok(page.block(at % BLOCKS_PER_PAGE).holds(pattern))
+        let mut bytes = [0; Block::BYTES];
+        self.read(&mut bytes, Header::block_offset(at))?;
+        Ok(self.block(&bytes, at)?.holds(pattern))
+    }
+
+    fn block(&self, bytes: &[u8; Block::BYTES], at: usize) -> Result<Block, KeyIndexError> {
+        Block::from_bytes(bytes, self.seed, at).ok_or_else(|| self.damaged(Header::block_offset(at)))
     }
 
     /// Reads the filter into memory.
     pub(super) fn load_filter(&self, meter: &Meter) -> Result<Filter, KeyIndexError> {
-        let mut blocks = Vec::with_capacity(self.header.blocks);
-        let mut page = Page::EMPTY;
-        while blocks.len() < self.header.blocks {
-            self.read(Header::filter_page(blocks.len()), &mut page)?;
-            let wanted = (self.header.blocks - blocks.len()).min(BLOCKS_PER_PAGE);
-            blocks.extend((0..wanted).map(|at| page.block(at)));
-        }
-        Ok(Filter::new(blocks, meter))
+        let mut page = [0; PAGE];
+        Filter::load(self.header.blocks, meter, |at| {
+            let in_page = at % Block::PER_PAGE;
+            if in_page == 0 {
+                self.read(&mut page, Header::block_offset(at))?;
+            }
+            self.block(&page.as_chunks().0[in_page], at)
+        })
     }
 
     /// Appends the numbers under `hash`, newest first.

@@ -7,7 +7,7 @@ use super::entry::{Entry, place};
 use super::error::KeyIndexError;
 use super::folder::Folder;
 use super::header::Header;
-use super::page::{BLOCKS_PER_PAGE, PAGE, Page};
+use super::page::{PAGE, Page};
 use super::pattern::Pattern;
 use super::run::Run;
 
@@ -28,7 +28,8 @@ pub(super) struct RunWriter {
     /// The block of the filter that is being filled, and which it is.
     block: Block,
     block_at: usize,
-    filter_page: Page,
+    /// The blocks before it that are not written yet.
+    blocks: Vec<u8>,
     entry_page: Page,
     entry_page_at: usize,
     unsynced: usize,
@@ -46,7 +47,7 @@ impl RunWriter {
             leftover: Leftover { folder: Arc::clone(folder), path: Some(path) },
             block: Block::EMPTY,
             block_at: 0,
-            filter_page: Page::EMPTY,
+            blocks: Vec::with_capacity(PAGE),
             entry_page: Page::EMPTY,
             entry_page_at: 0,
             unsynced: 0,
@@ -70,9 +71,7 @@ impl RunWriter {
     /// Writes the rest and puts the run in its place.
     pub(super) fn finish(mut self) -> Result<Run, KeyIndexError> {
         self.move_to_block(self.header.blocks)?;
-        if !self.header.blocks.is_multiple_of(BLOCKS_PER_PAGE) {
-            self.write_filter_page(self.header.blocks - 1)?;
-        }
+        self.write_blocks()?;
         if self.header.home_pages > 0 {
             self.move_to_entry_page(self.header.home_pages.max(self.entry_page_at + 1))?;
             self.header.entry_pages = self.entry_page_at;
@@ -92,40 +91,49 @@ impl RunWriter {
         Ok(Run::written(header, path, file))
     }
 
-    /// Puts the blocks before `at` into their pages.
+    /// Goes on to the block `at`, and writes those before it by the page.
     fn move_to_block(&mut self, at: usize) -> Result<(), KeyIndexError> {
         while self.block_at < at {
             let block = std::mem::replace(&mut self.block, Block::EMPTY);
-            self.filter_page.set_block(self.block_at % BLOCKS_PER_PAGE, block);
+            self.blocks.extend(block.to_bytes(self.seed, self.block_at));
             self.block_at += 1;
-            if self.block_at.is_multiple_of(BLOCKS_PER_PAGE) {
-                self.write_filter_page(self.block_at - 1)?;
+            if self.block_at.is_multiple_of(Block::PER_PAGE) {
+                self.write_blocks()?;
             }
         }
         Ok(())
     }
 
-    fn write_filter_page(&mut self, block: usize) -> Result<(), KeyIndexError> {
-        let page = std::mem::replace(&mut self.filter_page, Page::EMPTY);
-        self.write(page, Header::filter_page(block))
+    fn write_blocks(&mut self) -> Result<(), KeyIndexError> {
+        if !self.blocks.is_empty() {
+            // The last page of the filter is as long as any other.
+            self.blocks.resize(PAGE, 0);
+            let first = (self.block_at - 1) / Block::PER_PAGE * Block::PER_PAGE;
+            let mut blocks = std::mem::take(&mut self.blocks);
+            self.write(&blocks, Header::block_offset(first))?;
+            blocks.clear();
+            self.blocks = blocks;
+        }
+        Ok(())
     }
 
     /// Writes the pages of entries before `at`.
     fn move_to_entry_page(&mut self, at: usize) -> Result<(), KeyIndexError> {
         while self.entry_page_at < at {
-            let page = std::mem::replace(&mut self.entry_page, Page::EMPTY);
-            self.write(page, self.header.entry_page(self.entry_page_at))?;
+            let mut page = std::mem::replace(&mut self.entry_page, Page::EMPTY);
+            let number = self.header.entry_page(self.entry_page_at);
+            page.seal(self.seed, number);
+            self.write(&page.0, number * PAGE as u64)?;
             self.entry_page_at += 1;
         }
         Ok(())
     }
 
-    fn write(&mut self, mut page: Page, number: u64) -> Result<(), KeyIndexError> {
-        page.seal(self.seed, number);
+    fn write(&mut self, bytes: &[u8], offset: u64) -> Result<(), KeyIndexError> {
         let path = self.leftover.path();
         let disk = &self.leftover.folder.disk;
-        disk.write(&self.file, path, &page.0, number * PAGE as u64).map_err(KeyIndexError::io("write", path))?;
-        self.unsynced += PAGE;
+        disk.write(&self.file, path, bytes, offset).map_err(KeyIndexError::io("write", path))?;
+        self.unsynced += bytes.len();
         if self.unsynced >= SYNC_EVERY {
             disk.sync(&self.file, path).map_err(KeyIndexError::io("sync", path))?;
             self.unsynced = 0;
@@ -190,7 +198,7 @@ mod tests {
     fn look_up(run: &Run, filter: Option<&Filter>, hash: u64) -> Vec<u64> {
         let (mut page, mut numbers) = (Page::EMPTY, Vec::new());
         let pattern = Pattern::of(hash);
-        let maybe = run.may_hold(&pattern, &mut page).unwrap();
+        let maybe = run.may_hold(&pattern).unwrap();
         if run.header.entries > 0 {
             assert_eq!(filter.map(|filter| filter.may_hold(&pattern)), Some(maybe));
         }
@@ -220,7 +228,7 @@ mod tests {
 
     #[test]
     fn spread_hashes_are_found() {
-        for count in [1, 41, 42, 43, 244, 245, 246, 292, 293, 63 * 42, 63 * 42 + 1] {
+        for count in [1, 41, 42, 43, 244, 245, 246, 292, 293, 64 * 42, 64 * 42 + 1] {
             let mut hashes: Vec<u64> = (0..count).map(spread).collect();
             hashes.sort_unstable();
             check(&hashes, hashes.len());

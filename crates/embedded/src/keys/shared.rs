@@ -49,7 +49,7 @@ pub(super) enum Chore {
     Remove,
     /// Merge runs.
     Merge,
-    /// Find the pages whole that it reads. What it finds damaged it does not try again.
+    /// Read runs. One that cannot be read is let be.
     Verify,
 }
 

@@ -54,7 +54,7 @@ impl View {
             }
             let maybe = match filter {
                 Some(filter) => filter.may_hold(pattern),
-                None => run.may_hold(pattern, page)?,
+                None => run.may_hold(pattern)?,
             };
             if maybe {
                 run.find(pattern.hash, page, numbers)?;

@@ -1,9 +1,12 @@
 use std::path::Path;
+use std::sync::{Arc, Barrier};
+use std::time::Instant;
 
 use tempfile::TempDir;
 
 use super::faulty_disk::FaultyDisk;
 use super::world::{World, hash, narrow};
+use crate::keys::keeper::Step;
 use crate::keys::{KeyIndexError, Options};
 
 /// A world with three runs: one of them merged, one with a hash of many jobs.
@@ -153,19 +156,33 @@ fn a_merge_that_meets_damage_says_so_and_does_not_try_again() {
     world.check_all().unwrap();
 }
 
-/// What the keeper was at when the owner forgot it comes to nothing.
+/// Ten tables that the keeper has not seen yet.
+fn ten_tables() -> World {
+    let mut world = World::new(narrow(), FaultyDisk::default());
+    world.submit_keys(80);
+    world
+}
+
+/// The owner forgets in the middle of each operation of the keeper in turn: what that was at comes to
+/// nothing.
 #[test]
 fn forgetting_while_the_keeper_works_keeps_nothing_old() {
-    for steps in 0..60 {
-        let mut world = World::new(narrow(), FaultyDisk::default());
-        for _ in 0..10 {
-            world.submit_keys(7);
-            world.step();
-        }
-        for _ in 0..steps {
-            world.step();
-        }
-        world.index.forget_from(20);
+    let mut world = ten_tables();
+    while world.step() {}
+    let operations = world.disk.operations();
+    assert!(operations > 70, "{operations}");
+
+    for operation in 0..operations {
+        let mut world = ten_tables();
+        let barrier = Arc::new(Barrier::new(2));
+        world.disk.pause_at(operation, Arc::clone(&barrier));
+        let World { index, keeper, .. } = &mut world;
+        std::thread::scope(|scope| {
+            scope.spawn(|| while keeper.step(Instant::now()) == Step::Worked {});
+            barrier.wait();
+            index.forget_from(20);
+            barrier.wait();
+        });
         assert!(world.index.covered() <= 20);
         world.rebuild();
         world.check_all().unwrap();

@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Barrier, Mutex, MutexGuard, PoisonError};
 
 use crate::keys::disk::{Disk, FileSystem};
 
@@ -17,6 +17,7 @@ struct Faults {
     fails_at: Option<u64>,
     fails_always: bool,
     dies_at: Option<u64>,
+    pauses_at: Option<(u64, Arc<Barrier>)>,
     dead: bool,
     /// Files with bytes that a power cut would lose.
     unsynced: BTreeSet<PathBuf>,
@@ -37,6 +38,11 @@ impl FaultyDisk {
 
     pub(super) fn failing_at(operation: u64) -> FaultyDisk {
         FaultyDisk(Mutex::new(Faults { fails_at: Some(operation), ..Faults::default() }))
+    }
+
+    /// At the operation, whoever does it meets another thread at the barrier twice.
+    pub(super) fn pause_at(&self, operation: u64, barrier: Arc<Barrier>) {
+        self.faults().pauses_at = Some((operation, barrier));
     }
 
     pub(super) fn die_in(&self, operations: u64) {
@@ -75,12 +81,19 @@ impl FaultyDisk {
         }
     }
 
-    fn faults(&self) -> std::sync::MutexGuard<'_, Faults> {
+    fn faults(&self) -> MutexGuard<'_, Faults> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn fate(&self) -> Fate {
         let mut faults = self.faults();
+        let operations = faults.operations;
+        if let Some((_, barrier)) = faults.pauses_at.take_if(|(operation, _)| *operation == operations) {
+            drop(faults);
+            barrier.wait();
+            barrier.wait();
+            faults = self.faults();
+        }
         if faults.dead {
             return Fate::Fails;
         }
