@@ -1,0 +1,224 @@
+//! One job: a command from its start to its end.
+
+use std::future::pending;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ackd_client::{Body, Cancellation, Context, Job, JobError};
+use bytes::Bytes;
+use rustix::process::Signal;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::unix::pipe;
+use tokio::time::Instant;
+
+use super::environment::Environment;
+use super::group::{Group, Pipes};
+use super::outcome::Outcome;
+use super::output::{Output, TooLarge};
+use super::reports::Reports;
+use super::sink::Sink;
+use super::{Crew, LAST_GRACE};
+
+/// The exit code of a command for a job that cannot be done, by sysexits.h: EX_DATAERR.
+const FAILED_FOR_GOOD: i32 = 65;
+
+/// How much is read from a pipe at once: as much as a pipe holds by default.
+const CHUNK: usize = 64 << 10;
+
+/// Why a command had to stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stop {
+    /// Somebody wants it so.
+    Told(Cancellation),
+    /// The attempt took longer than the job allows.
+    OutOfTime(Duration),
+    /// It wrote more than any server takes.
+    TooLarge,
+}
+
+/// Runs the command for a job.
+pub(crate) async fn run(crew: Arc<Crew>, sink: Sink, job: Job<Body>, context: Context) -> Result<Body, JobError> {
+    let id = job.id.to_string();
+    let started = Instant::now();
+    sink.say(format!("{id} starts: {}, attempt {} of {}", job.queue, job.attempt, job.max_attempts)).await;
+    let result = ended(&crew, &sink, job, context).await;
+    let took = ackd_client::api::Duration::new(started.elapsed());
+    let end = match &result {
+        Ok(_) => "done".to_owned(),
+        Err((Some(Stop::Told(Cancellation::Requested)), _)) => "cancelled".to_owned(),
+        Err((Some(Stop::Told(Cancellation::LeaseLost)), _)) => "stopped, for its lease is lost".to_owned(),
+        Err((Some(Stop::Told(Cancellation::Shutdown)), _)) => "stopped, and given back".to_owned(),
+        Err((_, error)) => format!("failed: {}", error.to_string().lines().next().unwrap_or_default()),
+    };
+    sink.say(format!("{id} ends after {took}: {end}")).await;
+    result.map_err(|(_, error)| error)
+}
+
+/// Runs the command to its end, and says what came out.
+async fn ended(crew: &Crew, sink: &Sink, job: Job<Body>, context: Context) -> Result<Body, (Option<Stop>, JobError)> {
+    let environment = Environment::of(&job, &context, &crew.url);
+    let (mut group, Pipes { stdin, mut stdout, mut stderr }) = Group::start(&crew.command, &environment)
+        .map_err(|error| (None, JobError::retryable(Outcome::NotStarted(error.to_string()))))?;
+    let mut output = Output::default();
+    let mut reports = Reports::start(job.id.to_string(), context.clone(), sink.clone());
+    let (outcome, mut stop) = {
+        let told = told(&context, job.timeout.map(Into::into), crew.grace);
+        let feeding = feed(stdin, job.payload.bytes.clone());
+        let collecting = collect(&mut stdout, &mut output);
+        let reporting = report(&mut stderr, &mut reports);
+        attend(&mut group, feeding, collecting, reporting, told, crew.grace).await
+    };
+    // What the command left behind ends with it; only then everything that was written is in the pipes.
+    drop(group);
+    if rest(&stdout).try_for_each(|chunk| output.feed(&chunk)).is_err() {
+        stop.get_or_insert(Stop::TooLarge);
+    }
+    for chunk in rest(&stderr) {
+        reports.feed(&chunk).await;
+    }
+    if stop.is_none() && outcome == Outcome::Exited(0) {
+        // No checkpoint matters any more.
+        return Ok(output.into_body());
+    }
+    let tail = reports.finish().await;
+    Err((stop, verdict(&outcome, stop, &tail)))
+}
+
+/// What to tell the server of a command that did not do its job.
+fn verdict(outcome: &Outcome, stop: Option<Stop>, tail: &str) -> JobError {
+    let text = |what: &str| if tail.is_empty() { what.to_owned() } else { format!("{what}\n{tail}") };
+    match (stop, outcome) {
+        (Some(Stop::Told(_)), _) => JobError::cancelled(),
+        (Some(Stop::OutOfTime(most)), _) => {
+            let most = ackd_client::api::Duration::new(most);
+            JobError::retryable(text(&format!("not done within its timeout of {most}")))
+        }
+        (Some(Stop::TooLarge), _) => {
+            let most = ackd_domain::limits::BODY_BYTES;
+            JobError::permanent(text(&format!("the result is larger than the {most} bytes a job can have")))
+        }
+        (None, Outcome::Exited(FAILED_FOR_GOOD)) => JobError::permanent(text(&outcome.to_string())),
+        (None, _) => JobError::retryable(text(&outcome.to_string())),
+    }
+}
+
+/// Waits until the command has to stop: it was told to, or its time is over. When the worker stops it goes on, for its
+/// grace.
+async fn told(context: &Context, timeout: Option<Duration>, grace: Duration) -> Stop {
+    let out_of_time = async {
+        match timeout {
+            Some(timeout) => {
+                tokio::time::sleep(timeout).await;
+                Stop::OutOfTime(timeout)
+            }
+            None => pending().await,
+        }
+    };
+    let told = async {
+        let reason = context.cancelled().await;
+        if reason != Cancellation::Shutdown {
+            return Stop::Told(reason);
+        }
+        tokio::select! {
+            () = context.lease_lost() => Stop::Told(Cancellation::LeaseLost),
+            () = tokio::time::sleep(grace) => Stop::Told(reason),
+        }
+    };
+    tokio::select! {
+        stop = told => stop,
+        stop = out_of_time => stop,
+    }
+}
+
+/// Feeds the command, takes what it writes, and stops it when it has to, until it has ended.
+async fn attend(
+    group: &mut Group,
+    feeding: impl Future<Output = ()>,
+    collecting: impl Future<Output = Result<(), TooLarge>>,
+    reporting: impl Future<Output = ()>,
+    told: impl Future<Output = Stop>,
+    grace: Duration,
+) -> (Outcome, Option<Stop>) {
+    // Each goes at its own pace: a command that does not read, or says much, holds up nothing else.
+    let mut feeding = pin!(feeding);
+    let mut collecting = pin!(collecting);
+    let mut reporting = pin!(reporting);
+    let mut told = pin!(told);
+    let (mut is_fed, mut is_collected, mut is_reported) = (false, false, false);
+    let mut stop = None;
+    let mut kill_at: Option<Instant> = None;
+    loop {
+        let stopping = tokio::select! {
+            outcome = group.ended() => return (outcome, stop),
+            () = &mut feeding, if !is_fed => {
+                is_fed = true;
+                continue;
+            }
+            () = &mut reporting, if !is_reported => {
+                is_reported = true;
+                continue;
+            }
+            collected = &mut collecting, if !is_collected => {
+                is_collected = true;
+                if collected.is_ok() { continue }
+                Stop::TooLarge
+            }
+            stop = &mut told, if stop.is_none() => stop,
+            () = until(kill_at) => {
+                // Its supervisor goes with it, and whoever waits for that one is told.
+                group.signal(Signal::KILL);
+                kill_at = None;
+                continue;
+            }
+        };
+        if stop.is_none() {
+            stop = Some(stopping);
+            group.signal(Signal::TERM);
+            let grace = if stopping == Stop::Told(Cancellation::Shutdown) { grace.min(LAST_GRACE) } else { grace };
+            kill_at = Some(Instant::now() + grace);
+        }
+    }
+}
+
+async fn until(time: Option<Instant>) {
+    match time {
+        Some(time) => tokio::time::sleep_until(time).await,
+        None => pending().await,
+    }
+}
+
+/// Writes the payload, as far as the command reads it, and closes the pipe.
+async fn feed(mut stdin: pipe::Sender, payload: Bytes) {
+    // A command that does not want it all closes its end: that is its own affair.
+    let _ = stdin.write_all(&payload).await;
+}
+
+/// Reads the result, to its end.
+async fn collect(stdout: &mut pipe::Receiver, output: &mut Output) -> Result<(), TooLarge> {
+    let mut chunk = vec![0; CHUNK];
+    while let Ok(count @ 1..) = stdout.read(&mut chunk).await {
+        output.feed(&chunk[..count])?;
+    }
+    Ok(())
+}
+
+/// Reads what the command has to say, to its end.
+async fn report(stderr: &mut pipe::Receiver, reports: &mut Reports) {
+    let mut chunk = vec![0; CHUNK];
+    while let Ok(count @ 1..) = stderr.read(&mut chunk).await {
+        reports.feed(&chunk[..count]).await;
+    }
+}
+
+/// What a pipe still holds. A process that has left the group may keep it open for ever: its end is not waited for.
+fn rest(pipe: &pipe::Receiver) -> impl Iterator<Item = Vec<u8>> {
+    std::iter::from_fn(move || {
+        let mut chunk = vec![0; CHUNK];
+        // Not by way of tokio, which may not have heard yet that there is something to read.
+        let read = rustix::io::retry_on_intr(|| rustix::io::read(pipe, &mut chunk[..]));
+        let count = read.ok().filter(|count| *count > 0)?;
+        chunk.truncate(count);
+        Some(chunk)
+    })
+}
