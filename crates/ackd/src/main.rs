@@ -1,34 +1,30 @@
 //! The `ackd` binary: the server, and the command line that talks to it.
 
+mod cli;
+mod commands;
 mod config;
+mod console;
 mod exit;
+mod failure;
+mod json;
 mod logging;
+mod notices;
 mod serve;
+mod table;
 mod wiring;
+mod words;
+mod work;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::Parser;
 
+use cli::{Cli, Command};
 use exit::Exit;
 
-/// Makes slow work asynchronous: accepts a request, acknowledges it, does it later and tells the client.
-#[derive(Debug, Parser)]
-#[command(name = "ackd", version, arg_required_else_help = true)]
-struct Cli {
-    #[command(subcommand)]
-    command: Command,
-}
-
-#[derive(Debug, Subcommand)]
-enum Command {
-    /// Run the server
-    Serve(Box<config::ServeArgs>),
-}
-
 fn main() -> ExitCode {
-    let cli = Cli::parse();
-    match cli.command {
+    let Cli { globals, command } = Cli::parse();
+    match command {
         Command::Serve(args) => match serve::serve(*args) {
             Ok(()) => Exit::Fine.into(),
             Err(error) => {
@@ -36,5 +32,16 @@ fn main() -> ExitCode {
                 error.exit().into()
             }
         },
+        Command::Supervise(args) => work::supervise(args).into(),
+        command => {
+            let url = globals.url.clone();
+            match commands::run(command, globals) {
+                Ok(exit) => exit.into(),
+                Err(failure) => {
+                    failure.tell(&url);
+                    failure.exit().into()
+                }
+            }
+        }
     }
 }

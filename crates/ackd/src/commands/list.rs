@@ -1,0 +1,123 @@
+//! `ackd list`: jobs, newest first.
+
+use ackd_client::api::{Status, Time};
+use ackd_client::{Document, JobFilter};
+use clap::Args;
+
+use crate::cli::Session;
+use crate::console::{Colour, note};
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::table::{Cell, Table};
+use crate::words;
+
+/// The most jobs that are asked for at once.
+const PAGE: usize = 100;
+
+/// The arguments of `ackd list`.
+#[derive(Debug, Args)]
+#[command(after_help = "Several values of an option, separated by commas, are alternatives.\n\n\
+                  Example: ackd list --queue video --status init,processing")]
+pub(crate) struct ListArgs {
+    /// Only jobs of these queues
+    #[arg(long, value_delimiter = ',')]
+    queue: Vec<String>,
+
+    /// Only jobs in these statuses: init, processing, done, failed, cancelled, expired
+    #[arg(long, value_delimiter = ',', value_parser = status)]
+    status: Vec<Status>,
+
+    /// Only jobs of these types
+    #[arg(long = "type", value_delimiter = ',')]
+    kind: Vec<String>,
+
+    /// Only jobs with one of these tags
+    #[arg(long, value_delimiter = ',')]
+    tag: Vec<String>,
+
+    /// Only the job with this idempotency key
+    #[arg(long)]
+    key: Option<String>,
+
+    /// Only jobs that were accepted after this time
+    #[arg(long, value_name = "TIME")]
+    after: Option<Time>,
+
+    /// Only jobs that were accepted before this time
+    #[arg(long, value_name = "TIME")]
+    before: Option<Time>,
+
+    /// At most so many jobs
+    #[arg(long, short = 'n', value_name = "N", default_value_t = 50)]
+    limit: usize,
+}
+
+/// Prints the jobs, page by page.
+pub(crate) async fn run(args: ListArgs, session: &Session) -> Result<Exit, Failure> {
+    let mut filter = JobFilter {
+        queues: args.queue,
+        statuses: args.status,
+        kinds: args.kind,
+        tags: args.tag,
+        idempotency_key: args.key,
+        created_after: args.after,
+        created_before: args.before,
+        ..JobFilter::default()
+    };
+    let mut left = args.limit;
+    let mut table = Table::new(["ID", "QUEUE", "TYPE", "STATUS", "ATTEMPT", "CREATED", "NOTE"]);
+    while left > 0 {
+        filter.page_size = u32::try_from(left.min(PAGE)).ok();
+        let page = session.client.list(&filter).await?;
+        for job in page.jobs.iter().take(left) {
+            if session.console.is_json {
+                session.console.document(job)?;
+            } else {
+                table.row(row(job));
+            }
+        }
+        left = left.saturating_sub(page.jobs.len());
+        // A page may be short, or empty, while more follow.
+        match page.next_page_token {
+            Some(token) => filter.page_token = Some(token.into_owned()),
+            None => break,
+        }
+    }
+    if !session.console.is_json {
+        if table.is_empty() {
+            note("there are no such jobs");
+        } else {
+            table.print(session.console)?;
+        }
+    }
+    Ok(Exit::Fine)
+}
+
+fn row(job: &Document) -> [Cell; 7] {
+    [
+        Cell::new(&job.id),
+        Cell::new(&job.queue),
+        Cell::new(job.kind.as_deref().unwrap_or_default()),
+        Cell::painted(job.status.as_str(), Colour::of(job.status)),
+        Cell::new(if job.attempt > 0 { job.attempt.to_string() } else { String::new() }),
+        Cell::new(job.created_at.to_string()),
+        Cell::new(words::note(job)),
+    ]
+}
+
+fn status(text: &str) -> Result<Status, String> {
+    Status::from_text(&text.to_ascii_uppercase())
+        .ok_or_else(|| "a status is init, processing, done, failed, cancelled or expired".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn statuses_are_read_in_any_case() {
+        assert_eq!(status("init"), Ok(Status::Init));
+        assert_eq!(status("DONE"), Ok(Status::Done));
+        assert!(status("ready").is_err());
+    }
+}

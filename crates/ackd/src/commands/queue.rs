@@ -1,0 +1,307 @@
+//! `ackd queue`: what queues there are, how they are set, and whether they stand still.
+
+use std::str::FromStr;
+
+use ackd_client::api::queue_patch::BackoffPatch;
+use ackd_client::api::{Duration, Patch, QueueDocument, QueuePatch, Status};
+use clap::{Args, Subcommand};
+
+use crate::cli::Session;
+use crate::console::{Colour, Console, note};
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::table::{Cell, Table};
+
+/// The arguments of `ackd queue`.
+#[derive(Debug, Args)]
+#[command(after_help = "Example: ackd queue pause video")]
+pub(crate) struct QueueArgs {
+    #[command(subcommand)]
+    command: QueueCommand,
+}
+
+/// What can be done with queues.
+#[derive(Debug, Subcommand)]
+enum QueueCommand {
+    /// List the queues that have jobs or settings
+    List,
+    /// Show a queue: its settings, and its jobs by status
+    Show {
+        /// The queue
+        queue: String,
+    },
+    /// Change settings of a queue; `default` as a value takes one back to the server's
+    Set(Box<SetArgs>),
+    /// Grant no more leases: what runs goes on, what waits stays
+    Pause {
+        /// The queue
+        queue: String,
+    },
+    /// Grant leases again
+    Resume {
+        /// The queue
+        queue: String,
+    },
+}
+
+/// The arguments of `ackd queue set`.
+#[derive(Debug, Args)]
+#[command(
+    override_usage = "ackd queue set [OPTIONS] <QUEUE>",
+    after_help = "Example: ackd queue set video --lease-ttl 10s --max-attempts 5 --backoff-max default"
+)]
+struct SetArgs {
+    /// The queue
+    queue: String,
+
+    #[command(flatten)]
+    settings: Settings,
+}
+
+/// The settings that change, one at least.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = true)]
+struct Settings {
+    /// How long a lease lasts without a heartbeat, 1s to 1h [server's default: 30s]
+    #[arg(long, value_name = "DURATION")]
+    lease_ttl: Option<Setting<Duration>>,
+
+    /// How often a job is tried [server's default: 20]
+    #[arg(long, value_name = "N")]
+    max_attempts: Option<Setting<u32>>,
+
+    /// The longest time of one attempt [server's default: none]
+    #[arg(long, value_name = "DURATION")]
+    timeout: Option<Setting<Duration>>,
+
+    /// The wait after the first attempt [server's default: 1s]
+    #[arg(long, value_name = "DURATION")]
+    backoff_base: Option<Setting<Duration>>,
+
+    /// What each further attempt multiplies the wait with [server's default: 2]
+    #[arg(long, value_name = "X")]
+    backoff_factor: Option<Setting<f64>>,
+
+    /// The longest wait between attempts [server's default: 1h]
+    #[arg(long, value_name = "DURATION")]
+    backoff_max: Option<Setting<Duration>>,
+
+    /// The share of the wait that is left to chance, 0 to 1 [server's default: 1]
+    #[arg(long, value_name = "X")]
+    backoff_jitter: Option<Setting<f64>>,
+
+    /// When a job that is not done ends as EXPIRED [server's default: 14d]
+    #[arg(long, value_name = "DURATION")]
+    expires_in: Option<Setting<Duration>>,
+
+    /// How long a job is kept after its end [server's default: 7d]
+    #[arg(long, value_name = "DURATION")]
+    result_retention: Option<Setting<Duration>>,
+}
+
+/// A value, or the server's default.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Setting<T> {
+    Default,
+    Value(T),
+}
+
+impl<T: FromStr> FromStr for Setting<T> {
+    type Err = T::Err;
+
+    fn from_str(text: &str) -> Result<Setting<T>, T::Err> {
+        if text == "default" { Ok(Setting::Default) } else { text.parse().map(Setting::Value) }
+    }
+}
+
+fn patch<T>(setting: Option<Setting<T>>) -> Patch<T> {
+    match setting {
+        None => Patch::Absent,
+        Some(Setting::Default) => Patch::Null,
+        Some(Setting::Value(value)) => Patch::Value(value),
+    }
+}
+
+impl Settings {
+    /// The settings that change.
+    fn patch(self) -> QueuePatch {
+        let backoff = BackoffPatch {
+            base: patch(self.backoff_base),
+            factor: patch(self.backoff_factor),
+            max: patch(self.backoff_max),
+            jitter: patch(self.backoff_jitter),
+        };
+        QueuePatch {
+            lease_ttl: patch(self.lease_ttl),
+            max_attempts: patch(self.max_attempts),
+            backoff: if backoff == BackoffPatch::default() { Patch::Absent } else { Patch::Value(backoff) },
+            timeout: patch(self.timeout),
+            expires_in: patch(self.expires_in),
+            result_retention: patch(self.result_retention),
+            ..QueuePatch::default()
+        }
+    }
+}
+
+/// Does it, and shows the queue as it is then.
+pub(crate) async fn run(args: QueueArgs, session: &Session) -> Result<Exit, Failure> {
+    let client = &session.client;
+    let (name, queue) = match args.command {
+        QueueCommand::List => {
+            list(session).await?;
+            return Ok(Exit::Fine);
+        }
+        QueueCommand::Show { queue } => {
+            let document = client.queue(&queue).await?;
+            (queue, document)
+        }
+        QueueCommand::Set(args) => {
+            let queue = args.queue.clone();
+            let document = client.patch_queue(&queue, &args.settings.patch()).await?;
+            (queue, document)
+        }
+        QueueCommand::Pause { queue } => {
+            client.pause_queue(&queue).await?;
+            let document = client.queue(&queue).await?;
+            (queue, document)
+        }
+        QueueCommand::Resume { queue } => {
+            client.resume_queue(&queue).await?;
+            let document = client.queue(&queue).await?;
+            (queue, document)
+        }
+    };
+    if session.console.is_json {
+        session.console.document(&queue)?;
+    } else {
+        show(&name, &queue, session.console)?;
+    }
+    Ok(Exit::Fine)
+}
+
+/// Prints all queues, page by page.
+async fn list(session: &Session) -> Result<(), Failure> {
+    let mut table = Table::new(["QUEUE", "INIT", "PROCESSING", "DONE", "FAILED", "CANCELLED", "EXPIRED", "PAUSED"]);
+    let mut token = None;
+    loop {
+        let page = session.client.queues(token.as_deref()).await?;
+        for queue in &page.queues {
+            if session.console.is_json {
+                session.console.document(queue)?;
+                continue;
+            }
+            let count = |status: Status| {
+                let count = queue.counts.get(status);
+                Cell::painted(count.to_string(), Colour::of(status).filter(|_| count > 0))
+            };
+            let [init, processing, done, failed, cancelled, expired] = Status::ALL.map(count);
+            let name = Cell::new(queue.name.as_deref().unwrap_or_default());
+            let paused = Cell::painted(if queue.paused { "paused" } else { "" }, Some(Colour::Yellow));
+            table.row([name, init, processing, done, failed, cancelled, expired, paused]);
+        }
+        token = page.next_page_token;
+        if token.is_none() {
+            break;
+        }
+    }
+    if session.console.is_json {
+        return Ok(());
+    }
+    if table.is_empty() {
+        note("there are no queues yet; the first job of a queue makes it");
+    } else {
+        table.print(session.console)?;
+    }
+    Ok(())
+}
+
+fn show(name: &str, queue: &QueueDocument, console: Console) -> Result<(), Failure> {
+    let paused = if queue.paused { console.paint(Some(Colour::Yellow), "  paused") } else { String::new() };
+    console.line(&format!("{name}{paused}"))?;
+    for status in Status::ALL {
+        let count = queue.counts.get(status);
+        let status = console.paint(Colour::of(status).filter(|_| count > 0), &format!("{:<16}", status.as_str()));
+        console.line(&format!("  {status}  {count}"))?;
+    }
+    // Whatever settings the server knows, in its order and by its names.
+    let settings = serde_json::to_value(&queue.settings).unwrap_or_default();
+    let mut lines = Vec::new();
+    flatten("", &settings, &mut lines);
+    for (name, value) in lines {
+        console.line(&format!("  {name:<16}  {value}"))?;
+    }
+    Ok(())
+}
+
+/// The settings that are set, those of an object by `object.name`.
+fn flatten(prefix: &str, value: &serde_json::Value, lines: &mut Vec<(String, String)>) {
+    match value {
+        serde_json::Value::Null => {}
+        serde_json::Value::Object(fields) => {
+            for (name, value) in fields {
+                let name = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
+                flatten(&name, value, lines);
+            }
+        }
+        serde_json::Value::String(text) => lines.push((prefix.to_owned(), text.clone())),
+        other => lines.push((prefix.to_owned(), other.to_string())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::{Cli, Command};
+    use clap::Parser;
+
+    fn set(line: &[&str]) -> Result<String, i32> {
+        let line = ["ackd", "queue", "set", "q"].iter().chain(line);
+        match Cli::try_parse_from(line).map_err(|error| error.exit_code())?.command {
+            Command::Queue(QueueArgs { command: QueueCommand::Set(args) }) => {
+                Ok(serde_json::to_string(&args.settings.patch()).unwrap())
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn settings_become_a_merge_patch() {
+        assert_eq!(set(&["--lease-ttl", "3s"]).as_deref(), Ok(r#"{"lease_ttl":"3s"}"#));
+        assert_eq!(
+            set(&["--backoff-base", "1m", "--backoff-max", "default", "--max-attempts", "3", "--timeout", "default"])
+                .as_deref(),
+            Ok(r#"{"max_attempts":3,"backoff":{"base":"1m","max":null},"timeout":null}"#)
+        );
+        assert_eq!(
+            set(&[
+                "--backoff-factor",
+                "1.5",
+                "--backoff-jitter",
+                "0",
+                "--expires-in",
+                "1d",
+                "--result-retention",
+                "1h"
+            ])
+            .as_deref(),
+            Ok(r#"{"backoff":{"factor":1.5,"jitter":0.0},"expires_in":"24h","result_retention":"1h"}"#)
+        );
+    }
+
+    #[test]
+    fn what_sets_nothing_or_nonsense_is_wrong_use() {
+        assert_eq!(set(&[]), Err(2));
+        assert_eq!(set(&["--lease-ttl", "soon"]), Err(2));
+        assert_eq!(set(&["--max-attempts", "-1"]), Err(2));
+    }
+
+    #[test]
+    fn settings_are_shown_by_their_names() {
+        let settings =
+            serde_json::json!({"lease_ttl": "30s", "timeout": null, "backoff": {"base": "1s", "factor": 2.0}});
+        let mut lines = Vec::new();
+        flatten("", &settings, &mut lines);
+        let lines: Vec<String> = lines.into_iter().map(|(name, value)| format!("{name} {value}")).collect();
+        assert_eq!(lines, ["backoff.base 1s", "backoff.factor 2.0", "lease_ttl 30s"]);
+    }
+}
