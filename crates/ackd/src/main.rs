@@ -22,6 +22,10 @@ use clap::Parser;
 use cli::{Cli, Command};
 use exit::Exit;
 
+/// Much is allocated on one thread and freed on another, for which the system's allocator takes locks.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let Cli { globals, command } = Cli::parse();
     match command {

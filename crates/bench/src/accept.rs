@@ -7,8 +7,10 @@ use std::time::Duration;
 
 use crate::jobs::{FreshKeys, expect, submit_many, submit_one};
 use crate::load;
+use crate::measured::{Measured, print_cost, rates};
 use crate::report::Line;
 use crate::server::{Kind, Server};
+use crate::wire::Wire;
 use crate::{Bench, ledger};
 
 /// Connections that submit one job a request.
@@ -38,19 +40,21 @@ fn one_a_request(bench: &Bench) -> io::Result<()> {
     Line {
         what: format!("accept, one job a request, {ONE} connections"),
         unit: "jobs/s",
-        figures: ours.clone(),
-        bound: Some(("the same server without storage".into(), bound)),
+        figures: rates(&ours),
+        bound: Some(("the same server without storage".into(), rates(&bound))),
         target: "at least 0.5".into(),
     }
     .print();
     Line {
         what: format!("the same beside its SQLite writes alone, {ONE} a commit"),
         unit: "jobs/s",
-        figures: ours,
+        figures: rates(&ours),
         bound: Some(("the same writes without HTTP".into(), sqlite)),
         target: "none".into(),
     }
     .print();
+    print_cost("with storage", &ours);
+    print_cost("without", &bound);
     Ok(())
 }
 
@@ -73,15 +77,15 @@ fn many_a_request(bench: &Bench) -> io::Result<()> {
     Line {
         what: format!("accept, NDJSON of {LINES}, {MANY} connections"),
         unit: "jobs/s",
-        figures: plain.clone(),
-        bound: Some(("the same server without storage".into(), bound)),
+        figures: rates(&plain),
+        bound: Some(("the same server without storage".into(), rates(&bound))),
         target: "at least 200 000 jobs/s".into(),
     }
     .print();
     Line {
         what: "the same beside its SQLite writes alone".into(),
         unit: "jobs/s",
-        figures: plain.clone(),
+        figures: rates(&plain),
         bound: Some(("the same writes without HTTP".into(), sqlite)),
         target: "none".into(),
     }
@@ -89,11 +93,14 @@ fn many_a_request(bench: &Bench) -> io::Result<()> {
     Line {
         what: "the same with a random idempotency key on every job".into(),
         unit: "jobs/s",
-        figures: keyed,
-        bound: Some(("without keys".into(), plain)),
+        figures: rates(&keyed),
+        bound: Some(("without keys".into(), rates(&plain))),
         target: "at least 0.6".into(),
     }
     .print();
+    print_cost("without keys", &plain);
+    print_cost("with keys", &keyed);
+    print_cost("without storage", &bound);
     if let Some(kept) = bench.keys {
         with_kept_keys(bench, kept)?;
     }
@@ -116,37 +123,35 @@ fn with_kept_keys(bench: &Bench, kept: u64) -> io::Result<()> {
     Line {
         what: format!("accept, NDJSON of {LINES}, a random key on every job, {kept} keys kept"),
         unit: "jobs/s",
-        figures: keyed,
-        bound: Some(("without keys".into(), plain)),
+        figures: rates(&keyed),
+        bound: Some(("without keys".into(), rates(&plain))),
         target: "at least 0.6".into(),
     }
     .print();
     Ok(())
 }
 
-fn single(server: &Server, time: Duration) -> io::Result<f64> {
+fn single(server: &Server, time: Duration) -> io::Result<Measured> {
     let request = Rc::new(submit_one("bench", None));
-    let outcome = load::run(server.addr(), ONE, time, move |_, _, mut wire| {
+    let round = move |_, _, mut wire: Wire| {
         let request = Rc::clone(&request);
         async move {
             let answer = wire.send(&request).await?;
             expect(&answer, &[202])?;
             Ok((1, wire))
         }
-    })?;
-    Ok(outcome.rate)
+    };
+    Measured::of(server, || load::run(server.addr(), ONE, time, round))
 }
 
-fn many(server: &Server, time: Duration, keyed: bool) -> io::Result<f64> {
-    let outcome = load::run(server.addr(), MANY, time, batches(keyed))?;
-    Ok(outcome.rate)
+fn many(server: &Server, time: Duration, keyed: bool) -> io::Result<Measured> {
+    Measured::of(server, || load::run(server.addr(), MANY, time, batches(keyed)))
 }
 
 /// Rounds that submit [`LINES`] jobs each.
 fn batches(
     keyed: bool,
-) -> impl Fn(usize, u64, crate::wire::Wire) -> std::pin::Pin<Box<dyn Future<Output = io::Result<(u64, crate::wire::Wire)>>>>
-{
+) -> impl Fn(usize, u64, Wire) -> std::pin::Pin<Box<dyn Future<Output = io::Result<(u64, Wire)>>>> {
     let plain = Rc::new(submit_many("bench", LINES, || None));
     let keys = Rc::new(Keys::new());
     move |_, _, mut wire| {
@@ -167,7 +172,7 @@ pub(crate) fn fill(server: &Server, jobs: u64, keyed: bool) -> io::Result<()> {
     local.block_on(&runtime, async {
         let mut tasks = Vec::new();
         for _ in 0..MANY {
-            let mut wire = crate::wire::Wire::connect(server.addr()).await?;
+            let mut wire = Wire::connect(server.addr()).await?;
             let left = Rc::clone(&left);
             let (plain, keys) = (submit_many("bench", 1000, || None), Keys::new());
             tasks.push(tokio::task::spawn_local(async move {

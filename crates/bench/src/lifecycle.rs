@@ -5,9 +5,10 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use crate::jobs::{complete, expect, lease, submit_many, submit_one, work_batch};
+use crate::measured::{Measured, print_cost, rates};
 use crate::report::Line;
 use crate::server::{Kind, Server};
-use crate::wire::fields;
+use crate::wire::{Wire, fields};
 use crate::{Bench, ledger, load};
 
 /// Connections that work in batches.
@@ -32,25 +33,27 @@ pub(crate) fn run(bench: &Bench) -> io::Result<()> {
     Line {
         what: format!("lifecycle in batches of {JOBS}, {BATCHES} connections"),
         unit: "jobs/s",
-        figures: batches,
+        figures: rates(&batches),
         bound: Some(("the same SQLite writes without HTTP".into(), sqlite)),
         target: "at least 65 000 jobs/s".into(),
     }
     .print();
+    print_cost("in batches", &batches);
     Line {
         what: format!("lifecycle in single calls, {SINGLES} connections"),
         unit: "jobs/s",
-        figures: singles,
+        figures: rates(&singles),
         bound: None,
         target: "at least 18 000 jobs/s".into(),
     }
     .print();
+    print_cost("in single calls", &singles);
     Ok(())
 }
 
-fn in_batches(server: &Server, time: Duration) -> io::Result<f64> {
+fn in_batches(server: &Server, time: Duration) -> io::Result<Measured> {
     let requests = Rc::new((submit_many("bench", JOBS, || None), lease("bench", JOBS, "1s")));
-    let outcome = load::run(server.addr(), BATCHES, time, move |_, _, mut wire| {
+    let round = move |_, _, mut wire: Wire| {
         let requests = Rc::clone(&requests);
         async move {
             let answer = wire.send(&requests.0).await?;
@@ -58,13 +61,13 @@ fn in_batches(server: &Server, time: Duration) -> io::Result<f64> {
             let done = work_batch(&mut wire, &requests.1).await?;
             Ok((done, wire))
         }
-    })?;
-    Ok(outcome.rate)
+    };
+    Measured::of(server, || load::run(server.addr(), BATCHES, time, round))
 }
 
-fn one_by_one(server: &Server, time: Duration) -> io::Result<f64> {
+fn one_by_one(server: &Server, time: Duration) -> io::Result<Measured> {
     let requests = Rc::new((submit_one("bench", None), lease("bench", 1, "1s")));
-    let outcome = load::run(server.addr(), SINGLES, time, move |_, _, mut wire| {
+    let round = move |_, _, mut wire: Wire| {
         let requests = Rc::clone(&requests);
         async move {
             let answer = wire.send(&requests.0).await?;
@@ -76,6 +79,6 @@ fn one_by_one(server: &Server, time: Duration) -> io::Result<f64> {
             expect(&answer, &[200])?;
             Ok((1, wire))
         }
-    })?;
-    Ok(outcome.rate)
+    };
+    Measured::of(server, || load::run(server.addr(), SINGLES, time, round))
 }

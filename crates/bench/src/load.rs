@@ -13,6 +13,8 @@ use crate::wire::Wire;
 pub(crate) struct Outcome {
     /// Things done each second.
     pub(crate) rate: f64,
+    /// Things done in all, warm-up included.
+    pub(crate) total: u64,
     /// How long each round took.
     pub(crate) rounds: Quantiles,
 }
@@ -58,6 +60,7 @@ where
         for task in tasks {
             took.extend(task.await.map_err(io::Error::other)??);
         }
-        Ok(Outcome { rate, rounds: Quantiles::of(took) })
+        let total = done.load(Ordering::Relaxed);
+        Ok(Outcome { rate, total, rounds: Quantiles::of(took) })
     })
 }

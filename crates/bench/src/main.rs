@@ -11,6 +11,7 @@ mod latency;
 mod ledger;
 mod lifecycle;
 mod load;
+mod measured;
 mod report;
 mod server;
 mod wire;

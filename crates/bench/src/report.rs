@@ -5,8 +5,6 @@ use std::time::Duration;
 /// The spread of something that was measured many times.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Quantiles {
-    /// How often.
-    pub(crate) count: usize,
     /// Half were faster.
     pub(crate) p50: Duration,
     /// 99 of 100 were faster.
@@ -18,7 +16,7 @@ impl Quantiles {
     pub(crate) fn of(mut took: Vec<Duration>) -> Quantiles {
         took.sort_unstable();
         let at = |share: usize| took.get((took.len() * share / 100).min(took.len().saturating_sub(1))).copied();
-        Quantiles { count: took.len(), p50: at(50).unwrap_or_default(), p99: at(99).unwrap_or_default() }
+        Quantiles { p50: at(50).unwrap_or_default(), p99: at(99).unwrap_or_default() }
     }
 }
 

@@ -62,6 +62,17 @@ impl Server {
         field("VmRSS:").zip(field("VmHWM:")).ok_or_else(|| io::ErrorKind::InvalidData.into())
     }
 
+    /// The processor time that it has taken, user and system.
+    pub(crate) fn cpu(&self) -> io::Result<Duration> {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
+        // Behind the name in parentheses, which may hold spaces; utime and stime are fields 14 and 15.
+        let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
+        let ticks = |at: usize| fields.get(at).and_then(|text| text.parse::<u64>().ok());
+        let (user, system) = ticks(11).zip(ticks(12)).ok_or(io::ErrorKind::InvalidData)?;
+        // USER_HZ is 100 on every Linux there is.
+        Ok(Duration::from_millis((user + system) * 10))
+    }
+
     /// Kills it with SIGKILL, starts it again over the same directory, and says how long it took until
     /// it listened.
     pub(crate) fn kill_and_restart(mut self, data: &Path) -> io::Result<(Server, Duration)> {

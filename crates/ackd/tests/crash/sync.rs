@@ -17,7 +17,8 @@ fn after_a_failed_fsync_nothing_is_accepted_and_nothing_acknowledged_is_lost() {
 
     let mut command = Command::new(strace);
     // The first twenty succeed: starting takes some, and the first jobs are to be accepted.
-    command.args(["-f", "-qq", "-o", "/dev/null", "-e", "trace=fdatasync"]);
+    // -D: the tracer is the grandchild, so that killing the child kills the server.
+    command.args(["-D", "-f", "-qq", "-o", "/dev/null", "-e", "trace=fdatasync"]);
     command.args(["-e", "inject=fdatasync:error=EIO:when=20+", env!("CARGO_BIN_EXE_ackd")]);
     let server = Server::start_as(command, data.path());
     let mut connection = server.connect();
