@@ -5,6 +5,8 @@
 //! `ACKD_TEST_KILLS` (rounds of killing), `ACKD_TEST_SMALL_DISK` (a directory on a small disk of its
 //! own), `ACKD_TEST_STRACE` (how to call strace).
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on says where")]
+
 mod disk;
 mod http;
 mod kill;
