@@ -12,7 +12,7 @@ pub struct Limits {
     pub bodies: usize,
     /// The most connections.
     pub connections: usize,
-    /// The most bytes of a request's head. hyper takes no fewer than 8192.
+    /// The most bytes of a request's line and headers.
     pub head: usize,
     /// The most fields of a request's head.
     pub fields: usize,

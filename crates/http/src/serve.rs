@@ -37,7 +37,9 @@ pub async fn serve(listener: TcpListener, app: App, shutdown: impl Future<Output
         // `Wire` keeps the time; see there.
         .header_read_timeout(None)
         .max_headers(shared.limits.fields)
-        .max_buf_size(shared.limits.head.max(8192));
+        .max_header_size(shared.limits.head)
+        // What is read at once; a head is measured in it before it is complete.
+        .max_buf_size(shared.limits.head.max(8192) * 2);
     let builder = Arc::new(builder);
     let (stop, stopping) = watch::channel(());
     let mut connections = JoinSet::new();

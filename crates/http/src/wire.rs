@@ -175,6 +175,10 @@ impl AsyncWrite for Wire {
         // hyper flushes only once all that it was given is written.
         ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
         self.link.flushed();
+        // hyper has looked for the next request before it wrote this answer, and does not look again unless woken.
+        if self.link.is_quiet() && self.out_of_patience(cx) {
+            cx.waker().wake_by_ref();
+        }
         Poll::Ready(Ok(()))
     }
 

@@ -1,17 +1,51 @@
 //! A server on a port of its own over a ledger in memory, and a client that speaks HTTP/1.1 word by word.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
-use ackd_domain::Command;
+use ackd_domain::{Command, Timestamp};
 use ackd_engine::{Engine, MailboxLimits, Parts, dispatch::WindowLimits};
 use ackd_http::{App, Config, Limits, serve};
-use ackd_ports::{Faults, MemoryLedger, SeededEntropy, SystemClock};
+use ackd_ports::{
+    Applied, Faults, Ledger, LedgerError, MemoryLedger, MemoryReader, Reactor, SeededEntropy, SystemClock,
+};
 use serde_json::Value;
+
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::oneshot;
+use tokio::sync::{OnceCell, oneshot};
 use tokio::task::JoinHandle;
+
+use crate::contract;
+
+/// A ledger in memory that outlives the servers on it.
+#[derive(Clone)]
+pub(crate) struct SharedLedger(Arc<Mutex<MemoryLedger>>);
+
+impl SharedLedger {
+    pub(crate) fn new() -> SharedLedger {
+        SharedLedger(Arc::new(Mutex::new(MemoryLedger::new(SeededEntropy::new(7)))))
+    }
+
+    fn reader(&self) -> Arc<MemoryReader> {
+        self.0.lock().unwrap().reader()
+    }
+
+    pub(crate) fn faults(&self) -> Faults {
+        self.0.lock().unwrap().faults()
+    }
+}
+
+impl Ledger for SharedLedger {
+    fn apply(
+        &mut self,
+        commands: Vec<Command>,
+        now: Timestamp,
+        reactor: &mut dyn Reactor,
+    ) -> Result<Applied, LedgerError> {
+        self.0.lock().unwrap().apply(commands, now, reactor)
+    }
+}
 
 /// A server that ends with the test.
 pub(crate) struct Server {
@@ -32,10 +66,14 @@ impl Server {
     }
 
     pub(crate) async fn with(config: Config) -> Server {
-        let ledger = MemoryLedger::new(SeededEntropy::new(7));
+        Server::over(&SharedLedger::new(), config).await
+    }
+
+    /// A server that begins with what an earlier one left in `ledger`.
+    pub(crate) async fn over(ledger: &SharedLedger, config: Config) -> Server {
         let (reader, faults) = (ledger.reader(), ledger.faults());
         let engine = Engine::start(Parts {
-            ledger: Box::new(ledger),
+            ledger: Box::new(ledger.clone()),
             reader: reader.clone(),
             feed: reader,
             clock: Arc::new(SystemClock::start()),
@@ -57,12 +95,24 @@ impl Server {
     }
 
     pub(crate) async fn connect(&self) -> Client {
-        Client { stream: TcpStream::connect(self.address).await.unwrap(), buffer: Vec::new() }
+        let document = self.document().await;
+        Client::over(TcpStream::connect(self.address).await.unwrap(), document)
     }
 
     /// One request on a connection of its own.
     pub(crate) async fn call(&self, request: Request) -> Answer {
         self.connect().await.call(request).await
+    }
+
+    /// The document of the API, which is the same for every server.
+    pub(crate) async fn document(&self) -> &'static Value {
+        static DOCUMENT: OnceCell<Value> = OnceCell::const_new();
+        let fetch = async {
+            let mut stream = TcpStream::connect(self.address).await.unwrap();
+            stream.write_all(&Request::get("/openapi.json").bytes()).await.unwrap();
+            Client::over(stream, const { &Value::Null }).answer("GET").await.json()
+        };
+        DOCUMENT.get_or_init(|| fetch).await
     }
 
     /// Submits an envelope and gives its id.
@@ -85,9 +135,27 @@ impl Server {
         self.call(Request::post(&format!("/v1/leases/{lease}/{verb}")).json(body)).await
     }
 
-    /// Runs a command of the engine's that HTTP does not know.
-    pub(crate) async fn run(&self, command: Command) {
-        self.engine.run(vec![command]).await.unwrap().pop().unwrap().unwrap();
+    /// The job with this id.
+    pub(crate) async fn job(&self, id: &str) -> Answer {
+        self.call(Request::get(&format!("/v1/jobs/{id}"))).await
+    }
+
+    /// What happened to a job, in words.
+    pub(crate) async fn timeline(&self, id: &str) -> Vec<String> {
+        let answer = self.call(Request::get(&format!("/v1/jobs/{id}/timeline"))).await;
+        let entries = answer.at("/entries");
+        entries.as_array().unwrap().iter().map(|entry| entry["event"].as_str().unwrap().to_owned()).collect()
+    }
+
+    /// Waits until something holds, looking again and again.
+    pub(crate) async fn until(&self, what: &str, mut holds: impl AsyncFnMut(&Server) -> bool) {
+        for _ in 0..100_000 {
+            if holds(self).await {
+                return;
+            }
+            tokio::task::yield_now().await;
+        }
+        panic!("it never came to {what}");
     }
 
     /// Tells the server to stop, and waits until it has.
@@ -152,6 +220,14 @@ impl Request {
         self.body("application/x-ndjson", body)
     }
 
+    pub(crate) fn method(&self) -> &str {
+        &self.method
+    }
+
+    pub(crate) fn target(&self) -> &str {
+        &self.target
+    }
+
     pub(crate) fn bytes(&self) -> Vec<u8> {
         let mut head = format!("{} {} HTTP/1.1\r\n", self.method, self.target);
         if !self.headers.iter().any(|(name, _)| name == "host") {
@@ -172,12 +248,25 @@ impl Request {
 pub(crate) struct Client {
     pub(crate) stream: TcpStream,
     buffer: Vec<u8>,
+    document: &'static Value,
 }
 
 impl Client {
+    fn over(stream: TcpStream, document: &'static Value) -> Client {
+        Client { stream, buffer: Vec::new(), document }
+    }
+
+    /// Sends a request and takes its answer, which must be what the document of the API says.
     pub(crate) async fn call(&mut self, request: Request) -> Answer {
         self.send(&request).await;
-        self.answer(&request.method).await
+        self.finish(&request).await
+    }
+
+    /// Takes the answer to a request that was sent.
+    pub(crate) async fn finish(&mut self, request: &Request) -> Answer {
+        let answer = self.answer(&request.method).await;
+        contract::check(self.document, request, &answer);
+        answer
     }
 
     pub(crate) async fn send(&mut self, request: &Request) {
@@ -191,14 +280,8 @@ impl Client {
 
     /// Reads more. Says whether there was any.
     async fn more(&mut self) -> bool {
-        let mut chunk = [0; 65536];
-        match self.stream.read(&mut chunk).await {
-            Ok(read) if read > 0 => {
-                self.buffer.extend_from_slice(&chunk[..read]);
-                true
-            }
-            _ => false,
-        }
+        self.buffer.reserve(65536);
+        matches!(self.stream.read_buf(&mut self.buffer).await, Ok(read) if read > 0)
     }
 
     /// Everything until the server closes the connection.

@@ -1,4 +1,17 @@
 //! The API over a real listener: every route, every refusal.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod browser;
 mod common;
+mod connections;
+mod contract;
+mod events;
+mod jobs;
+mod leases;
+mod lists;
+mod openapi;
+mod queues;
 mod spine;
+mod submit;
+mod trouble;

@@ -1,0 +1,127 @@
+//! Queues and their settings.
+
+use serde_json::json;
+
+use crate::common::{Request, Server};
+
+fn put(queue: &str, body: &str) -> Request {
+    Request::new("PUT", &format!("/v1/queues/{queue}")).json(body)
+}
+
+fn patch(queue: &str, body: &str) -> Request {
+    Request::new("PATCH", &format!("/v1/queues/{queue}")).body("application/merge-patch+json", body)
+}
+
+#[tokio::test]
+async fn a_queue_needs_no_creation() {
+    let server = Server::start().await;
+    let queue = server.call(Request::get("/v1/queues/q")).await;
+    assert_eq!(
+        queue.json(),
+        json!({
+            "name": "q",
+            "settings": {
+                "lease_ttl": "30s", "max_attempts": 20, "backoff": {"base": "1s", "factor": 2.0, "max": "1h", "jitter": 1.0},
+                "timeout": null, "concurrency": null, "group_concurrency": null, "rate": null, "expires_in": "336h",
+                "result_retention": "168h", "dead_letter": null, "push": null,
+            },
+            "counts": {"INIT": 0, "PROCESSING": 0, "DONE": 0, "FAILED": 0, "CANCELLED": 0, "EXPIRED": 0},
+            "paused": false,
+        })
+    );
+    server.submit(r#"{"queue":"q"}"#).await;
+    server.submit(r#"{"queue":"q"}"#).await;
+    server.lease("q").await;
+    let queue = server.call(Request::get("/v1/queues/q")).await;
+    assert_eq!((queue.at("/counts/INIT"), queue.at("/counts/PROCESSING")), (json!(1), json!(1)));
+}
+
+#[tokio::test]
+async fn settings_are_replaced_and_merged() {
+    let server = Server::start().await;
+    let set =
+        server.call(put("q", r#"{"lease_ttl":"1m","max_attempts":3,"backoff":{"base":"2h"},"timeout":"10m"}"#)).await;
+    assert_eq!((set.at("/settings/lease_ttl"), set.at("/settings/timeout")), (json!("1m"), json!("10m")));
+    assert_eq!(set.at("/settings/backoff"), json!({"base": "2h", "factor": 2.0, "max": "2h", "jitter": 1.0}));
+    let merged = server.call(patch("q", r#"{"max_attempts":null,"backoff":{"jitter":0},"expires_in":"1h"}"#)).await;
+    assert_eq!((merged.at("/settings/lease_ttl"), merged.at("/settings/max_attempts")), (json!("1m"), json!(20)));
+    assert_eq!(merged.at("/settings/backoff"), json!({"base": "2h", "factor": 2.0, "max": "2h", "jitter": 0.0}));
+    assert_eq!(merged.at("/settings/expires_in"), "1h");
+    let replaced = server.call(put("q", "{}")).await;
+    assert_eq!((replaced.at("/settings/lease_ttl"), replaced.at("/settings/timeout")), (json!("30s"), json!(null)));
+
+    server.call(put("q", r#"{"max_attempts":2,"lease_ttl":"5s"}"#)).await;
+    server.submit(r#"{"queue":"q"}"#).await;
+    let leased = server.call(Request::post("/v1/leases").json(r#"{"queues":["q"]}"#)).await;
+    assert_eq!((leased.at("/leases/0/job/max_attempts"), leased.at("/leases/0/expires_in")), (json!(2), json!("5s")));
+}
+
+#[tokio::test]
+async fn settings_that_cannot_be_are_refused_and_change_nothing() {
+    let server = Server::start().await;
+    server.call(put("q", r#"{"lease_ttl":"1m","backoff":{"base":"1m","max":"1h"}}"#)).await;
+    for (request, pointer) in [
+        (put("q", r#"{"lease_ttl":"999ms"}"#), "/lease_ttl"),
+        (put("q", r#"{"lease_ttl":30}"#), "/lease_ttl"),
+        (put("q", r#"{"paused":true}"#), "/paused"),
+        (patch("q", r#"{"backoff":{"max":"1s"}}"#), "/backoff/max"),
+        (patch("q", r#"{"lease_tt":"1s"}"#), "/lease_tt"),
+        (put("q", r#"{"concurrency":1}"#), "/concurrency"),
+        (patch("q", r#"{"group_concurrency":1}"#), "/group_concurrency"),
+        (patch("q", r#"{"rate":{"limit":1,"per":"1s"}}"#), "/rate"),
+        (put("q", r#"{"dead_letter":"d"}"#), "/dead_letter"),
+        (patch("q", r#"{"push":{"url":"http://x"}}"#), "/push"),
+    ] {
+        server.call(request).await.is_problem(400, "invalid-request").points_at(pointer);
+    }
+    assert_eq!(server.call(patch("q", r#"{"concurrency":null}"#)).await.status, 200);
+    assert_eq!(server.call(Request::get("/v1/queues/q")).await.at("/settings/lease_ttl"), "1m");
+    server.call(put("ackd.q", "{}")).await.is_problem(403, "forbidden");
+    server.call(Request::get("/v1/queues/ackd.q")).await.is_problem(403, "forbidden");
+    server.call(Request::get("/v1/queues/a%20b")).await.is_problem(400, "invalid-request");
+    let text = Request::new("PUT", "/v1/queues/q").body("text/plain", "{}");
+    server.call(text).await.is_problem(415, "unsupported-media-type");
+}
+
+#[tokio::test]
+async fn a_paused_queue_hands_nothing_out() {
+    let server = Server::start().await;
+    let id = server.submit(r#"{"queue":"q"}"#).await;
+    assert_eq!(server.call(Request::post("/v1/queues/q/pause")).await.at("/paused"), true);
+    assert_eq!(server.job(&id).await.at("/waiting/reason"), "paused");
+    assert_eq!(server.call(Request::post("/v1/queues/q/lease")).await.status, 204);
+    // Settings say nothing of it.
+    assert_eq!(server.call(put("q", "{}")).await.at("/paused"), true);
+    let mut worker = server.connect().await;
+    let asking = Request::post("/v1/queues/q/lease?wait=20");
+    worker.send(&asking).await;
+    assert_eq!(server.call(Request::post("/v1/queues/q/resume")).await.at("/paused"), false);
+    assert_eq!(worker.finish(&asking).await.header("ackd-job"), Some(&*id));
+}
+
+#[tokio::test]
+async fn queues_are_listed_by_name_page_by_page() {
+    let server = Server::start().await;
+    for queue in ["b", "a", "c"] {
+        server.submit(&format!(r#"{{"queue":"{queue}"}}"#)).await;
+    }
+    server.call(put("d", r#"{"lease_ttl":"1m"}"#)).await;
+    let names = |answer: &crate::common::Answer| -> Vec<String> {
+        let queues = answer.at("/queues");
+        queues.as_array().unwrap().iter().map(|queue| queue["name"].as_str().unwrap().to_owned()).collect()
+    };
+    let all = server.call(Request::get("/v1/queues")).await;
+    assert_eq!(
+        (names(&all), all.at("/next_page_token")),
+        (vec!["a".into(), "b".into(), "c".into(), "d".into()], json!(null))
+    );
+    assert_eq!((all.at("/queues/0/counts/INIT"), all.at("/queues/3/settings/lease_ttl")), (json!(1), json!("1m")));
+    let first = server.call(Request::get("/v1/queues?page_size=3")).await;
+    let token = first.text("/next_page_token");
+    let second = server.call(Request::get(&format!("/v1/queues?page_size=3&page_token={token}"))).await;
+    assert_eq!(
+        (names(&first).len(), names(&second), second.at("/next_page_token")),
+        (3, vec!["d".into()], json!(null))
+    );
+    server.call(Request::get("/v1/queues?page_token=a%20b")).await.is_problem(400, "invalid-request");
+}
