@@ -70,7 +70,11 @@ pub(crate) fn follow(headers: &mut HeaderMap, engine: &Engine, job: &Job, waitin
     headers.insert(header::ETAG, etag(job.version));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
     if !job.status.is_terminal() {
-        headers.insert(header::RETRY_AFTER, HeaderValue::from(pause(engine, job, waiting)));
+        let pause = match pause(engine, job, waiting) {
+            1 => HeaderValue::from_static("1"),
+            pause => HeaderValue::from(pause),
+        };
+        headers.insert(header::RETRY_AFTER, pause);
     }
 }
 
@@ -87,6 +91,10 @@ pub(crate) fn pause(engine: &Engine, job: &Job, waiting: Option<&Waiting>) -> u6
 
 /// The weak entity tag of a version.
 pub(crate) fn etag(version: u64) -> HeaderValue {
+    if version == 1 {
+        // What every accepted job begins with.
+        return HeaderValue::from_static("W/\"1\"");
+    }
     // On the stack: the longest is W/"18446744073709551615".
     let mut text = [0u8; 24];
     let mut rest = &mut text[..];
@@ -125,6 +133,7 @@ mod tests {
 
     #[test]
     fn an_entity_tag_is_weak() {
+        assert_eq!(etag(1), "W/\"1\"");
         assert_eq!(etag(7), "W/\"7\"");
         assert_eq!(etag(u64::MAX), "W/\"18446744073709551615\"");
     }

@@ -2,7 +2,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use ackd_api::{Code, Problem, Time};
-use ackd_domain::{JSON, Timestamp};
+use ackd_domain::Timestamp;
 use ackd_engine::Engine;
 use bytes::Bytes;
 use http::HeaderValue;
@@ -76,8 +76,6 @@ pub(crate) struct Shared {
     pub(crate) public_url: Option<String>,
     pub(crate) hosts: Hosts,
     pub(crate) origins: Origins,
-    /// The one text that nearly every payload's content type is.
-    pub(crate) json: Arc<str>,
     /// The OpenAPI document, once somebody asked for it.
     pub(crate) openapi: OnceLock<Bytes>,
     /// The bytes of bodies that are being received.
@@ -128,7 +126,6 @@ impl App {
                 public_url,
                 hosts: known_hosts,
                 origins: known_origins,
-                json: Arc::from(JSON),
                 openapi: OnceLock::new(),
                 receiving: AtomicUsize::new(0),
             }),

@@ -34,18 +34,21 @@ pub(crate) type Handling = Pin<Box<dyn Future<Output = Outcome> + Send>>;
 
 /// A request on its way through an operation.
 pub(crate) struct Call {
-    pub(crate) shared: Arc<Shared>,
     pub(crate) query: Query,
     head: Parts,
     body: Option<Incoming>,
-    link: Arc<Link>,
+    pub(crate) link: Arc<Link>,
     /// Where in the path the parameter stands.
     parameter: Range<usize>,
 }
 
 impl Call {
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.link.shared
+    }
+
     pub(crate) fn engine(&self) -> &Engine {
-        &self.shared.engine
+        &self.link.shared.engine
     }
 
     pub(crate) fn headers(&self) -> &HeaderMap {
@@ -94,7 +97,7 @@ impl Call {
         let Some(body) = self.body.take() else {
             return Err(Rejection::new(Code::Internal, "the body was read twice"));
         };
-        let received = intake::receive(&self.shared, body, limit).await;
+        let received = intake::receive(self.shared(), body, limit).await;
         if received.is_err() {
             self.link.left_unread();
         }
@@ -104,7 +107,7 @@ impl Call {
     /// A body of JSON that carries a payload, a result or less.
     pub(crate) async fn json(&mut self) -> Result<Whole, Rejection> {
         match self.media()? {
-            Media::Unnamed | Media::Json => self.body(self.shared.limits.json()).await,
+            Media::Unnamed | Media::Json => self.body(self.shared().limits.json()).await,
             other => Err(unsupported(other, "application/json")),
         }
     }
@@ -174,28 +177,21 @@ fn form() -> Rejection {
 
 /// Answers the requests of one connection.
 pub(crate) struct Caller {
-    shared: Arc<Shared>,
     link: Arc<Link>,
 }
 
 impl Caller {
-    pub(crate) fn new(shared: Arc<Shared>, link: Arc<Link>) -> Caller {
-        Caller { shared, link }
+    pub(crate) fn new(link: Arc<Link>) -> Caller {
+        Caller { link }
     }
 
     /// What can be said of a request by its head alone; then its operation begins.
     fn begin(&self, request: Request<Incoming>, answering: &mut Answering) -> Result<State, Rejection> {
         let (head, body) = request.into_parts();
-        let mut call = Call {
-            shared: Arc::clone(&self.shared),
-            query: Query::default(),
-            head,
-            body: Some(body),
-            link: Arc::clone(&self.link),
-            parameter: 0..0,
-        };
+        let mut call =
+            Call { query: Query::default(), head, body: Some(body), link: Arc::clone(&self.link), parameter: 0..0 };
         let Parts { method, uri, version, headers, .. } = &call.head;
-        answering.origin = self.shared.admit(uri.authority(), *version, headers)?;
+        answering.origin = self.link.shared.admit(uri.authority(), *version, headers)?;
         let (operation, at, parameter) = match router::find(method, uri.path())? {
             Found::Operation(operation, at, parameter) => (operation, at, parameter),
             Found::Options(allowed) => return Ok(State::Known(Ok(browser::options(allowed, headers)))),
@@ -218,7 +214,6 @@ impl hyper::service::Service<Request<Incoming>> for Caller {
     fn call(&self, request: Request<Incoming>) -> Answering {
         self.link.begin();
         let mut answering = Answering {
-            shared: Arc::clone(&self.shared),
             link: Arc::clone(&self.link),
             origin: None,
             operation: crate::metrics::NO_OPERATION,
@@ -231,7 +226,6 @@ impl hyper::service::Service<Request<Incoming>> for Caller {
 
 /// A request that is being answered.
 pub(crate) struct Answering {
-    shared: Arc<Shared>,
     link: Arc<Link>,
     /// The origin whose pages may read the answer.
     origin: Option<HeaderValue>,
@@ -259,12 +253,12 @@ impl Future for Answering {
         };
         self.state = State::Over;
         let mut response = outcome.unwrap_or_else(|rejection| {
-            if rejection.problem.status >= 500 {
-                tracing::warn!(problem = %rejection.problem, "a request was answered with an error of the server's");
+            if rejection.problem.status == 500 {
+                tracing::error!(problem = %rejection.problem, "a request met with an error of the server's");
             }
-            rejection.into_response(self.shared.public_url.as_deref())
+            rejection.into_response(self.link.shared.public_url.as_deref())
         });
-        self.shared.metrics.count(self.operation, response.status());
+        self.link.shared.metrics.count(self.operation, response.status());
         if let Some(origin) = self.origin.take() {
             browser::allow(origin, response.headers_mut());
         }

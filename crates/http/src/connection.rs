@@ -23,8 +23,14 @@ use crate::wire::{Wire, WireEnd};
 const LINGER: Duration = Duration::from_secs(2);
 
 /// What the parts of one connection tell each other: its bytes, the requests on it, and the answers' bodies.
-#[derive(Debug, Default)]
+///
+/// Each of them holds it, and what all connections share is found through it: so counting who holds it is the
+/// connection's own business, and no two processors fight for it with every request.
+#[derive(Debug)]
 pub(crate) struct Link {
+    pub(crate) shared: Arc<Shared>,
+    /// The one text that nearly every payload's content type is.
+    pub(crate) json: Arc<str>,
     /// The requests that were begun.
     requests: AtomicU64,
     /// The answers that hyper has taken to their end.
@@ -39,8 +45,21 @@ pub(crate) struct Link {
     unread: AtomicBool,
 }
 
-// All of it is touched by the connection's own task only: the atomics are there for the compiler, and relaxed.
+// All of it is touched by the connection's own task only: the atomics are for the compiler, and relaxed.
 impl Link {
+    fn new(shared: Arc<Shared>) -> Link {
+        Link {
+            shared,
+            json: Arc::from(ackd_domain::JSON),
+            requests: AtomicU64::new(0),
+            answers: AtomicU64::new(0),
+            written: AtomicU64::new(0),
+            carries: AtomicBool::new(false),
+            carried: Mutex::default(),
+            unread: AtomicBool::new(false),
+        }
+    }
+
     /// A request begins. Its answer's body tells by [`Link::answered`] when it has been taken.
     pub(crate) fn begin(&self) {
         self.requests.fetch_add(1, Ordering::Relaxed);
@@ -94,9 +113,9 @@ pub(crate) async fn run(
     builder: Arc<http1::Builder>,
     mut stopping: watch::Receiver<()>,
 ) {
-    let link = Arc::new(Link::default());
-    let wire = Wire::new(stream, Arc::clone(&link), &shared.limits);
-    let caller = Caller::new(Arc::clone(&shared), Arc::clone(&link));
+    let link = Arc::new(Link::new(shared));
+    let wire = Wire::new(stream, Arc::clone(&link));
+    let caller = Caller::new(Arc::clone(&link));
     let mut connection = builder.serve_connection(TokioIo::new(wire), caller);
     let outcome = tokio::select! {
         biased;
@@ -108,19 +127,23 @@ pub(crate) async fn run(
     };
     let wire = connection.into_parts().io.into_inner();
     link.cut();
-    let rejection = outcome.err().and_then(|error| rejection(&error, wire.end));
+    let rejection = outcome.err().and_then(|error| rejection(&error, &wire));
     let linger = rejection.is_some() || (link.unread.load(Ordering::Relaxed) && wire.end == WireEnd::Open);
     if linger {
-        let words = rejection.map(|rejection| plain(rejection, shared.public_url.as_deref()));
+        let words = rejection.map(|rejection| plain(rejection, link.shared.public_url.as_deref()));
         // Whoever cannot be told is told nothing.
         let _ = tokio::time::timeout(LINGER, part(wire.into_stream(), words.as_deref())).await;
     }
 }
 
 /// What there is to say about a request that could not be read.
-fn rejection(error: &hyper::Error, end: WireEnd) -> Option<Rejection> {
-    if end == WireEnd::SlowHead {
+fn rejection(error: &hyper::Error, wire: &Wire) -> Option<Rejection> {
+    if wire.end == WireEnd::SlowHead {
         return Some(Rejection::new(Code::Timeout, "the request's head did not arrive in time; send it at once"));
+    }
+    // Where hyper's own words on it were written there is nothing to add. Of HTTP/2 it says nothing.
+    if !wire.withheld && !error.is_parse_version_h2() {
+        return None;
     }
     if error.is_parse_too_large() {
         let mut problem = Problem::new(

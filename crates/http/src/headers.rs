@@ -24,6 +24,9 @@ pub(crate) const JOB: HeaderName = HeaderName::from_static("ackd-job");
 /// The attempt that such a lease begins.
 pub(crate) const ATTEMPT: HeaderName = HeaderName::from_static("ackd-attempt");
 
+/// CloudEvents in binary form (HTTP protocol binding, section 3.1.3): no event is without it.
+pub(crate) const CLOUD_EVENT: HeaderName = HeaderName::from_static("ce-specversion");
+
 pub(crate) const NDJSON: &str = "application/x-ndjson";
 
 /// The problem of a header.
@@ -82,6 +85,9 @@ pub(crate) fn idempotency_key(headers: &HeaderMap) -> Result<Option<Cow<'_, str>
     if key.is_empty() || key.len() > limits::KEY_BYTES {
         let detail = format!("has {} bytes; 1 to {} are allowed", key.len(), limits::KEY_BYTES);
         return Err(bad(&IDEMPOTENCY_KEY, detail));
+    }
+    if key.bytes().any(|byte| byte.is_ascii_control()) {
+        return Err(bad(&IDEMPOTENCY_KEY, "holds a control character"));
     }
     Ok(Some(key))
 }
@@ -219,7 +225,7 @@ mod tests {
             let headers = headers(IDEMPOTENCY_KEY, &[value]);
             assert_eq!(idempotency_key(&headers).unwrap().as_deref(), Some(key), "{value}");
         }
-        for values in [&["\"k"][..], &["\""], &["\"a\"b\""], &["\"a\\b\""], &["\"\""], &[""], &["a", "a"]] {
+        for values in [&["\"k"][..], &["\""], &["\"a\"b\""], &["\"a\\b\""], &["\"\""], &[""], &["a\tb"], &["a", "a"]] {
             assert!(idempotency_key(&headers(IDEMPOTENCY_KEY, values)).is_err(), "{values:?}");
         }
         let long =

@@ -28,7 +28,7 @@ pub(crate) struct Ready {
 /// `GET /healthz`.
 pub(crate) async fn alive(mut call: Call) -> Outcome {
     call.no_body().await?;
-    let alive = Alive { status: "ok", version: &call.shared.version, started_at: call.shared.started_at };
+    let alive = Alive { status: "ok", version: &call.shared().version, started_at: call.shared().started_at };
     answer::json(StatusCode::OK, &alive)
 }
 

@@ -97,7 +97,17 @@ impl Pace {
     async fn next(&mut self, shared: &Shared, body: &mut Incoming) -> Result<Option<Bytes>, Rejection> {
         loop {
             let mut frame = pin!(poll_fn(|cx| Pin::new(&mut *body).poll_frame(cx)));
-            let at_hand = poll_fn(|cx| Poll::Ready(frame.as_mut().poll(cx))).await;
+            // hyper looks for the body only once it was asked for it, and nearly always has it then: what needs no
+            // waiting needs no timer.
+            let mut asked = false;
+            let at_hand = poll_fn(|cx| match frame.as_mut().poll(cx) {
+                Poll::Pending if !std::mem::replace(&mut asked, true) => {
+                    cx.waker().wake_by_ref();
+                    Poll::Pending
+                }
+                polled => Poll::Ready(polled),
+            })
+            .await;
             let frame = match at_hand {
                 Poll::Ready(frame) => frame,
                 Poll::Pending => {

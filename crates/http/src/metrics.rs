@@ -57,11 +57,11 @@ pub(crate) async fn show(mut call: Call) -> Outcome {
 
 fn write(text: &mut String, call: &Call, counts: &[Counts]) -> fmt::Result {
     let stats = call.engine().stats();
-    let metrics = &call.shared.metrics;
+    let metrics = &call.shared().metrics;
     let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
 
     head(text, "ackd_info", "gauge", "The server's version.")?;
-    writeln!(text, "ackd_info{{version=\"{}\"}} 1", escaped(&call.shared.version))?;
+    writeln!(text, "ackd_info{{version=\"{}\"}} 1", escaped(&call.shared().version))?;
 
     head(text, "ackd_jobs", "gauge", "Jobs that are kept, by queue and status.")?;
     for counts in counts.iter().filter(|counts| !counts.queue.is_reserved()) {

@@ -17,7 +17,7 @@ use crate::routes::{ALWAYS, Content, OPERATIONS, Operation, Parameter, WITH_BODY
 /// `GET /openapi.json`.
 pub(crate) async fn show(mut call: Call) -> Outcome {
     call.no_body().await?;
-    let shared = &call.shared;
+    let shared = call.shared();
     let document = shared.openapi.get_or_init(|| Bytes::from(document(shared).to_string()));
     Ok(answer::whole(StatusCode::OK, HeaderValue::from_static(ackd_domain::JSON), document.clone()))
 }

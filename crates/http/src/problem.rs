@@ -166,3 +166,36 @@ fn damaged(what: &str) -> Problem {
 
 /// A field that later versions know.
 pub(crate) const NOT_YET: &str = "is not supported yet";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ackd_domain::Status;
+
+    #[test]
+    fn what_the_engine_says_is_a_problem_of_the_api() {
+        let unavailable = |unavailable: Unavailable| Rejection::from(unavailable);
+        let read = |error: ReadError| Rejection::from(error);
+        let refused = |refusal: Refusal| Rejection::from(refusal);
+        for (rejection, status, code) in [
+            (unavailable(Unavailable::Overloaded), 503, "overloaded"),
+            (unavailable(Unavailable::Stopping), 503, "draining"),
+            (unavailable(Unavailable::Full), 507, "storage-full"),
+            (unavailable(Unavailable::Failed("fsync".into())), 503, "store-failed"),
+            (read(ReadError::Damaged("job 7".into())), 500, "damaged"),
+            (read(ReadError::Failed("gone".into())), 503, "store-failed"),
+            (refused(Refusal::NotFound), 404, "not-found"),
+            (refused(Refusal::LeaseLost), 409, "lease-lost"),
+            (refused(Refusal::AlreadyFinished(Status::Done)), 409, "already-finished"),
+            (refused(Refusal::NotFinished(Status::Init)), 409, "not-finished"),
+            (refused(Refusal::KeyMismatch(vec![(0, None)])), 422, "idempotency-mismatch"),
+            (refused(Refusal::Damaged("job 7".into())), 500, "damaged"),
+            (refused(Refusal::HeldBack), 500, "internal"),
+        ] {
+            assert_eq!((rejection.problem.status, &*rejection.problem.code), (status, code));
+            let response = rejection.into_response(Some("https://ackd.example"));
+            assert_eq!(response.status(), status);
+            assert_eq!(response.headers().contains_key(header::RETRY_AFTER), status == 503, "{code}");
+        }
+    }
+}

@@ -2,7 +2,10 @@
 
 use std::borrow::Cow;
 
-use ackd_api::{Duration, Faults, Problem};
+use ackd_api::{Code, Duration, Faults, Problem};
+
+/// The most parameters of a request.
+const PARAMETERS: usize = 100;
 
 /// The decoded parameters of a request.
 #[derive(Debug, Default)]
@@ -16,7 +19,11 @@ impl Query {
     pub(crate) fn parse(text: Option<&str>, known: impl Fn(&str) -> bool) -> Result<Query, Problem> {
         let mut query = Query::default();
         let mut faults = Faults::new();
-        for pair in text.unwrap_or_default().split('&').filter(|pair| !pair.is_empty()) {
+        for (at, pair) in text.unwrap_or_default().split('&').filter(|pair| !pair.is_empty()).enumerate() {
+            if at == PARAMETERS {
+                let detail = format!("there are more than {PARAMETERS} query parameters");
+                return Err(Problem::new(Code::InvalidRequest, detail));
+            }
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
             let shown = decoded(name).unwrap_or(Cow::Borrowed(name));
             match (decoded(name), decoded(value)) {
@@ -151,6 +158,16 @@ mod tests {
         ] {
             assert_eq!(parse(text).unwrap_err().errors[0].pointer, pointer, "{text}");
         }
+    }
+
+    #[test]
+    fn there_are_a_hundred_parameters_at_most() {
+        let parse = |count: usize| {
+            let text: Vec<String> = (0..count).map(|at| format!("p{at}=1")).collect();
+            Query::parse(Some(&text.join("&")), |_| true)
+        };
+        assert!(parse(PARAMETERS).is_ok());
+        assert!(parse(PARAMETERS + 1).unwrap_err().detail.contains("100 query parameters"));
     }
 
     #[test]

@@ -616,3 +616,20 @@ pub(crate) static OPERATIONS: &[Operation] = &[
         handle: |call| Box::pin(problems::explain(call)),
     },
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn size<F>(_: fn(Call) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    /// A handler is moved into a box of its own with every request.
+    #[test]
+    fn the_hot_operations_are_small() {
+        for size in [size(submit::jobs), size(leases::lease), size(settle::complete), size(settle::heartbeat)] {
+            assert!(size <= 1792, "{size} bytes");
+        }
+    }
+}

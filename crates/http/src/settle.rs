@@ -44,7 +44,7 @@ pub(crate) async fn complete(mut call: Call) -> Outcome {
 /// `POST /v1/leases/{lease}/result`.
 pub(crate) async fn result(mut call: Call) -> Outcome {
     let content_type = headers::content_type(call.headers())?.into();
-    let whole = call.body(call.shared.limits.payload).await?;
+    let whole = call.body(call.shared().limits.payload).await?;
     let body = Body { content_type, bytes: whole.keep(whole.bytes()) };
     drop(whole);
     let command = Command::Complete { lease: token_of(&call)?, result: Some(body) };
@@ -121,7 +121,7 @@ fn completion(
     pointer: &str,
     whole: &Whole,
 ) -> Result<Command, Problem> {
-    let most = call.shared.limits.payload;
+    let most = call.shared().limits.payload;
     let result = match request.result.map(RawValue::get) {
         Some(json) if json.len() > most => return Err(too_large(pointer, json.len(), most)),
         Some(json) => Some(kept(call, whole.keep(json.as_bytes()))),
@@ -131,7 +131,7 @@ fn completion(
 }
 
 fn kept(call: &Call, bytes: Bytes) -> Body {
-    Body { content_type: Arc::clone(&call.shared.json), bytes }
+    Body { content_type: Arc::clone(&call.link.json), bytes }
 }
 
 fn failure(lease: LeaseToken, request: &Fail<'_>) -> Command {
@@ -174,8 +174,8 @@ pub(crate) async fn many(mut call: Call) -> Outcome {
             Some(Ok(Answer::Beat { ttl, cancel_requested })) => {
                 SettleAnswer::heartbeat(secret, beaten(&call, ttl, cancel_requested))
             }
-            Some(Err(refusal)) => SettleAnswer::refused(secret, call.shared.addressed(problem_of(refusal))),
-            _ => SettleAnswer::refused(secret, call.shared.addressed(lost_answer())),
+            Some(Err(refusal)) => SettleAnswer::refused(secret, call.shared().addressed(problem_of(refusal))),
+            _ => SettleAnswer::refused(secret, call.shared().addressed(lost_answer())),
         };
         serde_json::to_writer(&mut bytes, &line)?;
         bytes.push(b'\n');

@@ -1,6 +1,8 @@
 //! Accepting jobs: one, many as lines, or one whose payload is the body itself.
 
 use std::borrow::Cow;
+use std::fmt::Write;
+use std::sync::Arc;
 
 use ackd_api::{Code, Duration, Envelope, Problem, QueryEnvelope, SubmitLine, limits, ndjson};
 use ackd_domain::{Accepted, Answer, Body, Command, Refusal, Submission};
@@ -19,7 +21,7 @@ use crate::submission::{no_payload, submission, too_large};
 
 /// `POST /v1/jobs`.
 pub(crate) async fn jobs(mut call: Call) -> Outcome {
-    if call.headers().contains_key("ce-specversion") || call.headers().contains_key("ce-id") {
+    if call.headers().contains_key(headers::CLOUD_EVENT) {
         return Err(cloud_events());
     }
     match call.media()? {
@@ -27,13 +29,14 @@ pub(crate) async fn jobs(mut call: Call) -> Outcome {
             if call.query.get("partial").is_some() {
                 return Err(Problem::at("/partial", "is for bodies of application/x-ndjson").into());
             }
-            let whole = call.body(call.shared.limits.json()).await?;
+            let whole = call.body(call.shared().limits.json()).await?;
             let submission = one(&call, &whole)?;
             // It need not be held while the client waits.
             drop(whole);
             accept(&call, submission).await
         }
-        Media::Ndjson => many(call).await,
+        // Apart, so that every single job is not made to carry what only lines need.
+        Media::Ndjson => Box::pin(many(call)).await,
         Media::CloudEvents => Err(cloud_events()),
         other => Err(unsupported(other, "application/json or application/x-ndjson")),
     }
@@ -56,7 +59,7 @@ fn one(call: &Call, whole: &Whole) -> Result<Submission, Problem> {
 pub(crate) async fn raw(mut call: Call) -> Outcome {
     let queue = call.queue()?;
     let content_type = headers::content_type(call.headers())?.into();
-    let whole = call.body(call.shared.limits.payload).await?;
+    let whole = call.body(call.shared().limits.payload).await?;
     let submission = {
         let query = QueryEnvelope::parse(call.query.pairs())?;
         let mut envelope = query.into_envelope(Cow::Borrowed(queue.as_str()))?;
@@ -92,11 +95,11 @@ fn from_headers<'e>(call: &'e Call, envelope: &mut Envelope<'e>) -> Result<(), P
 /// The payload of an envelope that stands in `whole`.
 fn payload(call: &Call, envelope: &Envelope<'_>, whole: &Whole) -> Result<Body, Problem> {
     let Some(json) = envelope.payload else { return Ok(no_payload()) };
-    let (size, most) = (json.get().len(), call.shared.limits.payload);
+    let (size, most) = (json.get().len(), call.shared().limits.payload);
     if size > most {
         return Err(too_large("/payload", size, most));
     }
-    Ok(Body { content_type: call.shared.json.clone(), bytes: whole.keep(json.get().as_bytes()) })
+    Ok(Body { content_type: Arc::clone(&call.link.json), bytes: whole.keep(json.get().as_bytes()) })
 }
 
 async fn accept(call: &Call, submission: Submission) -> Outcome {
@@ -112,7 +115,7 @@ async fn accept(call: &Call, submission: Submission) -> Outcome {
     let mut record = Record { job, payload: Some(payload), result: None };
     let mut status = StatusCode::ACCEPTED;
     if let Some(wait) = wait {
-        record = call.engine().wait(record, Until::Terminal, wait.get()).await?;
+        record = Box::pin(call.engine().wait(record, Until::Terminal, wait.get())).await?;
         if record.job.status.is_terminal() {
             status = StatusCode::OK;
         }
@@ -133,7 +136,10 @@ async fn accept(call: &Call, submission: Submission) -> Outcome {
 }
 
 fn location(record: &Record) -> HeaderValue {
-    let text = format!("/v1/jobs/{}", record.job.id);
+    // Just as long as it becomes: it is handed on without being copied.
+    let mut text = String::with_capacity("/v1/jobs/".len() + 36);
+    // Writing to a text does not fail.
+    let _ = write!(text, "/v1/jobs/{}", record.job.id);
     HeaderValue::from_maybe_shared(Bytes::from(text)).unwrap_or_else(|_| HeaderValue::from_static("/v1/jobs"))
 }
 
@@ -262,7 +268,7 @@ async fn each(call: &Call, lines: Vec<Line>) -> Outcome {
             };
             accepted.unwrap_or_else(|problem| {
                 all_good = false;
-                SubmitLine::refused(call.shared.addressed(problem))
+                SubmitLine::refused(call.shared().addressed(problem))
             })
         })
         .collect();

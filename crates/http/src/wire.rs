@@ -20,9 +20,6 @@ use crate::limits::Limits;
 pub(crate) struct Wire {
     stream: TcpStream,
     link: Arc<Link>,
-    head_time: Duration,
-    idle_time: Duration,
-    write_time: Duration,
     /// A part of a request's head has arrived.
     head_begun: bool,
     /// Until when the rest of it must.
@@ -34,6 +31,8 @@ pub(crate) struct Wire {
     idle_since: u64,
     /// Until when the client must take some of an answer.
     stalled: Option<Pin<Box<Sleep>>>,
+    /// What hyper said of its own was not written.
+    pub(crate) withheld: bool,
     pub(crate) end: WireEnd,
 }
 
@@ -51,18 +50,16 @@ pub(crate) enum WireEnd {
 }
 
 impl Wire {
-    pub(crate) fn new(stream: TcpStream, link: Arc<Link>, limits: &Limits) -> Wire {
+    pub(crate) fn new(stream: TcpStream, link: Arc<Link>) -> Wire {
         Wire {
             stream,
             link,
-            head_time: limits.head_time,
-            idle_time: limits.idle_time,
-            write_time: limits.write_time,
             head_begun: false,
             head: None,
             idle: None,
             idle_since: 0,
             stalled: None,
+            withheld: false,
             end: WireEnd::Open,
         }
     }
@@ -72,10 +69,14 @@ impl Wire {
         self.stream
     }
 
+    fn limits(&self) -> &Limits {
+        &self.link.shared.limits
+    }
+
     /// Whether the client has made the server wait for too long.
     fn out_of_patience(&mut self, cx: &mut Context<'_>) -> bool {
         if self.head_begun {
-            let deadline = self.head_time;
+            let deadline = self.limits().head_time;
             let head = self.head.get_or_insert_with(|| timer(deadline));
             if head.as_mut().poll(cx).is_ready() {
                 self.end = WireEnd::SlowHead;
@@ -85,7 +86,7 @@ impl Wire {
         }
         let requests = self.link.requests();
         loop {
-            let deadline = self.idle_time;
+            let deadline = self.limits().idle_time;
             let idle = self.idle.get_or_insert_with(|| timer(deadline));
             if idle.as_mut().poll(cx).is_pending() {
                 return false;
@@ -103,7 +104,7 @@ impl Wire {
     fn written(&mut self, cx: &mut Context<'_>, polled: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
         match polled {
             Poll::Pending => {
-                let deadline = self.write_time;
+                let deadline = self.limits().write_time;
                 let stalled = self.stalled.get_or_insert_with(|| timer(deadline));
                 ready!(stalled.as_mut().poll(cx));
                 self.end = WireEnd::Idle;
@@ -149,6 +150,7 @@ impl AsyncWrite for Wire {
         if self.link.is_quiet() {
             // No request is open, so these are hyper's own words on one that it could not read. They say nothing but
             // the status; a problem is written in their place once the connection has ended.
+            self.withheld = true;
             return Poll::Ready(Ok(bytes.len()));
         }
         let polled = Pin::new(&mut self.stream).poll_write(cx, bytes);
@@ -161,6 +163,7 @@ impl AsyncWrite for Wire {
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         if self.link.is_quiet() {
+            self.withheld = true;
             return Poll::Ready(Ok(slices.iter().map(|slice| slice.len()).sum()));
         }
         let polled = Pin::new(&mut self.stream).poll_write_vectored(cx, slices);
