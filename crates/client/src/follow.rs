@@ -185,7 +185,8 @@ impl Follow {
         let State::Open { body, parser } = &mut self.state else { return Ok(()) };
         let frame = tokio::time::timeout(SILENCE, body.frame()).await.map_err(|_| Error::Timeout(SILENCE))?;
         let frame = match frame {
-            Some(frame) => frame.map_err(|error| Error::Unreachable(error.into()))?,
+            // How it broke says nothing to anybody: the server went away, or the network did.
+            Some(frame) => frame.map_err(|_| Error::Unreachable("the stream of events broke off".into()))?,
             None => return Err(Error::Unreachable("the stream of events ended".into())),
         };
         if let Some(bytes) = frame.data_ref() {
