@@ -18,7 +18,6 @@ use crate::commands::work::WorkArgs;
 use crate::config::ServeArgs;
 use crate::console::Console;
 use crate::failure::Failure;
-use crate::work::SuperviseArgs;
 
 /// How long a command that waits goes on while the server is away.
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(600);
@@ -81,9 +80,6 @@ pub(crate) enum Command {
     Work(WorkArgs),
     /// Print a script that completes commands in a shell
     Completions(CompletionsArgs),
-    /// Holds the processes of one job; `ackd work` starts it
-    #[command(hide = true)]
-    Supervise(SuperviseArgs),
 }
 
 /// What a command that talks to a server works with.
@@ -121,9 +117,8 @@ mod tests {
         let help = command.render_help().to_string();
         assert!(help.lines().count() <= 32, "{help}");
         assert!(help.lines().all(|line| line.chars().count() <= 110), "{help}");
-        assert!(!help.contains("supervise"), "{help}");
         for sub in command.get_subcommands_mut() {
-            if ["serve", "supervise", "help"].contains(&sub.get_name()) {
+            if ["serve", "help"].contains(&sub.get_name()) {
                 continue;
             }
             let help = sub.render_help().to_string();

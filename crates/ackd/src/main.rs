@@ -27,6 +27,11 @@ use exit::Exit;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    // No command for people: it stands in no help and is completed by no shell.
+    let mut args = std::env::args_os().skip(1);
+    if args.next().is_some_and(|first| first == work::SUPERVISE) {
+        return work::supervise(args.collect()).into();
+    }
     let Cli { globals, command } = Cli::parse();
     match command {
         Command::Serve(args) => match serve::serve(*args) {
@@ -36,7 +41,6 @@ fn main() -> ExitCode {
                 error.exit().into()
             }
         },
-        Command::Supervise(args) => work::supervise(args).into(),
         command => {
             let url = globals.url.clone();
             match commands::run(command, globals) {

@@ -45,7 +45,7 @@ pub(crate) fn run(command: Command, globals: Globals) -> Result<Exit, Failure> {
             Command::Cancel(args) => cancel::run(args, &session).await,
             Command::Retry(args) => retry::run(args, &session).await,
             Command::Queue(args) => queue::run(args, &session).await,
-            Command::Serve(_) | Command::Supervise(_) | Command::Completions(_) | Command::Work(_) => Ok(Exit::Fine),
+            Command::Serve(_) | Command::Completions(_) | Command::Work(_) => Ok(Exit::Fine),
         }
     })
 }

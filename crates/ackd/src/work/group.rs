@@ -15,6 +15,7 @@ use tokio::net::unix::pipe;
 use super::environment::Environment;
 use super::handover;
 use super::outcome::Outcome;
+use super::supervisor::SUPERVISE;
 
 /// A command that runs, under a supervisor that leads its process group. All of the group is killed when this is
 /// dropped.
@@ -48,7 +49,7 @@ impl Group {
         environment.apply(&mut supervisor);
         let supervisor = supervisor
             .arg0("ackd")
-            .args(["supervise", "--"])
+            .arg(SUPERVISE)
             .args(command)
             .stdin(Stdio::from(std::os::fd::OwnedFd::from(far)))
             .stdout(Stdio::null())

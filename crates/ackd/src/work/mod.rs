@@ -20,7 +20,7 @@ mod sink;
 mod supervisor;
 mod tail;
 
-pub(crate) use supervisor::{SuperviseArgs, supervise};
+pub(crate) use supervisor::{SUPERVISE, supervise};
 
 use std::ffi::{OsStr, OsString};
 use std::path::Path;

@@ -13,7 +13,6 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::process::{ExitStatus, Stdio};
 
-use clap::Args;
 use rustix::process::{Signal, kill_current_process_group};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, Command};
@@ -23,13 +22,8 @@ use super::handover;
 use super::outcome::Outcome;
 use crate::exit::Exit;
 
-/// The arguments of `ackd supervise`.
-#[derive(Debug, Args)]
-pub(crate) struct SuperviseArgs {
-    /// The program and its arguments
-    #[arg(last = true, required = true)]
-    command: Vec<OsString>,
-}
+/// The word that makes `ackd` a supervisor. The command follows.
+pub(crate) const SUPERVISE: &str = "supervise";
 
 /// The signals that are meant for the command. They reach its supervisor too, for they go to the whole group.
 const IGNORED: [SignalKind; 7] = [
@@ -43,11 +37,11 @@ const IGNORED: [SignalKind; 7] = [
 ];
 
 /// Runs the command to its end, or to the worker's.
-pub(crate) fn supervise(args: SuperviseArgs) -> Exit {
+pub(crate) fn supervise(command: Vec<OsString>) -> Exit {
     // The process is started through a link whose name says nothing.
     #[cfg(target_os = "linux")]
     let _ = rustix::thread::set_name(c"ackd");
-    match held(args.command) {
+    match held(command) {
         Ok(()) => Exit::Fine,
         Err(error) => {
             eprintln!("ackd supervise: {error}; it is started by `ackd work`");

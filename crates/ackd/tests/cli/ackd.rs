@@ -1,0 +1,183 @@
+//! Processes of `ackd`: a server of a test's own, and the commands that talk to it.
+
+use std::ffi::OsStr;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::process::{Child, ChildStderr, ChildStdout, Command, Stdio};
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// A process that is killed when this goes out of scope.
+pub(crate) struct Running {
+    child: Child,
+    stdout: Option<BufReader<ChildStdout>>,
+    stderr: Option<BufReader<ChildStderr>>,
+}
+
+/// What a process that ended by itself said.
+#[derive(Debug)]
+pub(crate) struct Said {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: Vec<u8>,
+    pub(crate) stderr: String,
+}
+
+impl Running {
+    fn start(command: &mut Command) -> Running {
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let (stdout, stderr) = (child.stdout.take().map(BufReader::new), child.stderr.take().map(BufReader::new));
+        Running { child, stdout, stderr }
+    }
+
+    /// The next line of its stdout; empty at the end.
+    pub(crate) fn line(&mut self) -> String {
+        let mut line = String::new();
+        self.stdout.as_mut().unwrap().read_line(&mut line).unwrap();
+        line.trim_end().to_owned()
+    }
+
+    /// Reads its stderr up to a line that holds `text`, and gives that line.
+    pub(crate) fn says(&mut self, text: &str) -> String {
+        let mut all = String::new();
+        loop {
+            let start = all.len();
+            if self.stderr.as_mut().unwrap().read_line(&mut all).unwrap() == 0 {
+                panic!("it never said {text:?}:\n{all}");
+            }
+            if all[start..].contains(text) {
+                return all[start..].trim_end().to_owned();
+            }
+        }
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
+    }
+
+    /// SIGKILL, and its end.
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Waits for its end. What was read before is not given again.
+    pub(crate) fn end(mut self) -> Said {
+        let mut stderr_reader = self.stderr.take().unwrap();
+        let stderr = std::thread::spawn(move || {
+            let mut stderr = String::new();
+            stderr_reader.read_to_string(&mut stderr).unwrap();
+            stderr
+        });
+        let mut stdout = Vec::new();
+        self.stdout.take().unwrap().read_to_end(&mut stdout).unwrap();
+        Said { code: self.child.wait().unwrap().code(), stdout, stderr: stderr.join().unwrap() }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Said {
+    /// Its stdout, of a command that has to have ended well.
+    pub(crate) fn fine(self) -> String {
+        assert_eq!(self.code, Some(0), "{self:?}");
+        String::from_utf8(self.stdout).unwrap()
+    }
+
+    /// Its stderr, of a command that has to have ended with this code.
+    pub(crate) fn failed(self, code: i32) -> String {
+        assert_eq!(self.code, Some(code), "{self:?}");
+        self.stderr
+    }
+
+    /// The document on each line of its stdout.
+    pub(crate) fn documents(self) -> Vec<Value> {
+        self.fine().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+}
+
+/// A command of `ackd` that talks to a server.
+pub(crate) fn ackd<S: AsRef<OsStr>>(url: &str, args: impl IntoIterator<Item = S>) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ackd"));
+    command.args(args).env("ACKD_URL", url).stdin(Stdio::null());
+    command
+}
+
+/// A server with its data, on a port that it keeps when it is started again.
+pub(crate) struct Server {
+    data: TempDir,
+    server: Option<Running>,
+    pub(crate) url: String,
+}
+
+impl Server {
+    pub(crate) fn start() -> Server {
+        let mut server =
+            Server { data: tempfile::tempdir().unwrap(), server: None, url: "http://127.0.0.1:0".to_owned() };
+        server.start_again();
+        server
+    }
+
+    /// A server that is not there yet.
+    pub(crate) fn later() -> Server {
+        let mut server = Server::start();
+        server.kill();
+        server
+    }
+
+    pub(crate) fn kill(&mut self) {
+        self.server.take().unwrap().kill();
+    }
+
+    pub(crate) fn start_again(&mut self) {
+        let listen = self.url.strip_prefix("http://").unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_ackd"));
+        command.args(["serve", "--log-level", "error", "--listen", listen, "--data"]).arg(self.data.path());
+        let mut server = Running::start(&mut command);
+        match server.line().strip_prefix("listening on ") {
+            Some(url) => self.url = url.to_owned(),
+            None => panic!("the server does not start: {:?}", server.end()),
+        }
+        self.server = Some(server);
+    }
+
+    /// Starts a command.
+    pub(crate) fn spawn<S: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = S>) -> Running {
+        Running::start(&mut ackd(&self.url, args))
+    }
+
+    /// Runs a command to its end.
+    pub(crate) fn run(&self, args: &[&str]) -> Said {
+        self.spawn(args).end()
+    }
+
+    /// Runs a command to its end that reads `input` from stdin.
+    pub(crate) fn run_with(&self, args: &[&str], input: &[u8]) -> Said {
+        let mut running = Running::start(ackd(&self.url, args).stdin(Stdio::piped()));
+        running.child.stdin.take().unwrap().write_all(input).unwrap();
+        running.end()
+    }
+
+    /// Submits a job and gives its id.
+    pub(crate) fn submit(&self, args: &[&str]) -> String {
+        self.run(&[&["submit"], args].concat()).fine().trim_end().to_owned()
+    }
+
+    /// A job's document.
+    pub(crate) fn get(&self, id: &str) -> Value {
+        self.run(&["get", id, "--json"]).documents().remove(0)
+    }
+
+    /// Starts a worker of the queue `q` that runs a script of the shell, and waits until it asks for jobs.
+    pub(crate) fn work(&self, options: &[&str], script: &str) -> Running {
+        let mut worker = self.spawn([&["work", "q"], options, &["--", "sh", "-c", script]].concat());
+        worker.says("waiting for jobs of q");
+        worker
+    }
+}
