@@ -202,7 +202,11 @@ impl Core {
             self.commit(commands, origins, requests, now, tick);
         }
         for id in std::mem::take(&mut self.forgotten) {
-            self.forget(id, now, tick);
+            if self.may_find_more_for(id) {
+                self.forgotten.push(id);
+            } else {
+                self.forget(id, now, tick);
+            }
         }
         self.leases.due(tick, &mut self.lease_outputs);
         self.own.extend(self.lease_outputs.drain(..).map(|output| match output {
@@ -270,6 +274,13 @@ impl Core {
                 }
             }
         }
+    }
+
+    /// Whether a part of the backlog is on its way that may hold something for this ask: then it is not
+    /// told that there is nothing.
+    fn may_find_more_for(&self, id: AskId) -> bool {
+        let Some(parked) = self.asks.get(&id).filter(|parked| !parked.reply.is_closed()) else { return false };
+        parked.queues.iter().any(|name| self.dispatcher.is_reading(name))
     }
 
     /// Lets one go that waits no longer, with nothing.

@@ -285,6 +285,19 @@ fn a_lease_outlives_a_restart_and_its_job_is_not_started_again() {
 }
 
 #[test]
+fn one_that_does_not_wait_is_not_told_that_there_is_nothing_while_the_backlog_is_read() {
+    let ledger = Arc::new(Mutex::new(MemoryLedger::new(SeededEntropy::new(1))));
+    let job = World::on(&ledger, SMALL).submit(submission());
+    let mut world = World::on(&ledger, SMALL);
+    let (reply, mut answer) = oneshot::channel();
+    let inputs = vec![Input::Ask(AskId(1), ask(1), reply), Input::Forget(AskId(1))];
+    world.core.turn(inputs, world.now(), world.tick());
+    assert!(answer.try_recv().is_err());
+    world.turn(Vec::new());
+    assert_eq!(answer.try_recv().unwrap().unwrap()[0].job.id, job.id);
+}
+
+#[test]
 fn an_expired_job_is_ended_and_never_leased() {
     let mut world = World::new(WindowLimits::default());
     let job = world.submit(Submission { expires_in: Some(Duration::from_millis(500)), ..submission() });

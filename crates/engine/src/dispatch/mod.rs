@@ -164,6 +164,12 @@ impl Dispatcher {
         self.alarms.first().map(|(at, _)| *at)
     }
 
+    /// Whether a part of this queue's backlog is being read.
+    #[must_use]
+    pub fn is_reading(&self, name: &Name) -> bool {
+        self.queues.get(name).is_some_and(QueueLanes::is_reading)
+    }
+
     /// How many asks are parked.
     #[must_use]
     pub fn parked(&self) -> usize {

@@ -43,6 +43,10 @@ impl QueueLanes {
         self.lanes.iter().map(|(_, window)| window.len()).sum()
     }
 
+    pub(super) fn is_reading(&self) -> bool {
+        self.lanes.iter().any(|(_, window)| window.is_reading())
+    }
+
     pub(super) fn forget_jobs(&mut self) {
         self.lanes.clear();
     }

@@ -70,6 +70,11 @@ impl Window {
         self.jobs.pop_first().map(|(_, ready)| ready)
     }
 
+    /// Whether a page is on its way.
+    pub(super) fn is_reading(&self) -> bool {
+        self.since.is_some()
+    }
+
     /// Whether the lane has no waiting jobs at all.
     pub(super) fn is_void(&self) -> bool {
         self.jobs.is_empty() && self.beyond == Beyond::Nothing && self.since.is_none()
