@@ -33,7 +33,7 @@ fn transcode(input: &Path, target: &Path, height: u64) -> Done {
     command
         .args(["-v", "error", "-nostdin", "-y", "-progress", "pipe:1", "-i"])
         .arg(input)
-        .args(["-vf", &format!("scale=-2:{height}"), "-c:v", "libx264", "-preset", "slow", "-crf", "24"])
+        .args(["-vf", &format!("scale=-2:{height}"), "-c:v", "libx264", "-preset", "medium", "-crf", "24"])
         .args(["-c:a", "aac", "-b:a", "96k", "-threads", "1"])
         .arg(target)
         .stdout(Stdio::piped());
