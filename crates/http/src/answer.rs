@@ -23,6 +23,18 @@ pub(crate) fn json(status: StatusCode, document: &impl Serialize) -> Outcome {
     Ok(whole(status, JSON, serde_json::to_vec(document)?.into()))
 }
 
+/// A document as JSON that is another the next time.
+pub(crate) fn passing(document: &impl Serialize) -> Outcome {
+    let mut response = json(StatusCode::OK, document)?;
+    may_change(response.headers_mut());
+    Ok(response)
+}
+
+/// Whoever keeps the answer asks again before it uses it; and only the client itself may keep it.
+pub(crate) fn may_change(headers: &mut HeaderMap) {
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
+}
+
 /// Lines of JSON.
 pub(crate) fn ndjson(status: StatusCode, lines: Vec<u8>) -> Response<Outlet> {
     whole(status, HeaderValue::from_static(headers::NDJSON), lines.into())
@@ -68,7 +80,7 @@ pub(crate) fn job(
 /// The headers of an answer about a job that may change: its version, and when to ask again.
 pub(crate) fn follow(headers: &mut HeaderMap, engine: &Engine, job: &Job, waiting: Option<&Waiting>) {
     headers.insert(header::ETAG, etag(job.version));
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
+    may_change(headers);
     if !job.status.is_terminal() {
         let pause = match pause(engine, job, waiting) {
             1 => HeaderValue::from_static("1"),

@@ -164,14 +164,9 @@ fn frame(bytes: &mut Vec<u8>, id: &str, name: EventName, data: &impl serde::Seri
     bytes.extend_from_slice(head.as_bytes());
     let start = bytes.len();
     serde_json::to_writer(&mut *bytes, data).map_err(|error| ReadError::Failed(error.to_string()))?;
-    // JSON that a client handed in may stand on several lines; each is a line of `data` then.
-    if bytes[start..].iter().any(|byte| matches!(byte, b'\n' | b'\r')) {
-        let one_line = bytes.split_off(start);
-        for byte in one_line {
-            // Between JSON's tokens a line's end means nothing, and within its strings there is none.
-            bytes.push(if matches!(byte, b'\n' | b'\r') { b' ' } else { byte });
-        }
-    }
+    // JSON that a client handed in may stand on several lines, and a line's end would end the field. Between JSON's
+    // tokens it means no more than a space, and within its strings there is none.
+    bytes[start..].iter_mut().filter(|byte| matches!(byte, b'\n' | b'\r')).for_each(|byte| *byte = b' ');
     bytes.extend_from_slice(b"\n\n");
     Ok(())
 }

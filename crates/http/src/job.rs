@@ -3,7 +3,7 @@
 use ackd_api::{Code, Duration, Hop, Problem, TimelineEntry, TimelineEvent, limits};
 use ackd_domain::{Change, ChangeKind, Job, Status};
 use ackd_engine::{Record, Until};
-use http::header::{self, HeaderMap, HeaderValue};
+use http::header;
 use http::{Response, StatusCode};
 
 use crate::answer;
@@ -71,7 +71,7 @@ pub(crate) async fn payload(mut call: Call) -> Outcome {
     match payload {
         Some(payload) if !payload.content_type.is_empty() => {
             let mut response = answer::stored(&payload);
-            may_change(response.headers_mut());
+            answer::may_change(response.headers_mut());
             Ok(response)
         }
         // The job has none.
@@ -97,15 +97,10 @@ pub(crate) async fn result(mut call: Call) -> Outcome {
         // It was completed without one.
         None => answer::no_content(),
     };
-    may_change(response.headers_mut());
+    answer::may_change(response.headers_mut());
     response.headers_mut().insert(header::ETAG, answer::etag(job.version));
     applied(&mut response, wait.preferred);
     Ok(response)
-}
-
-/// A job that is kept may be gone, or run again, the next time.
-fn may_change(headers: &mut HeaderMap) {
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
 }
 
 /// Why there is no result.
@@ -135,9 +130,7 @@ pub(crate) async fn timeline(mut call: Call) -> Outcome {
     call.no_body().await?;
     let timeline = call.engine().timeline(call.job_id()?).await?.ok_or_else(no_such_job)?;
     let entries = timeline.changes.iter().map(entry).collect();
-    let mut response = answer::json(StatusCode::OK, &ackd_api::Timeline { entries, truncated: timeline.truncated })?;
-    may_change(response.headers_mut());
-    Ok(response)
+    answer::passing(&ackd_api::Timeline { entries, truncated: timeline.truncated })
 }
 
 fn entry(change: &Change) -> TimelineEntry<'_> {

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use ackd_api::{Lease, LeaseRequest, Problem, Secret, limits};
 use ackd_domain::Name;
-use ackd_engine::{Granted, Grants, WorkRequest};
+use ackd_engine::{Granted, WorkRequest};
 use http::Response;
-use http::header::{self, HeaderName, HeaderValue};
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 
 use crate::answer;
 use crate::app::time;
@@ -15,7 +15,6 @@ use crate::call::{Call, Outcome, reserved};
 use crate::document::{self, Texts};
 use crate::headers;
 use crate::outlet::Outlet;
-use crate::problem::Rejection;
 use crate::token;
 
 /// `POST /v1/leases`.
@@ -101,8 +100,9 @@ pub(crate) async fn raw(mut call: Call) -> Outcome {
     call.no_body().await?;
     let grants = call.engine().lease(request).await?;
     let Some(granted) = grants.leases().first() else { return Ok(answer::no_content()) };
-    let mut response = raw_answer(granted, &grants)?;
-    *response.body_mut() = Outlet::leases(granted.payload.bytes.clone(), grants);
+    let (head, payload) = (raw_head(granted), granted.payload.bytes.clone());
+    let mut response = Response::new(Outlet::leases(payload, grants));
+    *response.headers_mut() = head;
     Ok(response)
 }
 
@@ -114,10 +114,10 @@ fn ttl(ttl: ackd_api::Duration) -> Result<Duration, Problem> {
     Err(Problem::at("/ttl", "must be 1s to 1h"))
 }
 
-fn raw_answer(granted: &Granted, _: &Grants) -> Result<Response<Outlet>, Rejection> {
-    let mut response = Response::new(Outlet::empty());
-    let headers = response.headers_mut();
-    answer::harmless(headers, &granted.payload.content_type);
+/// What is said of a lease whose job's payload is the body.
+fn raw_head(granted: &Granted) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    answer::harmless(&mut headers, &granted.payload.content_type);
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     let mut say = |name: HeaderName, value: &str| {
         // All of these are ASCII by their making.
@@ -131,5 +131,5 @@ fn raw_answer(granted: &Granted, _: &Grants) -> Result<Response<Outlet>, Rejecti
     if let Some(traceparent) = &granted.job.spec.traceparent {
         say(headers::TRACEPARENT, traceparent);
     }
-    Ok(response)
+    headers
 }

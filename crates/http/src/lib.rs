@@ -8,6 +8,9 @@
 //! - A request: `call`, `browser`, `routes` and `router`, `query`, `headers`, `intake` (its body).
 //! - An operation: a file for each noun of the API.
 //! - An answer: `answer`, `outlet` (its body), `document` (a job), `problem`, `token`.
+//!
+//! A lease counts as delivered once its answer was written to the socket: the body hands it to its connection
+//! (`outlet`), and the connection says so when its bytes are flushed, or releases it.
 
 mod answer;
 mod app;

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use ackd_api::{Faults, JobList, Problem, Time, limits};
 use ackd_domain::{Name, Status, Timestamp};
 use ackd_engine::{Filter, Page};
-use http::StatusCode;
 
 use crate::answer;
 use crate::call::{Call, Outcome, reserved};
@@ -41,7 +40,7 @@ pub(crate) async fn jobs(mut call: Call) -> Outcome {
             .collect(),
         next_page_token: next.map(|before| token::page(before, &shape).to_string().into()),
     };
-    answer::json(StatusCode::OK, &list)
+    answer::passing(&list)
 }
 
 pub(crate) const OTHER_LIST: &str = "is no token that this list gave out; the filters must be those of the page before";

@@ -7,7 +7,6 @@ use std::time::Duration;
 use ackd_api::{Backoff, Code, Counts, Faults, Patch, Problem, QueueDocument, QueueList, QueueSettings};
 use ackd_domain::{Answer, Command, Name, Queue, QueuePatch, limits};
 use ackd_engine::Engine;
-use http::StatusCode;
 
 use crate::answer;
 use crate::call::{Call, Outcome, unsupported};
@@ -38,7 +37,7 @@ pub(crate) async fn list(mut call: Call) -> Outcome {
     let queues: Vec<QueueDocument> = shown.by_ref().take(size).collect();
     let more = shown.next().is_some();
     let next_page_token = queues.last().filter(|_| more).and_then(|queue| queue.name.clone());
-    answer::json(StatusCode::OK, &QueueList { queues, next_page_token })
+    answer::passing(&QueueList { queues, next_page_token })
 }
 
 /// `GET /v1/queues/{queue}`.
@@ -115,7 +114,7 @@ async fn configured(call: &Call, queue: Name, patch: QueuePatch) -> Outcome {
 
 async fn shown(call: &Call, queue: &Arc<Queue>) -> Outcome {
     let counts = counts_of(call.engine(), &queue.name).await?;
-    answer::json(StatusCode::OK, &document(queue, counts))
+    answer::passing(&document(queue, counts))
 }
 
 async fn counts_of(engine: &Engine, name: &Name) -> Result<Counts, Rejection> {

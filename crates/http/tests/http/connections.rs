@@ -217,10 +217,11 @@ async fn the_server_finishes_what_is_under_way_and_ends() {
     };
     server.until("waiting clients", parked).await;
     let mut sending = server.connect().await;
-    sending.write(b"POST /v1/jobs HTTP/1.1\r\nhost: localhost\r\ncontent-length: 13\r\n\r\n").await;
+    let head = "POST /v1/jobs HTTP/1.1\r\nhost: localhost\r\nexpect: 100-continue\r\ncontent-length: 13\r\n\r\n";
+    sending.write(head.as_bytes()).await;
+    // The server has begun with it.
+    assert_eq!(sending.head().await.status, 100);
     sending.write(br#"{"queue":"#).await;
-    // The head has arrived once this later request is answered.
-    assert_eq!(idle.call(Request::get("/healthz")).await.status, 200);
 
     let address = server.address;
     let stopping = tokio::spawn(server.stop());
