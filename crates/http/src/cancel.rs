@@ -39,6 +39,7 @@ async fn changed(call: &Call, command: Command) -> Result<Arc<Job>, Rejection> {
 
 /// The job as the command left it, whatever happened to it since.
 async fn shown(call: &Call, job: Arc<Job>, status: StatusCode) -> Outcome {
-    let payload = call.engine().payload(job.id).await?.and_then(|(_, payload)| payload);
+    // What was asked for is done, whether or not its payload can be read.
+    let payload = call.engine().payload(job.id).await.unwrap_or_default().and_then(|(_, payload)| payload);
     document_of(call, &Record { job, payload, result: None }, status)
 }

@@ -1,7 +1,6 @@
 //! Queues: how many jobs stand where, and the settings.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::Duration;
 
 use ackd_api::{Backoff, Code, Counts, Faults, Patch, Problem, QueueDocument, QueueList, QueueSettings};
@@ -44,7 +43,8 @@ pub(crate) async fn list(mut call: Call) -> Outcome {
 pub(crate) async fn get(mut call: Call) -> Outcome {
     call.no_body().await?;
     let queue = call.engine().queue(call.queue()?).await?;
-    shown(&call, &queue).await
+    let counts = counts_of(call.engine(), &queue.name).await?;
+    answer::passing(&document(&queue, counts))
 }
 
 /// `PUT /v1/queues/{queue}`.
@@ -104,17 +104,14 @@ async fn body(call: &mut Call) -> Result<Whole, Rejection> {
 }
 
 async fn configured(call: &Call, queue: Name, patch: QueuePatch) -> Outcome {
+    // Before the change, so that nothing can fail after it.
+    let counts = counts_of(call.engine(), &queue).await?;
     let command = Command::Configure { queue, patch: Box::new(patch) };
     match call.engine().run(vec![command]).await?.into_iter().next() {
-        Some(Ok(Answer::Queue(queue))) => shown(call, &queue).await,
+        Some(Ok(Answer::Queue(queue))) => answer::passing(&document(&queue, counts)),
         Some(Err(refusal)) => Err(refusal.into()),
         _ => Err(Rejection::new(Code::Internal, "the queue was configured, and the answer lost")),
     }
-}
-
-async fn shown(call: &Call, queue: &Arc<Queue>) -> Outcome {
-    let counts = counts_of(call.engine(), &queue.name).await?;
-    answer::passing(&document(queue, counts))
 }
 
 async fn counts_of(engine: &Engine, name: &Name) -> Result<Counts, Rejection> {

@@ -20,7 +20,7 @@ use crate::headers::{self, Media};
 use crate::intake::Whole;
 use crate::problem::{Rejection, lease_lost, problem_of};
 use crate::submission::too_large;
-use crate::submit::too_many_lines;
+use crate::submit::{LINES_A_TURN, too_many_lines};
 use crate::token;
 
 /// `POST /v1/leases/{lease}/heartbeat`.
@@ -159,7 +159,7 @@ pub(crate) async fn many(mut call: Call) -> Outcome {
         other => return Err(unsupported(other, headers::NDJSON)),
     }
     let whole = call.body(limits::BATCH_BYTES).await?;
-    let (texts, commands) = read(&call, &whole)?;
+    let (texts, commands) = read(&call, &whole).await?;
     drop(whole);
     let mut answers = if commands.is_empty() { Vec::new() } else { call.engine().run(commands).await? }.into_iter();
     let mut bytes = Vec::with_capacity(192 * texts.len());
@@ -186,11 +186,14 @@ pub(crate) async fn many(mut call: Call) -> Outcome {
 /// The lines' leases, each with whether it is a token at all, and what is asked of those that are.
 type Lines = (Vec<(String, bool)>, Vec<Command>);
 
-fn read(call: &Call, whole: &Whole) -> Result<Lines, Rejection> {
+async fn read(call: &Call, whole: &Whole) -> Result<Lines, Rejection> {
     let (mut texts, mut commands) = (Vec::new(), Vec::new());
     for (number, line) in ndjson::lines(whole.bytes()) {
         if texts.len() == limits::BATCH_LINES {
             return Err(too_many_lines());
+        }
+        if texts.len() % LINES_A_TURN == LINES_A_TURN - 1 {
+            tokio::task::yield_now().await;
         }
         let line: SettleLine<'_> = ackd_api::parse_line(number, line)?;
         let text = line.lease.expose();

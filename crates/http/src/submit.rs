@@ -115,12 +115,16 @@ async fn accept(call: &Call, submission: Submission) -> Outcome {
     let mut record = Record { job, payload: Some(payload), result: None };
     let mut status = StatusCode::ACCEPTED;
     if let Some(wait) = wait {
-        record = Box::pin(call.engine().wait(record, Until::Terminal, wait.get())).await?;
+        match Box::pin(call.engine().wait(record.clone(), Until::Terminal, wait.get())).await {
+            Ok(waited) => record = waited,
+            // The job is accepted, whatever can be read of it now.
+            Err(error) => tracing::warn!(%error, "a job that was accepted cannot be followed"),
+        }
         if record.job.status.is_terminal() {
             status = StatusCode::OK;
         }
     } else if record.job.result.is_some() {
-        record.result = call.engine().result(record.job.id.number()).await?;
+        record.result = call.engine().result(record.job.id.number()).await.unwrap_or_default();
     }
     let mut response =
         answer::job(status, call.engine(), &record.job, record.payload.as_ref(), record.result.as_ref())?;
@@ -152,7 +156,7 @@ async fn many(mut call: Call) -> Outcome {
         );
     }
     let whole = call.body(limits::BATCH_BYTES).await?;
-    let lines = read(&call, &whole)?;
+    let lines = read(&call, &whole).await?;
     drop(whole);
     if partial { each(&call, lines).await } else { all(&call, lines).await }
 }
@@ -160,11 +164,17 @@ async fn many(mut call: Call) -> Outcome {
 /// A line: its number and what it asks for.
 type Line = (usize, Result<Submission, Problem>);
 
-fn read(call: &Call, whole: &Whole) -> Result<Vec<Line>, Rejection> {
+/// So many lines are read before others on the same thread have their turn.
+pub(crate) const LINES_A_TURN: usize = 500;
+
+async fn read(call: &Call, whole: &Whole) -> Result<Vec<Line>, Rejection> {
     let mut lines = Vec::new();
     for (number, line) in ndjson::lines(whole.bytes()) {
         if lines.len() == limits::BATCH_LINES {
             return Err(too_many_lines());
+        }
+        if lines.len() % LINES_A_TURN == LINES_A_TURN - 1 {
+            tokio::task::yield_now().await;
         }
         let read = || {
             let envelope: Envelope<'_> = ackd_api::parse(line)?;
