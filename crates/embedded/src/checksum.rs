@@ -48,11 +48,16 @@ impl Checksum {
     }
 
     pub(crate) fn value(&self) -> i64 {
-        i64::from(crc32c::crc32c(&self.0))
+        signed(crc32c::crc32c(&self.0))
     }
 
     /// The sum of the row so far and of `body`, which is not copied.
     pub(crate) fn with_body(&self, body: &[u8]) -> i64 {
-        i64::from(crc32c::crc32c_append(crc32c::crc32c(&self.0), body))
+        signed(crc32c::crc32c_append(crc32c::crc32c(&self.0), body))
     }
+}
+
+/// As an integer that SQLite stores in four bytes.
+fn signed(sum: u32) -> i64 {
+    sum.cast_signed().into()
 }

@@ -1,5 +1,6 @@
 //! ackd's embedded ledger and change feed on SQLite.
 
+mod checkpoint;
 mod checksum;
 mod error;
 mod fault;

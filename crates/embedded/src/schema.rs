@@ -9,6 +9,8 @@
 //!   under the position of the change that brought it, and job and changes refer to it.
 //! - A `lane` stands for queue, type and priority, which thousands of jobs share.
 //! - The only indexes on jobs are partial ones over unfinished jobs. There is none on random keys.
+//! - Columns have no declared type: SQLite would try to convert each value to it. Times are milliseconds
+//!   since 1970, durations milliseconds, texts UTF-8, `crc` a CRC-32C.
 //! - What is NULL has its usual value: a content type of `application/json`, an expiry 14 days after
 //!   acceptance, and, in `change`, a job that is due, was leased or ended at the time of the change.
 
@@ -87,59 +89,60 @@ fn lay_out(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
 
         CREATE TABLE submission (
             id INTEGER PRIMARY KEY, -- the acceptance number
-            created_at INTEGER,
-            salt INTEGER,
-            lane INTEGER,
-            crc INTEGER, -- the body's in the upper half, the rest's in the lower
-            keyed INTEGER, -- 1: there is a row in key
-            content_type TEXT,
-            more TEXT, -- JSON: what the client named beyond the usual
-            body BLOB -- last, so that a long one is read only when it is asked for
+            created_at,
+            salt,
+            lane,
+            crc, -- the body's in the upper half, the rest's in the lower
+            keyed, -- 1: there is a row in key
+            content_type,
+            more, -- JSON: what the client named beyond the usual
+            body -- last, so that a long one is read only when it is asked for
         );
-        CREATE TABLE key (id INTEGER PRIMARY KEY, text TEXT, fingerprint BLOB, crc INTEGER);
+        CREATE TABLE key (id INTEGER PRIMARY KEY, text, fingerprint, crc);
 
         CREATE TABLE job (
             id INTEGER PRIMARY KEY, -- the acceptance number
-            lane INTEGER,
-            changed INTEGER, -- the position of the latest change
-            crc INTEGER,
-            lease BLOB, -- secret: who knows it may settle the job
-            status INTEGER, -- 0 INIT, 1 PROCESSING, 2 DONE, 3 FAILED, 4 CANCELLED, 5 EXPIRED
-            version INTEGER,
-            run INTEGER,
-            attempt INTEGER,
-            run_at INTEGER,
-            started_at INTEGER,
-            finished_at INTEGER,
-            worker TEXT,
-            result_size INTEGER,
-            result_type TEXT,
-            expires_at INTEGER,
-            cancel_requested_at INTEGER,
-            progress TEXT, -- JSON
-            error INTEGER, -- a row in failure
-            checkpoint INTEGER -- a row in checkpoint
+            lane,
+            changed, -- the position of the latest change
+            crc,
+            lease, -- secret: who knows it may settle the job
+            status DEFAULT 0, -- 0 INIT, 1 PROCESSING, 2 DONE, 3 FAILED, 4 CANCELLED, 5 EXPIRED
+            version DEFAULT 1,
+            run DEFAULT 1,
+            attempt DEFAULT 0,
+            run_at,
+            started_at,
+            finished_at,
+            worker,
+            result_size,
+            result_type,
+            expires_at,
+            cancel_requested_at,
+            progress, -- JSON
+            error, -- a row in failure
+            checkpoint -- a row in checkpoint
         );
-        CREATE INDEX job_eligible ON job (lane, run_at) WHERE status = 0;
+        -- Unfinished jobs only: those that wait, lane by lane, and those that are leased.
+        CREATE INDEX job_waiting ON job (lane, run_at) WHERE status = 0;
         CREATE INDEX job_leased ON job (id) WHERE status = 1;
-        CREATE INDEX job_expiry ON job (expires_at) WHERE expires_at IS NOT NULL AND status < 2;
+        -- When unfinished jobs expire that do so at a time of their own.
+        CREATE TABLE expiry (at, job, PRIMARY KEY (at, job)) WITHOUT ROWID;
 
-        CREATE TABLE result (id INTEGER PRIMARY KEY, crc INTEGER, content_type TEXT, body BLOB);
-        CREATE TABLE failure (seq INTEGER PRIMARY KEY, job INTEGER, crc INTEGER, problem TEXT);
-        CREATE TABLE checkpoint (seq INTEGER PRIMARY KEY, job INTEGER, crc INTEGER, state TEXT);
+        CREATE TABLE result (id INTEGER PRIMARY KEY, crc, content_type, body);
+        CREATE TABLE failure (seq INTEGER PRIMARY KEY, job, crc, problem);
+        CREATE TABLE checkpoint (seq INTEGER PRIMARY KEY, job, crc, state);
 
         CREATE TABLE change (
             seq INTEGER PRIMARY KEY, -- the position in the feed
-            job INTEGER,
-            previous INTEGER, -- the job's change before this one; 0: none
-            at INTEGER,
-            kind INTEGER, -- 0 submitted, 1 leased, 2 progressed, 3 checkpointed, 4 completed, 5 failed, 6 released,
-                          -- 7 lapsed, 8 cancel requested, 9 cancelled, 10 expired, 11 retried
-            crc INTEGER,
-            -- The job as of this change; the columns of job.
-            status INTEGER, version INTEGER, run INTEGER, attempt INTEGER, run_at INTEGER, started_at INTEGER,
-            finished_at INTEGER, worker TEXT, result_size INTEGER, result_type TEXT, expires_at INTEGER,
-            cancel_requested_at INTEGER, progress TEXT, error INTEGER, checkpoint INTEGER
+            job,
+            previous DEFAULT 0, -- the job's change before this one
+            at,
+            kind DEFAULT 0, -- 0 submitted, 1 leased, 2 progressed, 3 checkpointed, 4 completed, 5 failed, 6 released,
+                            -- 7 lapsed, 8 cancel requested, 9 cancelled, 10 expired, 11 retried
+            crc,
+            -- The job as of this change: the columns of job.
+            status DEFAULT 0, version DEFAULT 1, run DEFAULT 1, attempt DEFAULT 0, run_at, started_at, finished_at,
+            worker, result_size, result_type, expires_at, cancel_requested_at, progress, error, checkpoint
         );
 
         -- For people in a shell; nothing of ackd reads it.

@@ -6,8 +6,9 @@ use std::time::Duration;
 use ackd_ports::Entropy;
 use rusqlite::{Connection, OpenFlags};
 
+use crate::checkpoint::{Checkpointer, Gate};
 use crate::error::OpenError;
-use crate::ledger::EmbeddedLedger;
+use crate::ledger::{Background, EmbeddedLedger};
 use crate::options::Options;
 use crate::pool::Pool;
 use crate::reader::EmbeddedReader;
@@ -15,7 +16,7 @@ use crate::schema;
 use crate::shared::Shared;
 
 /// The size of a page. Of those measured it is the best for single commits and no worse for large ones.
-const PAGE_SIZE: u32 = 4096;
+pub(crate) const PAGE_SIZE: u32 = 4096;
 
 /// How long a connection waits for a lock. Only a person in a shell can hold one that long.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -46,10 +47,14 @@ impl EmbeddedStore {
     pub fn open(directory: &Path, options: &Options, entropy: Box<dyn Entropy>) -> Result<EmbeddedStore, OpenError> {
         let lock = lock(directory)?;
         let path = directory.join("ackd.db");
-        let writer = open_writer(&path, options)?;
+        let mut writer = open_writer(&path, options)?;
         let readers = Pool::open(&path, options.readers)?;
         let shared = Arc::new(Shared::new(lock));
-        let ledger = EmbeddedLedger::open(writer, directory, options, entropy, Arc::clone(&shared))?;
+        let gate = Arc::default();
+        Gate::watch(&gate, &mut writer)?;
+        let checkpointer = Checkpointer::start(&path, options.checkpoint_at, &gate, &shared)?;
+        let background = Background { gate, _checkpointer: checkpointer };
+        let ledger = EmbeddedLedger::open(writer, directory, options, entropy, background, Arc::clone(&shared))?;
         let reader = Arc::new(EmbeddedReader::new(readers, shared));
         Ok(EmbeddedStore { ledger, reader })
     }

@@ -1,6 +1,7 @@
 //! The one writer: load, decide, persist, in one commit.
 
 mod batch;
+mod block;
 mod cache;
 mod counters;
 mod holders;
@@ -18,6 +19,7 @@ use ackd_ports::{Applied, Entropy, Ledger, LedgerError, Reactor, decide_batch};
 use rusqlite::Connection;
 use rustc_hash::FxHashMap;
 
+use crate::checkpoint::{Checkpointer, Gate};
 use crate::checksum::Checksum;
 use crate::error::OpenError;
 use crate::fault::Fault;
@@ -30,11 +32,20 @@ use batch::{Batch, Written};
 use cache::Cache;
 use counters::Counters;
 use holders::Holders;
-use persist::persist;
+use persist::{Statements, persist};
 use room::Room;
+
+/// What runs beside the writer and ends with it.
+#[derive(Debug)]
+pub(crate) struct Background {
+    pub(crate) gate: Arc<Gate>,
+    pub(crate) _checkpointer: Checkpointer,
+}
 
 /// The ledger on SQLite. It belongs to one thread; everybody else reads.
 pub struct EmbeddedLedger {
+    // Ends before the connection closes, which copies the rest of the write-ahead log.
+    background: Background,
     connection: Connection,
     /// Whether a transaction is open.
     begun: bool,
@@ -45,6 +56,7 @@ pub struct EmbeddedLedger {
     queues: FxHashMap<Name, Arc<Queue>>,
     holders: Holders,
     checksum: Checksum,
+    statements: Statements,
     room: Room,
     /// What kept the batch at hand from a row.
     read_failure: Option<LedgerError>,
@@ -57,6 +69,7 @@ impl EmbeddedLedger {
         directory: &Path,
         options: &Options,
         mut entropy: Box<dyn Entropy>,
+        background: Background,
         shared: Arc<Shared>,
     ) -> Result<EmbeddedLedger, OpenError> {
         let position = meta::head(&connection)?;
@@ -72,6 +85,7 @@ impl EmbeddedLedger {
         )?;
         let queues = queues::all(&connection)?;
         Ok(EmbeddedLedger {
+            background,
             connection,
             begun: false,
             counters: Counters { number, position: Position(position), entropy },
@@ -80,6 +94,7 @@ impl EmbeddedLedger {
             queues: queues.into_iter().map(|queue| (queue.name.clone(), queue)).collect(),
             holders,
             checksum: Checksum::default(),
+            statements: Statements::new(),
             room: Room::new(directory, options.reserve),
             read_failure: None,
             shared,
@@ -90,8 +105,9 @@ impl EmbeddedLedger {
     /// needs none.
     fn begin(&mut self) -> Result<(), Fault> {
         if !self.begun {
-            self.connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+            self.background.gate.enter();
             self.begun = true;
+            self.connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
         }
         Ok(())
     }
@@ -128,6 +144,7 @@ impl EmbeddedLedger {
         if self.begun {
             self.connection.prepare_cached("COMMIT")?.execute([])?;
             self.begun = false;
+            self.background.gate.leave();
         }
         Ok(())
     }
@@ -135,12 +152,15 @@ impl EmbeddedLedger {
     /// Undoes a failed batch. Where even that fails, nothing can be trusted any more.
     fn roll_back(&mut self) {
         self.lanes.forget();
-        if mem::take(&mut self.begun)
-            && !self.connection.is_autocommit()
+        if !mem::take(&mut self.begun) {
+            return;
+        }
+        if !self.connection.is_autocommit()
             && let Err(error) = self.connection.execute_batch("ROLLBACK")
         {
             self.shared.trouble.fail(&format!("a failed commit cannot be undone: {error}"));
         }
+        self.background.gate.leave();
     }
 
     /// Why the batch failed, and whether anything may follow.

@@ -3,17 +3,49 @@
 
 use std::sync::Arc;
 
-use ackd_domain::{Change, Queue, Status};
+use ackd_domain::{Body, Change, IdempotencyKey, Queue, Status};
 use rusqlite::Connection;
 use rustc_hash::FxHashMap;
 
 use super::EmbeddedLedger;
 use super::batch::Batch;
+use super::block::Block;
 use super::touched::{Touched, TouchedJob};
 use crate::checksum::Checksum;
 use crate::fault::Fault;
 use crate::lane::queue_id;
-use crate::rows::{BodyRow, ChangeRow, JobRow, KeyRow, Refs, Settings, StateBinder, SubmissionRow, TextRow, queue_sum};
+use crate::rows::{
+    BodyRow, ChangeRow, JobRow, KeyRow, Refs, Settings, Shape, SubmissionRow, TextRow, change_columns, job_columns,
+    queue_sum, submission_columns,
+};
+
+/// The statements that write, by table and shape.
+#[derive(Debug)]
+pub(super) struct Statements {
+    changes: [(Shape, Block); 3],
+    jobs: [(Shape, Block); 3],
+    submissions: [(Shape, Block); 2],
+    updates: [(Shape, Block); 2],
+    keys: Block,
+    results: Block,
+}
+
+impl Statements {
+    pub(super) fn new() -> Statements {
+        let change = |shape| (shape, Block::new("change", change_columns(shape)));
+        let job = |shape| (shape, Block::new("job", job_columns(shape)));
+        let update = |shape| (shape, Block::update("job", job_columns(shape)));
+        let submission = |shape| (shape, Block::new("submission", submission_columns(shape)));
+        Statements {
+            changes: [Shape::First, Shape::Plain, Shape::Rare].map(change),
+            jobs: [Shape::First, Shape::Plain, Shape::Rare].map(job),
+            submissions: [Shape::First, Shape::Rare].map(submission),
+            updates: [Shape::Plain, Shape::Rare].map(update),
+            keys: Block::new("key", "id, text, fingerprint, crc"),
+            results: Block::new("result", "id, crc, content_type, body"),
+        }
+    }
+}
 
 /// Writes everything that `batch` has decided. Where that is nothing, no transaction is begun.
 pub(super) fn persist(batch: &mut Batch<'_>, changes: &[Change]) -> Result<(), Fault> {
@@ -22,19 +54,26 @@ pub(super) fn persist(batch: &mut Batch<'_>, changes: &[Change]) -> Result<(), F
         return Ok(());
     }
     ledger.begin()?;
-    let EmbeddedLedger { connection, checksum, lanes, .. } = &mut **ledger;
+    let EmbeddedLedger { connection, checksum, lanes, statements, .. } = &mut **ledger;
     for queue in queues.iter() {
         write_queue(connection, queue)?;
     }
-    write_changes(connection, touched, changes, checksum)?;
     for job in touched.jobs.iter_mut().filter(|job| job.lane.is_none()) {
         job.lane = Some(lanes.of(connection, &job.job.spec)?);
     }
+    let refs = write_texts(connection, touched, changes, checksum)?;
+    let mut writer = Writer { connection, checksum, statements };
+    writer.changes(changes, &refs)?;
     touched.sort();
-    insert_jobs(connection, &touched.jobs, checksum)?;
-    insert_submissions(connection, &touched.jobs, checksum)?;
-    update_jobs(connection, &touched.jobs, checksum)?;
-    insert_results(connection, &touched.jobs, checksum)?;
+    let (new, old): (Vec<&TouchedJob>, Vec<&TouchedJob>) =
+        touched.jobs.iter().filter(|job| job.written).partition(|job| job.before.is_none());
+    writer.jobs(&new)?;
+    writer.submissions(&new)?;
+    writer.updates(&old)?;
+    let results: Vec<(&TouchedJob, &Body)> =
+        touched.jobs.iter().filter_map(|job| Some((job, job.result.as_ref()?))).collect();
+    writer.results(&results)?;
+    writer.expiries(&touched.jobs)?;
     count(connection, &touched.jobs)
 }
 
@@ -49,28 +88,18 @@ fn write_queue(connection: &Connection, queue: &Queue) -> Result<(), Fault> {
     Ok(())
 }
 
-fn write_changes(
+/// Writes the long texts that the changes bring, and says for each where those of its job stand.
+fn write_texts(
     connection: &Connection,
     touched: &mut Touched,
     changes: &[Change],
     checksum: &mut Checksum,
-) -> Result<(), Fault> {
-    const INSERT: &str = "INSERT INTO change (seq, job, previous, at, kind, crc, status, version, run, attempt, run_at, \
-                          started_at, finished_at, worker, result_size, result_type, expires_at, cancel_requested_at, \
-                          progress, error, checkpoint) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, \
-                          ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21)";
-    let mut statement = connection.prepare_cached(INSERT)?;
-    let mut binder = StateBinder::default();
-    for change in changes {
-        let refs = write_texts(connection, touched, change, checksum)?;
-        ChangeRow::bind(&mut statement, &mut binder, change, refs, checksum)?;
-        statement.raw_execute()?;
-    }
-    Ok(())
+) -> Result<Vec<Refs>, Fault> {
+    changes.iter().map(|change| write_texts_of(connection, touched, change, checksum)).collect()
 }
 
 /// Writes the long texts that `change` brings, and says where those of its job stand.
-fn write_texts(
+fn write_texts_of(
     connection: &Connection,
     touched: &mut Touched,
     change: &Change,
@@ -109,90 +138,104 @@ fn write_texts(
     Ok(refs)
 }
 
-fn insert_jobs(connection: &Connection, jobs: &[TouchedJob], checksum: &mut Checksum) -> Result<(), Fault> {
-    const INSERT: &str = "INSERT INTO job (id, lane, changed, crc, lease, status, version, run, attempt, run_at, started_at, \
-                          finished_at, worker, result_size, result_type, expires_at, cancel_requested_at, progress, \
-                          error, checkpoint) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, \
-                          ?15, ?16, ?17, ?18, ?19, ?20)";
-    write_jobs(connection, INSERT, jobs.iter().filter(|job| job.before.is_none()), checksum)
+/// Writes rows of one table after the other.
+struct Writer<'a> {
+    connection: &'a Connection,
+    checksum: &'a mut Checksum,
+    statements: &'a Statements,
 }
 
-fn update_jobs(connection: &Connection, jobs: &[TouchedJob], checksum: &mut Checksum) -> Result<(), Fault> {
-    const UPDATE: &str = "UPDATE job SET changed = ?3, crc = ?4, lease = ?5, status = ?6, version = ?7, run = ?8, \
-                          attempt = ?9, run_at = ?10, started_at = ?11, finished_at = ?12, worker = ?13, \
-                          result_size = ?14, result_type = ?15, expires_at = ?16, cancel_requested_at = ?17, \
-                          progress = ?18, error = ?19, checkpoint = ?20 WHERE id = ?1 AND lane = ?2";
-    write_jobs(connection, UPDATE, jobs.iter().filter(|job| job.before.is_some() && job.written), checksum)
-}
-
-fn write_jobs<'a>(
-    connection: &Connection,
-    sql: &str,
-    jobs: impl Iterator<Item = &'a TouchedJob>,
-    checksum: &mut Checksum,
-) -> Result<(), Fault> {
-    let mut jobs = jobs.peekable();
-    if jobs.peek().is_none() {
-        return Ok(());
+impl Writer<'_> {
+    fn changes(&mut self, changes: &[Change], refs: &[Refs]) -> rusqlite::Result<()> {
+        let rows: Vec<(&Change, Refs)> = changes.iter().zip(refs.iter().copied()).collect();
+        let shaped: Vec<(Shape, &(&Change, Refs))> =
+            rows.iter().map(|row| (ChangeRow::shape(row.0, row.1), row)).collect();
+        for_each_shape(&self.statements.changes, &shaped, |block, shape, rows| {
+            block.write(self.connection, rows, |statement, first, (change, refs)| {
+                ChangeRow::of(change, *refs).bind(statement, first, shape, self.checksum)
+            })
+        })
     }
-    let mut statement = connection.prepare_cached(sql)?;
-    let mut binder = StateBinder::default();
-    for job in jobs {
-        let lane = job.lane.as_ref().map_or(0, |lane| lane.id);
-        JobRow::bind(&mut statement, &mut binder, &job.job, lane, job.refs(), checksum)?;
-        if statement.raw_execute()? != 1 {
-            return Err(Fault::Damaged(format!("job {}", job.number)));
+
+    fn jobs(&mut self, jobs: &[&TouchedJob]) -> rusqlite::Result<()> {
+        let shaped: Vec<(Shape, &TouchedJob)> =
+            jobs.iter().map(|job| (JobRow::shape(&job.job, job.refs()), *job)).collect();
+        for_each_shape(&self.statements.jobs, &shaped, |block, shape, jobs| {
+            block.write(self.connection, jobs, |statement, first, job| {
+                JobRow::of(&job.job, job.lane_id(), job.refs()).bind(statement, first, shape, self.checksum)
+            })
+        })
+    }
+
+    fn updates(&mut self, jobs: &[&TouchedJob]) -> rusqlite::Result<()> {
+        let shape = |job: &TouchedJob| {
+            // What was rare before has something to take away.
+            let rare = job.before.is_some_and(|before| before.rare) || JobRow::is_rare(&job.job, job.refs());
+            if rare { Shape::Rare } else { Shape::Plain }
+        };
+        let shaped: Vec<(Shape, &TouchedJob)> = jobs.iter().map(|job| (shape(job), *job)).collect();
+        for_each_shape(&self.statements.updates, &shaped, |block, shape, jobs| {
+            block.write(self.connection, jobs, |statement, first, job| {
+                JobRow::of(&job.job, job.lane_id(), job.refs()).bind(statement, first, shape, self.checksum)
+            })
+        })
+    }
+
+    fn submissions(&mut self, jobs: &[&TouchedJob]) -> rusqlite::Result<()> {
+        let rows: Vec<(SubmissionRow<'_>, &Body)> = jobs
+            .iter()
+            .filter_map(|job| Some((SubmissionRow::of(&job.job, job.lane_id()), job.payload.as_ref()?)))
+            .collect();
+        let shaped: Vec<(Shape, &(SubmissionRow<'_>, &Body))> = rows.iter().map(|row| (row.0.shape(), row)).collect();
+        for_each_shape(&self.statements.submissions, &shaped, |block, shape, rows| {
+            block.write(self.connection, rows, |statement, first, (row, body)| {
+                row.bind(statement, first, body, shape, self.checksum)
+            })
+        })?;
+        let keys: Vec<(i64, &IdempotencyKey)> =
+            jobs.iter().filter_map(|job| Some((job.number.cast_signed(), job.job.spec.key.as_ref()?))).collect();
+        self.statements.keys.write(self.connection, &keys, |statement, first, (number, key)| {
+            KeyRow::of(*number, key).bind(statement, first, self.checksum)
+        })
+    }
+
+    fn expiries(&mut self, jobs: &[TouchedJob]) -> rusqlite::Result<()> {
+        for job in jobs {
+            let number = job.number.cast_signed();
+            let (before, now) = job.expiries();
+            if before == now {
+                continue;
+            }
+            if let Some(at) = before {
+                self.connection
+                    .prepare_cached("DELETE FROM expiry WHERE at = ?1 AND job = ?2")?
+                    .execute([at, number])?;
+            }
+            if let Some(at) = now {
+                self.connection
+                    .prepare_cached("INSERT INTO expiry (at, job) VALUES (?1, ?2)")?
+                    .execute([at, number])?;
+            }
         }
+        Ok(())
     }
-    Ok(())
+
+    fn results(&mut self, jobs: &[(&TouchedJob, &Body)]) -> rusqlite::Result<()> {
+        self.statements.results.write(self.connection, jobs, |statement, first, (job, body)| {
+            BodyRow::result(job.number.cast_signed(), body).bind(statement, first, self.checksum)
+        })
+    }
 }
 
-fn insert_submissions(connection: &Connection, jobs: &[TouchedJob], checksum: &mut Checksum) -> Result<(), Fault> {
-    const INSERT: &str = "INSERT INTO submission (id, created_at, salt, lane, crc, keyed, content_type, more, body) \
-                          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
-    const KEY: &str = "INSERT INTO key (id, text, fingerprint, crc) VALUES (?1, ?2, ?3, ?4)";
-    let mut jobs = jobs.iter().filter_map(|job| job.payload.as_ref().map(|body| (job, body))).peekable();
-    if jobs.peek().is_none() {
-        return Ok(());
-    }
-    let mut statement = connection.prepare_cached(INSERT)?;
-    let mut key_statement = connection.prepare_cached(KEY)?;
-    for (job, body) in jobs {
-        let row = SubmissionRow::of(&job.job, job.lane.as_ref().map_or(0, |lane| lane.id));
-        let sum = row.sum(BodyRow::payload(row.number, body).sum(checksum), checksum);
-        statement.raw_bind_parameter(1, row.number)?;
-        statement.raw_bind_parameter(2, row.created_at)?;
-        statement.raw_bind_parameter(3, row.salt)?;
-        statement.raw_bind_parameter(4, row.lane)?;
-        statement.raw_bind_parameter(5, sum)?;
-        statement.raw_bind_parameter(6, row.keyed)?;
-        statement.raw_bind_parameter(7, row.content_type)?;
-        statement.raw_bind_parameter(8, row.more.as_deref())?;
-        statement.raw_bind_parameter(9, &body.bytes[..])?;
-        statement.raw_execute()?;
-        if let Some(key) = &job.job.spec.key {
-            let key = KeyRow::of(row.number, key);
-            let sum = key.sum(checksum);
-            key_statement.execute((key.number, key.text, key.fingerprint, sum))?;
-        }
-    }
-    Ok(())
-}
-
-fn insert_results(connection: &Connection, jobs: &[TouchedJob], checksum: &mut Checksum) -> Result<(), Fault> {
-    const INSERT: &str = "INSERT INTO result (id, crc, content_type, body) VALUES (?1, ?2, ?3, ?4)";
-    let mut jobs = jobs.iter().filter_map(|job| job.result.as_ref().map(|body| (job, body))).peekable();
-    if jobs.peek().is_none() {
-        return Ok(());
-    }
-    let mut statement = connection.prepare_cached(INSERT)?;
-    for (job, body) in jobs {
-        let row = BodyRow::result(job.number.cast_signed(), body);
-        statement.raw_bind_parameter(1, row.number)?;
-        statement.raw_bind_parameter(2, row.sum(checksum))?;
-        statement.raw_bind_parameter(3, row.content_type)?;
-        statement.raw_bind_parameter(4, row.bytes)?;
-        statement.raw_execute()?;
+/// Hands those of `rows` that have a shape to `write`, shape by shape.
+fn for_each_shape<'r, T>(
+    blocks: &[(Shape, Block)],
+    rows: &[(Shape, &'r T)],
+    mut write: impl FnMut(&Block, Shape, &[&'r T]) -> rusqlite::Result<()>,
+) -> rusqlite::Result<()> {
+    for (shape, block) in blocks {
+        let rows: Vec<&T> = rows.iter().filter(|row| row.0 == *shape).map(|row| row.1).collect();
+        write(block, *shape, &rows)?;
     }
     Ok(())
 }
@@ -205,12 +248,12 @@ fn count(connection: &Connection, jobs: &[TouchedJob]) -> Result<(), Fault> {
                        done = done + excluded.done, failed = failed + excluded.failed, \
                        cancelled = cancelled + excluded.cancelled, expired = expired + excluded.expired";
     let mut queues: FxHashMap<i64, [i64; Status::ALL.len()]> = FxHashMap::default();
-    for job in jobs.iter().filter(|job| job.before != Some(job.job.status)) {
+    for job in jobs.iter().filter(|job| job.before.map(|before| before.status) != Some(job.job.status)) {
         let Some(lane) = &job.lane else { continue };
         let counts = queues.entry(lane.queue).or_default();
         counts[job.job.status as usize] += 1;
         if let Some(before) = job.before {
-            counts[before as usize] -= 1;
+            counts[before.status as usize] -= 1;
         }
     }
     if queues.is_empty() {

@@ -4,7 +4,7 @@ use ackd_domain::{Body, Job, Status};
 use rustc_hash::FxHashMap;
 
 use crate::lane::LaneRow;
-use crate::rows::{Loaded, Refs};
+use crate::rows::{JobRow, Loaded, Refs, expiry};
 
 /// The jobs that a batch has looked at.
 #[derive(Default)]
@@ -18,8 +18,8 @@ pub(super) struct Touched {
 pub(super) struct TouchedJob {
     pub(super) number: u64,
     pub(super) job: Arc<Job>,
-    /// Its status before the batch; none where the batch made it.
-    pub(super) before: Option<Status>,
+    /// How it was before the batch; none where the batch made it.
+    pub(super) before: Option<Before>,
     /// None until a new job is persisted.
     pub(super) lane: Option<Arc<LaneRow>>,
     /// Where its long texts stand, and the texts themselves, to see whether a change brings others.
@@ -28,6 +28,14 @@ pub(super) struct TouchedJob {
     pub(super) written: bool,
     pub(super) payload: Option<Body>,
     pub(super) result: Option<Body>,
+}
+
+/// What is remembered of a job as it was.
+#[derive(Clone, Copy)]
+pub(super) struct Before {
+    pub(super) status: Status,
+    pub(super) rare: bool,
+    pub(super) expiry: Option<i64>,
 }
 
 /// The long texts of a job.
@@ -62,7 +70,7 @@ impl TouchedJob {
     pub(super) fn loaded(Loaded { job, lane, refs }: Loaded) -> TouchedJob {
         TouchedJob {
             number: job.id.number(),
-            before: Some(job.status),
+            before: Some(Before { status: job.status, rare: JobRow::is_rare(&job, refs), expiry: expiry(&job) }),
             lane: Some(lane),
             refs,
             texts: Texts {
@@ -89,6 +97,16 @@ impl TouchedJob {
             payload: Some(payload),
             result: None,
         }
+    }
+
+    /// The number of the job's lane, which it has by the time it is persisted.
+    pub(super) fn lane_id(&self) -> i64 {
+        self.lane.as_ref().map_or(0, |lane| lane.id)
+    }
+
+    /// Where the job stands in the table of those that expire at a time of their own: before, and now.
+    pub(super) fn expiries(&self) -> (Option<i64>, Option<i64>) {
+        (self.before.and_then(|before| before.expiry), expiry(&self.job))
     }
 
     /// Where the texts of the job stand that it has.

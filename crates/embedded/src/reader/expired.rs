@@ -12,7 +12,7 @@ const LOOKED_AT: i64 = 10_000;
 
 /// The numbers of unfinished jobs that have expired by `now`.
 ///
-/// Those that named a time of their own stand in an index by it. The others expire in the order in which
+/// Those that named a time of their own stand in a table by it. The others expire in the order in which
 /// they were accepted, so they need none: `unexpired` is how far all of them are known to have ended.
 pub(super) fn numbers(
     reading: &Reading,
@@ -28,8 +28,7 @@ pub(super) fn numbers(
 }
 
 fn at_their_own_time(reading: &Reading, now: Timestamp, limit: usize) -> Result<Vec<u64>, Fault> {
-    const OWN: &str = "SELECT id FROM job INDEXED BY job_expiry \
-                       WHERE expires_at IS NOT NULL AND status < 2 AND expires_at <= ?1 ORDER BY expires_at LIMIT ?2";
+    const OWN: &str = "SELECT job FROM expiry WHERE at <= ?1 ORDER BY at, job LIMIT ?2";
     let mut statement = reading.connection.prepare_cached(OWN)?;
     let mut rows = statement.query((now.millis(), limited(limit)))?;
     let mut numbers = Vec::new();

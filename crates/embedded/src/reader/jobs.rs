@@ -8,17 +8,6 @@ use crate::fault::Fault;
 use crate::lane::Lanes;
 use crate::pool::Reading;
 use crate::rows::{Columns, Loaded, select_job};
-use crate::trouble::Trouble;
-
-/// The most leased jobs that are read at once.
-const LEASED_AT_ONCE: i64 = 4096;
-
-/// Some of the leased jobs.
-pub(super) struct LeasedPage {
-    pub(super) jobs: Vec<Arc<Job>>,
-    /// The number after which more may stand.
-    pub(super) next: Option<i64>,
-}
 
 pub(super) fn by_number(reading: &mut Reading, lanes: &Lanes, number: u64) -> Result<Option<Arc<Job>>, Fault> {
     const BY_NUMBER: &str = concat!(select_job!(), "WHERE job.id = ?1");
@@ -29,28 +18,16 @@ pub(super) fn by_number(reading: &mut Reading, lanes: &Lanes, number: u64) -> Re
     Ok(Some(loaded(row, connection, checksum, lanes)?.job))
 }
 
-/// The leased jobs after number `after`. One that is damaged is noted and left out, so that the others
-/// still lapse when their workers die.
-pub(super) fn leased(reading: &mut Reading, lanes: &Lanes, trouble: &Trouble, after: i64) -> Result<LeasedPage, Fault> {
-    const LEASED: &str = concat!(
-        select_job!("INDEXED BY job_leased", ""),
-        "WHERE job.status = 1 AND job.id > ?1 ORDER BY job.id LIMIT ?2"
-    );
-    let Reading { connection, checksum } = reading;
-    let mut statement = connection.prepare_cached(LEASED)?;
-    let mut rows = statement.query([after, LEASED_AT_ONCE])?;
-    let mut page = LeasedPage { jobs: Vec::new(), next: None };
-    let mut seen = 0;
+/// The numbers of the leased jobs, as the index has them.
+pub(super) fn leased(reading: &Reading) -> Result<Vec<u64>, Fault> {
+    let mut statement =
+        reading.connection.prepare_cached("SELECT id FROM job INDEXED BY job_leased WHERE status = 1")?;
+    let mut rows = statement.query([])?;
+    let mut numbers = Vec::new();
     while let Some(row) = rows.next()? {
-        seen += 1;
-        page.next = (seen == LEASED_AT_ONCE).then_some(row.get(0)?);
-        match loaded(row, connection, checksum, lanes) {
-            Ok(loaded) => page.jobs.push(loaded.job),
-            Err(fault @ Fault::Damaged(_)) => drop(trouble.note(fault)),
-            Err(fault) => return Err(fault),
-        }
+        numbers.push(row.get::<_, i64>(0)?.cast_unsigned());
     }
-    Ok(page)
+    Ok(numbers)
 }
 
 /// The job in a row of [`select_job`].

@@ -82,16 +82,19 @@ impl LedgerReader for EmbeddedReader {
     }
 
     fn leased(&self) -> Result<Vec<Arc<Job>>, ReadError> {
-        let mut leased = Vec::new();
-        let mut after = 0;
-        loop {
-            let page = self.read(|reading, lanes| jobs::leased(reading, lanes, &self.shared.trouble, after))?;
-            leased.extend(page.jobs);
-            match page.next {
-                Some(next) => after = next,
-                None => return Ok(leased),
+        let mut numbers = self.read(|reading, _| jobs::leased(reading))?;
+        numbers.sort_unstable();
+        let mut leased = Vec::with_capacity(numbers.len());
+        for number in numbers {
+            match self.read(|reading, lanes| jobs::by_number(reading, lanes, number)) {
+                // It may have been settled since.
+                Ok(job) => leased.extend(job.filter(|job| job.status == Status::Processing)),
+                // It is noted as trouble; the others must still lapse when their workers die.
+                Err(ReadError::Damaged(_)) => {}
+                Err(error) => return Err(error),
             }
         }
+        Ok(leased)
     }
 
     fn expired(&self, now: Timestamp, limit: usize) -> Result<Vec<u64>, ReadError> {

@@ -2,6 +2,7 @@ use std::sync::{Arc, LazyLock};
 
 use ackd_domain::{Body, JSON};
 use bytes::Bytes;
+use rusqlite::Statement;
 
 use super::{Columns, Unreadable, table};
 use crate::checksum::Checksum;
@@ -23,7 +24,20 @@ impl<'a> BodyRow<'a> {
         BodyRow { number, content_type: written(&body.content_type), bytes: &body.bytes, table: table::RESULT }
     }
 
-    pub(crate) fn sum(&self, checksum: &mut Checksum) -> i64 {
+    /// Binds the columns of a result, in their order, to the parameters from `first` on.
+    pub(crate) fn bind(
+        &self,
+        statement: &mut Statement<'_>,
+        first: usize,
+        checksum: &mut Checksum,
+    ) -> rusqlite::Result<()> {
+        statement.raw_bind_parameter(first, self.number)?;
+        statement.raw_bind_parameter(first + 1, self.sum(checksum))?;
+        statement.raw_bind_parameter(first + 2, self.content_type)?;
+        statement.raw_bind_parameter(first + 3, self.bytes)
+    }
+
+    pub(super) fn sum(&self, checksum: &mut Checksum) -> i64 {
         checksum.row(self.table, self.number).text(self.content_type).with_body(self.bytes)
     }
 
@@ -35,7 +49,7 @@ impl<'a> BodyRow<'a> {
         sums: i64,
         checksum: &mut Checksum,
     ) -> Result<Body, Unreadable> {
-        BodyRow { number, content_type, bytes, table: table::PAYLOAD }.checked(sums >> 32 & 0xffff_ffff, checksum)
+        BodyRow { number, content_type, bytes, table: table::PAYLOAD }.checked(sums >> 32, checksum)
     }
 
     /// Reads the columns id, crc, content_type and body of a result's row.

@@ -4,8 +4,8 @@ use ackd_domain::{Change, ChangeKind, Position, Status, Timestamp};
 use rusqlite::Statement;
 
 use super::job::read_spec;
-use super::state::State;
-use super::{Columns, Refs, StateBinder, Unreadable, table};
+use super::state::{State, is_rare, plain, rare};
+use super::{Columns, Refs, Shape, Unreadable, table};
 use crate::checksum::Checksum;
 use crate::lane::LaneRow;
 
@@ -35,27 +35,53 @@ macro_rules! select_change {
 }
 pub(crate) use select_change;
 
+/// The columns of a change's row, by its shape.
+pub(crate) const fn change_columns(shape: Shape) -> &'static str {
+    match shape {
+        Shape::First => "seq, job, at, crc, run_at",
+        Shape::Plain => concat!("seq, job, at, crc, run_at, previous, kind, ", plain!()),
+        Shape::Rare => concat!("seq, job, at, crc, run_at, previous, kind, ", plain!(), ", ", rare!()),
+    }
+}
+
 impl<'a> ChangeRow<'a> {
-    /// Binds the row of `change` to ?1 to ?21: position, job, the change before, time, kind, checksum, state.
+    /// Which statement can write the row of `change`.
+    pub(crate) fn shape(change: &Change, refs: Refs) -> Shape {
+        if is_rare(&change.job, refs) {
+            Shape::Rare
+        } else if change.kind == ChangeKind::Submitted && change.job.version == 1 {
+            Shape::First
+        } else {
+            Shape::Plain
+        }
+    }
+
+    /// Binds the columns of its shape to the parameters from `first` on.
     pub(crate) fn bind(
+        &self,
         statement: &mut Statement<'_>,
-        binder: &mut StateBinder,
-        change: &Change,
-        refs: Refs,
+        first: usize,
+        shape: Shape,
         checksum: &mut Checksum,
     ) -> rusqlite::Result<()> {
-        let row = ChangeRow::of(change, refs);
-        statement.raw_bind_parameter(1, row.seq)?;
-        statement.raw_bind_parameter(2, row.job)?;
-        statement.raw_bind_parameter(3, row.previous)?;
-        statement.raw_bind_parameter(4, row.at)?;
-        statement.raw_bind_parameter(5, row.kind)?;
-        statement.raw_bind_parameter(6, row.sum(checksum))?;
-        binder.bind(statement, 7, &row.state)
+        statement.raw_bind_parameter(first, self.seq)?;
+        statement.raw_bind_parameter(first + 1, self.job)?;
+        statement.raw_bind_parameter(first + 2, self.at)?;
+        statement.raw_bind_parameter(first + 3, self.sum(checksum))?;
+        statement.raw_bind_parameter(first + 4, self.state.run_at)?;
+        if shape != Shape::First {
+            statement.raw_bind_parameter(first + 5, self.previous)?;
+            statement.raw_bind_parameter(first + 6, self.kind)?;
+            self.state.bind_plain(statement, first + 7)?;
+        }
+        if shape == Shape::Rare {
+            self.state.bind_rare(statement, first + 14)?;
+        }
+        Ok(())
     }
 
     /// A time that follows from the change is left out: that takes a third off most rows.
-    fn of(change: &'a Change, refs: Refs) -> ChangeRow<'a> {
+    pub(crate) fn of(change: &'a Change, refs: Refs) -> ChangeRow<'a> {
         let at = change.at.millis();
         let mut state = State::of(&change.job, refs);
         let leave_out = |time: &mut Option<i64>, implied: bool| {

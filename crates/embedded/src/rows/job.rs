@@ -3,19 +3,29 @@ use std::sync::Arc;
 use ackd_domain::{BodyInfo, Job, JobId, Position, Spec, Status, Timestamp};
 use rusqlite::Statement;
 
-use super::state::{State, failure};
-use super::{Columns, KeyRow, Refs, StateBinder, SubmissionRow, TextRow, Unreadable, lease, table, type_of};
+use super::lease::{self, LeaseBytes};
+use super::state::{STATE_COLUMNS, State, failure, is_rare, plain, rare, stored_size};
+use super::{Columns, KeyRow, Refs, Shape, SubmissionRow, TextRow, Unreadable, table, type_of};
 use crate::checksum::Checksum;
 use crate::lane::LaneRow;
 
 /// A job's row.
+///
+/// It has room from the first: a row that grew when the job is leased and again when it is done would
+/// not fit into its page any more, and each page of waiting jobs would be split. So the lease's column
+/// is as wide as it takes for the row to stay as long as it is, and a row of the same length is written
+/// over in place.
 pub(crate) struct JobRow<'a> {
     number: i64,
     lane: i64,
     changed: i64,
-    lease: Option<&'a [u8]>,
+    lease: LeaseBytes,
     state: State<'a>,
 }
+
+/// The bytes of what changes in a usual life: a lease of some 25, the worker's name, two times, the
+/// position and the size of the result.
+const ROOM: usize = 60;
 
 /// A job as it was read, with what its next row refers to.
 #[derive(Debug, Clone)]
@@ -70,43 +80,80 @@ macro_rules! select_job {
 }
 pub(crate) use {select_job, spec_columns, spec_joins};
 
+/// The columns of a job's row, by its shape.
+pub(crate) const fn job_columns(shape: Shape) -> &'static str {
+    match shape {
+        Shape::First => "id, lane, changed, crc, run_at, lease",
+        Shape::Plain => concat!("id, lane, changed, crc, run_at, lease, ", plain!()),
+        Shape::Rare => concat!("id, lane, changed, crc, run_at, lease, ", plain!(), ", ", rare!()),
+    }
+}
+
 /// How many columns [`select_job`] has without any beyond.
-pub(crate) const JOB_COLUMNS: usize = 5 + super::STATE_COLUMNS + 15;
+pub(crate) const JOB_COLUMNS: usize = 5 + STATE_COLUMNS + 15;
 
 impl<'a> JobRow<'a> {
-    /// Binds the row of `job` to ?1 to ?20: number, lane, position, checksum, lease, state.
-    pub(crate) fn bind(
-        statement: &mut Statement<'_>,
-        binder: &mut StateBinder,
-        job: &Job,
-        lane: i64,
-        refs: Refs,
-        checksum: &mut Checksum,
-    ) -> rusqlite::Result<()> {
-        let lease = job.lease.as_ref().map(lease::to_bytes);
-        let row = JobRow {
+    pub(crate) fn of(job: &'a Job, lane: i64, refs: Refs) -> JobRow<'a> {
+        let mut row = JobRow {
             number: job.id.number().cast_signed(),
             lane,
             changed: job.changed.0.cast_signed(),
-            lease: lease.as_ref().map(<[u8; lease::BYTES]>::as_slice),
+            lease: LeaseBytes::of(job.lease.as_ref(), job.started_at),
             state: State::of(job, refs),
         };
-        statement.raw_bind_parameter(1, row.number)?;
-        statement.raw_bind_parameter(2, row.lane)?;
-        statement.raw_bind_parameter(3, row.changed)?;
-        statement.raw_bind_parameter(4, row.sum(checksum))?;
-        statement.raw_bind_parameter(5, row.lease)?;
-        binder.bind(statement, 6, &row.state)
+        let others = stored_size(row.changed) + row.state.stored_size();
+        row.lease.widen(ROOM.saturating_sub(others));
+        row
+    }
+
+    /// Which statement can insert the row of `job`.
+    pub(crate) fn shape(job: &Job, refs: Refs) -> Shape {
+        if is_rare(job, refs) {
+            Shape::Rare
+        } else if job.version == 1 {
+            Shape::First
+        } else {
+            Shape::Plain
+        }
+    }
+
+    /// Whether `job` has anything of what few jobs have.
+    pub(crate) fn is_rare(job: &Job, refs: Refs) -> bool {
+        is_rare(job, refs)
+    }
+
+    /// Binds the columns of `shape` to the parameters from `first` on.
+    pub(crate) fn bind(
+        &self,
+        statement: &mut Statement<'_>,
+        first: usize,
+        shape: Shape,
+        checksum: &mut Checksum,
+    ) -> rusqlite::Result<()> {
+        statement.raw_bind_parameter(first, self.number)?;
+        statement.raw_bind_parameter(first + 1, self.lane)?;
+        statement.raw_bind_parameter(first + 2, self.changed)?;
+        statement.raw_bind_parameter(first + 3, self.sum(checksum))?;
+        statement.raw_bind_parameter(first + 4, self.state.run_at)?;
+        statement.raw_bind_parameter(first + 5, self.lease.as_slice())?;
+        if shape != Shape::First {
+            self.state.bind_plain(statement, first + 6)?;
+        }
+        if shape == Shape::Rare {
+            self.state.bind_rare(statement, first + 13)?;
+        }
+        Ok(())
     }
 
     fn sum(&self, checksum: &mut Checksum) -> i64 {
-        checksum.row(table::JOB, self.number).int(self.lane).int(self.changed).bytes(self.lease);
+        checksum.row(table::JOB, self.number).int(self.lane).int(self.changed).bytes(Some(self.lease.as_slice()));
         self.state.sum(checksum).value()
     }
 
     fn read(columns: &mut Columns<'a>, checksum: &mut Checksum) -> Result<JobRow<'a>, Unreadable> {
         let (number, lane, changed, sum) = (columns.int()?, columns.int()?, columns.int()?, columns.int()?);
-        let row = JobRow { number, lane, changed, lease: columns.blob()?, state: State::read(columns)? };
+        let lease = LeaseBytes::stored(columns.blob()?.ok_or(Unreadable)?)?;
+        let row = JobRow { number, lane, changed, lease, state: State::read(columns)? };
         if row.sum(checksum) == sum { Ok(row) } else { Err(Unreadable) }
     }
 }
@@ -122,7 +169,7 @@ impl Loaded {
         let lane = lane(row.lane)?;
         let mut job = read_spec(row.number, &row.state, &lane, columns, checksum)?;
         job.changed = Position(row.changed.cast_unsigned());
-        job.lease = row.lease.map(lease::from_bytes).transpose()?;
+        job.lease = lease::read(row.lease.as_slice(), job.started_at)?;
         Ok(Loaded { job: Arc::new(job), lane, refs: row.state.refs })
     }
 }

@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
 use ackd_domain::IdempotencyKey;
+use rusqlite::Statement;
 
 use super::{Columns, Unreadable, table};
 use crate::checksum::Checksum;
@@ -17,7 +18,20 @@ impl<'a> KeyRow<'a> {
         KeyRow { number, text: &key.text, fingerprint: key.fingerprint.to_be_bytes() }
     }
 
-    pub(crate) fn sum(&self, checksum: &mut Checksum) -> i64 {
+    /// Binds the columns, in their order, to the parameters from `first` on.
+    pub(crate) fn bind(
+        &self,
+        statement: &mut Statement<'_>,
+        first: usize,
+        checksum: &mut Checksum,
+    ) -> rusqlite::Result<()> {
+        statement.raw_bind_parameter(first, self.number)?;
+        statement.raw_bind_parameter(first + 1, self.text)?;
+        statement.raw_bind_parameter(first + 2, self.fingerprint)?;
+        statement.raw_bind_parameter(first + 3, self.sum(checksum))
+    }
+
+    fn sum(&self, checksum: &mut Checksum) -> i64 {
         checksum.row(table::KEY, self.number).text(Some(self.text)).bytes(Some(&self.fingerprint)).value()
     }
 

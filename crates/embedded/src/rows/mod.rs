@@ -13,18 +13,20 @@ mod key;
 mod lease;
 mod progress;
 mod queue;
+mod shape;
 mod state;
 mod submission;
 mod text;
 
 pub(crate) use body::{BodyRow, type_of};
-pub(crate) use change::{ChangeRow, select_change};
+pub(crate) use change::{ChangeRow, change_columns, select_change};
 pub(crate) use columns::{Columns, Unreadable};
-pub(crate) use job::{JOB_COLUMNS, JobRow, Loaded, select_job, spec_columns, spec_joins};
+pub(crate) use job::{JOB_COLUMNS, JobRow, Loaded, job_columns, select_job, spec_columns, spec_joins};
 pub(crate) use key::KeyRow;
 pub(crate) use queue::{Settings, queue_sum};
-pub(crate) use state::{Refs, STATE_COLUMNS, StateBinder, state_columns};
-pub(crate) use submission::{SubmissionRow, USUAL_EXPIRY};
+pub(crate) use shape::Shape;
+pub(crate) use state::{Refs, expiry, state_columns};
+pub(crate) use submission::{SubmissionRow, USUAL_EXPIRY, submission_columns};
 pub(crate) use text::TextRow;
 
 /// The number that leads the checksum of each table's rows.

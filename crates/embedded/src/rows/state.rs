@@ -74,7 +74,22 @@ macro_rules! state_columns {
 pub(crate) use state_columns;
 
 /// How many columns [`state_columns`] are.
-pub(crate) const STATE_COLUMNS: usize = 15;
+pub(super) const STATE_COLUMNS: usize = 15;
+
+/// What every job that was leased has in these columns.
+macro_rules! plain {
+    () => {
+        "status, version, attempt, started_at, finished_at, worker, result_size"
+    };
+}
+
+/// What only few have in these; the others have what the schema says.
+macro_rules! rare {
+    () => {
+        "run, result_type, expires_at, cancel_requested_at, progress, error, checkpoint"
+    };
+}
+pub(super) use {plain, rare};
 
 impl<'a> State<'a> {
     pub(super) fn of(job: &'a Job, refs: Refs) -> State<'a> {
@@ -134,12 +149,38 @@ impl<'a> State<'a> {
         })
     }
 
-    fn has_rare(&self) -> bool {
-        self.result_type.is_some()
-            || self.expires_at.is_some()
-            || self.cancel_requested_at.is_some()
-            || self.progress.is_some()
-            || self.refs != Refs::default()
+    /// The bytes that SQLite stores of what changes in a usual life.
+    pub(super) fn stored_size(&self) -> usize {
+        let time = |time: Option<i64>| time.map_or(0, stored_size);
+        stored_size(self.status)
+            + stored_size(self.version)
+            + stored_size(self.attempt)
+            + time(self.started_at)
+            + time(self.finished_at)
+            + self.worker.map_or(0, str::len)
+            + self.result_size.map_or(0, stored_size)
+    }
+
+    /// Binds the columns of [`plain`] to the parameters from `first` on.
+    pub(super) fn bind_plain(&self, statement: &mut Statement<'_>, first: usize) -> rusqlite::Result<()> {
+        statement.raw_bind_parameter(first, self.status)?;
+        statement.raw_bind_parameter(first + 1, self.version)?;
+        statement.raw_bind_parameter(first + 2, self.attempt)?;
+        statement.raw_bind_parameter(first + 3, self.started_at)?;
+        statement.raw_bind_parameter(first + 4, self.finished_at)?;
+        statement.raw_bind_parameter(first + 5, self.worker)?;
+        statement.raw_bind_parameter(first + 6, self.result_size)
+    }
+
+    /// Binds the columns of [`rare`] to the parameters from `first` on.
+    pub(super) fn bind_rare(&self, statement: &mut Statement<'_>, first: usize) -> rusqlite::Result<()> {
+        statement.raw_bind_parameter(first, self.run)?;
+        statement.raw_bind_parameter(first + 1, self.result_type)?;
+        statement.raw_bind_parameter(first + 2, self.expires_at)?;
+        statement.raw_bind_parameter(first + 3, self.cancel_requested_at)?;
+        statement.raw_bind_parameter(first + 4, self.progress.as_deref())?;
+        statement.raw_bind_parameter(first + 5, self.refs.error)?;
+        statement.raw_bind_parameter(first + 6, self.refs.checkpoint)
     }
 
     /// Puts this state into `job`, all but the long texts that it refers to.
@@ -171,6 +212,34 @@ pub(super) fn failure(problem: Option<std::sync::Arc<str>>) -> Option<Failure> {
     problem.map(|problem| Failure { problem })
 }
 
+/// Whether a job has anything of what few jobs have.
+pub(super) fn is_rare(job: &Job, refs: Refs) -> bool {
+    job.run != 1
+        || job.result.as_ref().is_some_and(|result| written(&result.content_type).is_some())
+        || !has_usual_expiry(job)
+        || job.cancel_requested_at.is_some()
+        || job.progress.is_some()
+        || refs != Refs::default()
+}
+
+/// The bytes in which SQLite stores an integer (<https://sqlite.org/fileformat2.html#record_format>).
+pub(super) fn stored_size(value: i64) -> usize {
+    match value {
+        0 | 1 => 0,
+        -0x80..=0x7f => 1,
+        -0x8000..=0x7fff => 2,
+        -0x80_0000..=0x7f_ffff => 3,
+        -0x8000_0000..=0x7fff_ffff => 4,
+        -0x8000_0000_0000..=0x7fff_ffff_ffff => 6,
+        _ => 8,
+    }
+}
+
+/// When the job expires, if it is unfinished and that is not the usual time.
+pub(crate) fn expiry(job: &Job) -> Option<i64> {
+    (!job.status.is_terminal() && !has_usual_expiry(job)).then(|| job.expires_at.millis())
+}
+
 /// When a job expires whose row does not say.
 fn usual_expiry(job: &Job) -> Timestamp {
     job.created_at().after(USUAL_EXPIRY)
@@ -179,43 +248,4 @@ fn usual_expiry(job: &Job) -> Timestamp {
 /// The row of a later run always says: the search for expired jobs passes those that do not say once.
 fn has_usual_expiry(job: &Job) -> bool {
     job.run == 1 && job.expires_at == usual_expiry(job)
-}
-
-/// Binds states to the parameters of one statement, again and again.
-#[derive(Debug, Default)]
-pub(crate) struct StateBinder {
-    /// Whether the rare columns hold something that the next state must take away.
-    rare: bool,
-}
-
-impl StateBinder {
-    /// Binds `state` to the parameters from `first` on.
-    pub(super) fn bind(
-        &mut self,
-        statement: &mut Statement<'_>,
-        first: usize,
-        state: &State<'_>,
-    ) -> rusqlite::Result<()> {
-        statement.raw_bind_parameter(first, state.status)?;
-        statement.raw_bind_parameter(first + 1, state.version)?;
-        statement.raw_bind_parameter(first + 2, state.run)?;
-        statement.raw_bind_parameter(first + 3, state.attempt)?;
-        statement.raw_bind_parameter(first + 4, state.run_at)?;
-        statement.raw_bind_parameter(first + 5, state.started_at)?;
-        statement.raw_bind_parameter(first + 6, state.finished_at)?;
-        statement.raw_bind_parameter(first + 7, state.worker)?;
-        statement.raw_bind_parameter(first + 8, state.result_size)?;
-        // Most rows have none of the rest, and what is not bound is NULL.
-        let rare = state.has_rare();
-        if rare || self.rare {
-            statement.raw_bind_parameter(first + 9, state.result_type)?;
-            statement.raw_bind_parameter(first + 10, state.expires_at)?;
-            statement.raw_bind_parameter(first + 11, state.cancel_requested_at)?;
-            statement.raw_bind_parameter(first + 12, state.progress.as_deref())?;
-            statement.raw_bind_parameter(first + 13, state.refs.error)?;
-            statement.raw_bind_parameter(first + 14, state.refs.checkpoint)?;
-        }
-        self.rare = rare;
-        Ok(())
-    }
 }

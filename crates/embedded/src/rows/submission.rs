@@ -2,12 +2,13 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ackd_domain::{Job, Spec, Timestamp};
+use ackd_domain::{Body, Job, Spec, Timestamp};
+use rusqlite::Statement;
 use serde::{Deserialize, Serialize};
 
 use super::body::written;
 use super::queue::{StoredBackoff, millis};
-use super::{Columns, Unreadable, table};
+use super::{BodyRow, Columns, Shape, Unreadable, table};
 use crate::checksum::Checksum;
 
 /// The attempts of a job whose row names none. Part of the stored format, whatever the server's default.
@@ -28,6 +29,14 @@ pub(crate) struct SubmissionRow<'a> {
     size: i64,
 }
 
+/// The columns of a submission's row, by its shape.
+pub(crate) const fn submission_columns(shape: Shape) -> &'static str {
+    match shape {
+        Shape::First | Shape::Plain => "id, created_at, salt, lane, crc, body",
+        Shape::Rare => "id, created_at, salt, lane, crc, body, keyed, content_type, more",
+    }
+}
+
 impl<'a> SubmissionRow<'a> {
     pub(crate) fn of(job: &'a Job, lane: i64) -> SubmissionRow<'a> {
         let spec = &job.spec;
@@ -43,9 +52,38 @@ impl<'a> SubmissionRow<'a> {
         }
     }
 
-    /// The checksum's column: of the body above, of everything else below.
-    pub(crate) fn sum(&self, body: i64, checksum: &mut Checksum) -> i64 {
-        body << 32 | self.own_sum(checksum)
+    /// Which statement can write it.
+    pub(crate) fn shape(&self) -> Shape {
+        if self.keyed.is_some() || self.content_type.is_some() || self.more.is_some() {
+            Shape::Rare
+        } else {
+            Shape::First
+        }
+    }
+
+    /// Binds the columns of its shape to the parameters from `first` on.
+    pub(crate) fn bind(
+        &self,
+        statement: &mut Statement<'_>,
+        first: usize,
+        body: &Body,
+        shape: Shape,
+        checksum: &mut Checksum,
+    ) -> rusqlite::Result<()> {
+        // The body's sum above, that of everything else below.
+        let sum = BodyRow::payload(self.number, body).sum(checksum) << 32 | self.own_sum(checksum) & 0xffff_ffff;
+        statement.raw_bind_parameter(first, self.number)?;
+        statement.raw_bind_parameter(first + 1, self.created_at)?;
+        statement.raw_bind_parameter(first + 2, self.salt)?;
+        statement.raw_bind_parameter(first + 3, self.lane)?;
+        statement.raw_bind_parameter(first + 4, sum)?;
+        statement.raw_bind_parameter(first + 5, &body.bytes[..])?;
+        if shape == Shape::Rare {
+            statement.raw_bind_parameter(first + 6, self.keyed)?;
+            statement.raw_bind_parameter(first + 7, self.content_type)?;
+            statement.raw_bind_parameter(first + 8, self.more.as_deref())?;
+        }
+        Ok(())
     }
 
     fn own_sum(&self, checksum: &mut Checksum) -> i64 {
@@ -78,7 +116,7 @@ impl<'a> SubmissionRow<'a> {
             more: columns.text()?.map(Cow::Borrowed),
             size: columns.int()?,
         };
-        if row.own_sum(checksum) == sum & 0xffff_ffff { Ok(row) } else { Err(Unreadable) }
+        if row.own_sum(checksum) & 0xffff_ffff == sum & 0xffff_ffff { Ok(row) } else { Err(Unreadable) }
     }
 
     pub(crate) fn created_at(&self) -> Timestamp {

@@ -1,0 +1,217 @@
+//! Copies the write-ahead log into the database, off the thread that commits.
+//!
+//! SQLite starts the log anew only when all of it is copied and nobody reads from it, which never
+//! happens by itself while the writer goes on. So the log is copied beside the writer, again and again,
+//! until what is left is short; for that rest the writer is held. Then it writes over the log's
+//! beginning, which costs half the sync of appending to it.
+
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use rusqlite::wal::CheckpointMode;
+use rusqlite::{Connection, MAIN_DB, OpenFlags};
+
+use crate::error::OpenError;
+use crate::shared::Shared;
+use crate::store::{PAGE_SIZE, configure};
+
+/// Pages for which the writer is held, some 10 ms of work.
+const SHORT: u64 = 1024;
+
+/// How often the log is copied beside the writer before it is held all the same: so the log stays
+/// within a few times of what it is when copying begins, however fast the writer.
+const ROUNDS: u32 = 4;
+
+/// How long a reader may keep the log from starting anew while the writer is held.
+const READERS: Duration = Duration::from_millis(100);
+
+/// The gate through which the writer goes into each transaction.
+#[derive(Debug, Default)]
+pub(crate) struct Gate {
+    /// The length of the log in pages.
+    pages: AtomicU64,
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// Pages of the log from which on it is to be copied.
+    due_at: u64,
+    due: bool,
+    writing: bool,
+    held: bool,
+    closing: bool,
+}
+
+impl Gate {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn wait<'a>(&self, state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
+        self.changed.wait(state).unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The writer begins a transaction, as soon as it may.
+    pub(crate) fn enter(&self) {
+        let mut state = self.state();
+        while state.held {
+            state = self.wait(state);
+        }
+        state.writing = true;
+    }
+
+    /// The writer has ended its transaction.
+    pub(crate) fn leave(&self) {
+        let mut state = self.state();
+        state.writing = false;
+        let due = !state.due && self.pages.load(Ordering::Relaxed) >= state.due_at;
+        state.due |= due;
+        if due || state.held {
+            self.changed.notify_all();
+        }
+    }
+
+    /// Lets `connection` tell how long the log is after each of its commits.
+    pub(crate) fn watch(self: &Arc<Gate>, connection: &mut Connection) -> rusqlite::Result<()> {
+        let gate = Arc::clone(self);
+        connection.wal_hook(Some(move |_: &mut rusqlite::hooks::Wal, pages: std::ffi::c_int| {
+            gate.pages.store(pages.unsigned_abs().into(), Ordering::Relaxed);
+            Ok(())
+        }))
+    }
+}
+
+/// The thread that copies. It ends with this.
+#[derive(Debug)]
+pub(crate) struct Checkpointer {
+    gate: Arc<Gate>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Checkpointer {
+    /// Starts to copy the log of the database at `path` whenever it is `at` bytes long.
+    pub(crate) fn start(
+        path: &Path,
+        at: u64,
+        gate: &Arc<Gate>,
+        shared: &Arc<Shared>,
+    ) -> Result<Checkpointer, OpenError> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(path, flags)?;
+        configure(&connection, 1 << 20)?;
+        connection.pragma_update(None, "wal_autocheckpoint", 0)?;
+        connection.busy_timeout(READERS)?;
+        let step = (at / u64::from(PAGE_SIZE)).max(1);
+        gate.state().due_at = step;
+        let copier = Copier { connection, gate: Arc::clone(gate), shared: Arc::clone(shared), step };
+        let thread = std::thread::Builder::new().name("ackd-checkpoint".to_owned()).spawn(move || copier.run());
+        let thread = thread.map_err(|error| OpenError::io(path, error))?;
+        Ok(Checkpointer { gate: Arc::clone(gate), thread: Some(thread) })
+    }
+}
+
+impl Drop for Checkpointer {
+    fn drop(&mut self) {
+        self.gate.state().closing = true;
+        self.gate.changed.notify_all();
+        if let Some(Err(_)) = self.thread.take().map(JoinHandle::join) {
+            tracing::error!("the thread that copies the write-ahead log had ended in a panic");
+        }
+    }
+}
+
+struct Copier {
+    connection: Connection,
+    gate: Arc<Gate>,
+    shared: Arc<Shared>,
+    step: u64,
+}
+
+impl Copier {
+    fn run(self) {
+        loop {
+            let mut state = self.gate.state();
+            while !state.due && !state.closing {
+                state = self.gate.wait(state);
+            }
+            if state.closing {
+                return;
+            }
+            drop(state);
+            let copied = self.copy();
+            let pages = self.gate.pages.load(Ordering::Relaxed);
+            if let Err(error) = &copied {
+                self.failed(error, pages);
+            } else {
+                self.shared.trouble.passing("wal", None);
+            }
+            let mut state = self.gate.state();
+            // A log that could not be started anew is tried again when it has grown by as much.
+            state.due_at = if copied.is_ok() { self.step } else { pages + self.step };
+            state.due = false;
+        }
+    }
+
+    /// Copies the log until the writer can start it anew.
+    fn copy(&self) -> rusqlite::Result<()> {
+        for _ in 0..ROUNDS {
+            if self.shared.trouble.failure().is_some() {
+                return Ok(());
+            }
+            let (_, copied) = self.connection.wal_checkpoint_v2(Some(MAIN_DB), CheckpointMode::PASSIVE)?;
+            let copied = u64::from(copied.unsigned_abs());
+            if self.gate.pages.load(Ordering::Relaxed).saturating_sub(copied) <= SHORT {
+                break;
+            }
+        }
+        let _held = Hold::new(&self.gate);
+        self.connection.wal_checkpoint_v2(Some(MAIN_DB), CheckpointMode::RESTART)?;
+        self.gate.pages.store(0, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// A full disk passes, and so does a reader that does not let go. A sync that failed does not: what
+    /// the database holds since is unknown.
+    fn failed(&self, error: &rusqlite::Error, pages: u64) {
+        use rusqlite::ErrorCode::{DatabaseBusy, DatabaseLocked, DiskFull};
+        let bytes = pages * u64::from(PAGE_SIZE);
+        let trouble = &self.shared.trouble;
+        match error.sqlite_error_code() {
+            // As often as not the reader has gone by the next time.
+            Some(DatabaseBusy | DatabaseLocked) if pages < 4 * self.step => {}
+            Some(DatabaseBusy | DatabaseLocked | DiskFull) => {
+                trouble.passing(
+                    "wal",
+                    Some(format!("the write-ahead log has {bytes} bytes and cannot be copied: {error}")),
+                );
+            }
+            _ => trouble.fail(&format!("the write-ahead log cannot be copied: {error}")),
+        }
+    }
+}
+
+/// Holds the writer between two transactions, until it is dropped.
+struct Hold<'a>(&'a Gate);
+
+impl Hold<'_> {
+    fn new(gate: &Gate) -> Hold<'_> {
+        let mut state = gate.state();
+        state.held = true;
+        while state.writing {
+            state = gate.wait(state);
+        }
+        Hold(gate)
+    }
+}
+
+impl Drop for Hold<'_> {
+    fn drop(&mut self) {
+        self.0.state().held = false;
+        self.0.changed.notify_all();
+    }
+}
