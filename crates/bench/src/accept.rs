@@ -148,10 +148,11 @@ fn many(server: &Server, time: Duration, keyed: bool) -> io::Result<Measured> {
     Measured::of(server, || load::run(server.addr(), MANY, time, batches(keyed)))
 }
 
+/// One round of one connection: how many jobs it submitted, and the connection back.
+type Round = std::pin::Pin<Box<dyn Future<Output = io::Result<(u64, Wire)>>>>;
+
 /// Rounds that submit [`LINES`] jobs each.
-fn batches(
-    keyed: bool,
-) -> impl Fn(usize, u64, Wire) -> std::pin::Pin<Box<dyn Future<Output = io::Result<(u64, Wire)>>>> {
+fn batches(keyed: bool) -> impl Fn(usize, u64, Wire) -> Round {
     let plain = Rc::new(submit_many("bench", LINES, || None));
     let keys = Rc::new(Keys::new());
     move |_, _, mut wire| {
