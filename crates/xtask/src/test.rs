@@ -17,9 +17,9 @@ pub(crate) fn run(args: &[String]) -> Done {
         cargo()
             .args(["test", "--locked", "--workspace", "--all-features", "--no-fail-fast"])
             .args(args)
-            .env("ACKD_TEST_KILLS", KILLS)
-            .env("ACKD_TEST_STRACE", "strace")
-            .env("ACKD_TEST_SMALL_DISK", disk.path()),
+            .env("TEST_KILLS", KILLS)
+            .env("TEST_STRACE", "strace")
+            .env("TEST_SMALL_DISK", disk.path()),
     )
 }
 

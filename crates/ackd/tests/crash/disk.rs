@@ -10,7 +10,7 @@ use crate::server::Server;
 #[test]
 fn a_full_disk_refuses_submits_and_recovers() {
     // `cargo xtask test` mounts one; without it there is no small disk to fill.
-    let Ok(disk) = std::env::var("ACKD_TEST_SMALL_DISK").map(PathBuf::from) else { return };
+    let Ok(disk) = std::env::var("TEST_SMALL_DISK").map(PathBuf::from) else { return };
     let (data, ballast) = (disk.join("data"), disk.join("ballast"));
     let server = Server::start(&data);
     let mut connection = server.connect();

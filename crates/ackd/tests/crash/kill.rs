@@ -144,7 +144,7 @@ impl Load {
 
 #[test]
 fn nothing_acknowledged_is_lost_and_nothing_settled_runs_again() {
-    let rounds: u64 = std::env::var("ACKD_TEST_KILLS").map_or(5, |text| text.parse().unwrap());
+    let rounds: u64 = std::env::var("TEST_KILLS").map_or(5, |text| text.parse().unwrap());
     let data = tempfile::tempdir().unwrap();
     let (tell, answered) = channel();
     let load = Arc::new(Load { history: Mutex::default(), answered: Mutex::new(tell), serial: AtomicU64::new(0) });

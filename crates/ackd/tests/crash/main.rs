@@ -2,8 +2,8 @@
 //! that fails, workers that vanish, come late or come twice.
 //!
 //! What needs more than the binary is told by the environment, which `cargo xtask test` sets:
-//! `ACKD_TEST_KILLS` (rounds of killing), `ACKD_TEST_SMALL_DISK` (a directory on a small disk of its
-//! own), `ACKD_TEST_STRACE` (how to call strace).
+//! `TEST_KILLS` (rounds of killing), `TEST_SMALL_DISK` (a directory on a small disk of its
+//! own), `TEST_STRACE` (how to call strace).
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 

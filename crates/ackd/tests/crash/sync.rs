@@ -9,7 +9,7 @@ const ENVELOPE: &str = r#"{"queue":"sync","payload":{}}"#;
 #[test]
 fn after_a_failed_fsync_nothing_is_accepted_and_nothing_acknowledged_is_lost() {
     // `cargo xtask test` installs it; without it no fsync can be made to fail.
-    let Ok(strace) = std::env::var("ACKD_TEST_STRACE") else { return };
+    let Ok(strace) = std::env::var("TEST_STRACE") else { return };
     let data = tempfile::tempdir().unwrap();
     let healthy = Server::start(data.path());
     assert_eq!(healthy.post("/v1/jobs", ENVELOPE).status, 202);
