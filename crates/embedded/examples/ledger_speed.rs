@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! cargo run --release -p ackd-embedded --example ledger_speed -- [DIRECTORY] [--seconds N] [--batches 1,64]
-//!                                                               [--waiting N] [--keyed]
+//!                                                               [--waiting N] [--keyed] [--checkpoint-at MIB]
 //! ```
 //!
 //! Payloads are JSON of 256 bytes, results of 128. For each size of batch it prints
@@ -33,7 +33,7 @@ fn main() {
     println!("fdatasync: {}", syncs(temporary.path()));
     let entropy = Box::new(SystemEntropy::new().expect("the system has randomness"));
     let started = Instant::now();
-    let store = EmbeddedStore::open(temporary.path(), &Options::default(), entropy).expect("the store opens");
+    let store = EmbeddedStore::open(temporary.path(), &arguments.options, entropy).expect("the store opens");
     println!("opened in {:?}", started.elapsed());
     let mut bench = Bench {
         payload: json(256),
@@ -94,6 +94,7 @@ struct Arguments {
     batches: Vec<usize>,
     waiting: usize,
     keyed: bool,
+    options: Options,
 }
 
 impl Arguments {
@@ -104,6 +105,7 @@ impl Arguments {
             batches: vec![1, 32, 64, 256, 1024],
             waiting: 0,
             keyed: false,
+            options: Options::default(),
         };
         let mut arguments = std::env::args().skip(1);
         while let Some(argument) = arguments.next() {
@@ -114,6 +116,7 @@ impl Arguments {
                 "--batches" => {
                     read.batches = value().split(',').map(|batch| batch.parse().expect("numbers")).collect();
                 }
+                "--checkpoint-at" => read.options.checkpoint_at = value().parse::<u64>().expect("a number") << 20,
                 "--keyed" => read.keyed = true,
                 directory => read.directory = PathBuf::from(directory),
             }

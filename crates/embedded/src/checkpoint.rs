@@ -18,8 +18,8 @@ use crate::error::OpenError;
 use crate::shared::Shared;
 use crate::store::{PAGE_SIZE, configure};
 
-/// Pages for which the writer is held, some 10 ms of work.
-const SHORT: u64 = 1024;
+/// Pages for which the writer is held, a few milliseconds of work.
+const SHORT: u64 = 512;
 
 /// How often the log is copied beside the writer before it is held all the same: so the log stays
 /// within a few times of what it is when copying begins, however fast the writer.
@@ -139,10 +139,12 @@ impl Copier {
             while !state.due && !state.closing {
                 state = self.gate.wait(state);
             }
-            if state.closing {
+            let closing = state.closing;
+            drop(state);
+            if closing {
+                self.copy_the_rest();
                 return;
             }
-            drop(state);
             let copied = self.copy();
             let pages = self.gate.pages.load(Ordering::Relaxed);
             if let Err(error) = &copied {
@@ -173,6 +175,16 @@ impl Copier {
         self.connection.wal_checkpoint_v2(Some(MAIN_DB), CheckpointMode::RESTART)?;
         self.gate.pages.store(0, Ordering::Relaxed);
         Ok(())
+    }
+
+    /// Leaves a database that is whole by itself. The log stays, to be written over by the next start; if
+    /// this fails, that start copies it.
+    fn copy_the_rest(&self) {
+        if self.shared.trouble.failure().is_none()
+            && let Err(error) = self.connection.wal_checkpoint_v2(Some(MAIN_DB), CheckpointMode::PASSIVE)
+        {
+            tracing::warn!("the write-ahead log is left to the next start: {error}");
+        }
     }
 
     /// A full disk passes, and so does a reader that does not let go. A sync that failed does not: what

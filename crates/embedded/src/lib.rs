@@ -11,11 +11,13 @@ mod lane;
 mod ledger;
 mod meta;
 mod options;
+mod paged;
 mod pool;
 mod queues;
 mod reader;
 mod rows;
 mod schema;
+mod scrub;
 mod shared;
 mod store;
 #[cfg(test)]

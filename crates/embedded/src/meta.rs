@@ -25,6 +25,14 @@ pub(crate) fn purged(connection: &Connection) -> rusqlite::Result<u64> {
     Ok(position.unwrap_or(0).cast_unsigned())
 }
 
+/// Remembers the position of the last change that is no longer kept.
+pub(crate) fn set_purged(connection: &Connection, position: u64) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached("INSERT OR REPLACE INTO meta (name, value) VALUES (?1, ?2)")?
+        .execute((PURGED, position.cast_signed()))?;
+    Ok(())
+}
+
 /// The number of the job that was accepted last.
 pub(crate) fn last_number(connection: &Connection) -> rusqlite::Result<u64> {
     let last: Option<i64> = connection.query_row("SELECT max(id) FROM job", [], |row| row.get(0))?;

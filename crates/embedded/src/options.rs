@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use crate::keys;
 
 /// The bounds of an [`EmbeddedStore`](crate::EmbeddedStore).
@@ -14,6 +16,10 @@ pub struct Options {
     pub checkpoint_at: u64,
     /// Bytes set aside on the disk, so that work can still be settled when it is full otherwise.
     pub reserve: u64,
+    /// Rows that are looked at for damage a second, in the background; 0: none.
+    pub scrub_rate: u32,
+    /// How long that rests once every row was looked at.
+    pub scrub_pause: Duration,
     /// The bounds of the index of idempotency keys.
     pub keys: keys::Options,
 }
@@ -24,8 +30,10 @@ impl Default for Options {
             page_cache: 48 << 20,
             job_cache: 48 << 10,
             readers: 4,
-            checkpoint_at: 24 << 20,
+            checkpoint_at: 16 << 20,
             reserve: 16 << 20,
+            scrub_rate: 2000,
+            scrub_pause: Duration::from_hours(1),
             keys: keys::Options::default(),
         }
     }

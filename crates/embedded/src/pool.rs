@@ -67,7 +67,7 @@ impl Drop for Lent<'_> {
 }
 
 impl Reading {
-    fn open(path: &Path) -> rusqlite::Result<Reading> {
+    pub(crate) fn open(path: &Path) -> rusqlite::Result<Reading> {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(path, flags)?;
         crate::store::configure(&connection, 2 << 20)?;

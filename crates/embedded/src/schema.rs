@@ -142,7 +142,9 @@ fn lay_out(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
             crc,
             -- The job as of this change: the columns of job.
             status DEFAULT 0, version DEFAULT 1, run DEFAULT 1, attempt DEFAULT 0, run_at, started_at, finished_at,
-            worker, result_size, result_type, expires_at, cancel_requested_at, progress, error, checkpoint
+            worker, result_size, result_type, expires_at, cancel_requested_at, progress, error, checkpoint,
+            -- The texts that the job had until this change: they go with it.
+            old_error, old_checkpoint
         );
 
         -- For people in a shell; nothing of ackd reads it.

@@ -1,6 +1,7 @@
 use std::fs::File;
 
 use crate::lane::Lanes;
+use crate::paged::Paged;
 use crate::trouble::Trouble;
 
 /// What the writer, the readers and the threads in the background share.
@@ -8,6 +9,7 @@ use crate::trouble::Trouble;
 pub(crate) struct Shared {
     pub(crate) lanes: Lanes,
     pub(crate) trouble: Trouble,
+    pub(crate) paged: Paged,
     /// How the next commit is to fail.
     #[cfg(test)]
     pub(crate) fail_next: std::sync::Mutex<Option<rusqlite::Error>>,
@@ -20,6 +22,7 @@ impl Shared {
         Shared {
             lanes: Lanes::default(),
             trouble: Trouble::default(),
+            paged: Paged::default(),
             #[cfg(test)]
             fail_next: std::sync::Mutex::default(),
             _lock: lock,

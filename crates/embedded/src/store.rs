@@ -13,6 +13,7 @@ use crate::options::Options;
 use crate::pool::Pool;
 use crate::reader::EmbeddedReader;
 use crate::schema;
+use crate::scrub::Scrubber;
 use crate::shared::Shared;
 
 /// The size of a page. Of those measured it is the best for single commits and no worse for large ones.
@@ -53,7 +54,8 @@ impl EmbeddedStore {
         let gate = Arc::default();
         Gate::watch(&gate, &mut writer)?;
         let checkpointer = Checkpointer::start(&path, options.checkpoint_at, &gate, &shared)?;
-        let background = Background { gate, _checkpointer: checkpointer };
+        let scrubber = Scrubber::start(&path, options.scrub_rate, options.scrub_pause, &shared)?;
+        let background = Background { gate, _checkpointer: checkpointer, _scrubber: scrubber };
         let ledger = EmbeddedLedger::open(writer, directory, options, entropy, background, Arc::clone(&shared))?;
         let reader = Arc::new(EmbeddedReader::new(readers, shared));
         Ok(EmbeddedStore { ledger, reader })

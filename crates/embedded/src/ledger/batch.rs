@@ -17,8 +17,8 @@ pub(super) struct Batch<'a> {
     pub(super) queues: Vec<Arc<Queue>>,
 }
 
-/// What a batch wrote.
-pub(super) struct Written {
+/// What a batch leaves.
+pub(super) struct Outcome {
     pub(super) touched: Touched,
     pub(super) queues: Vec<Arc<Queue>>,
 }
@@ -29,8 +29,8 @@ impl<'a> Batch<'a> {
     }
 
     /// What the batch leaves, for when it is committed.
-    pub(super) fn into_written(self) -> Written {
-        Written { touched: self.touched, queues: self.queues }
+    pub(super) fn into_outcome(self) -> Outcome {
+        Outcome { touched: self.touched, queues: self.queues }
     }
 
     /// A row that is damaged refuses the command; one that cannot be read fails the batch.

@@ -6,8 +6,11 @@ mod cache;
 mod counters;
 mod holders;
 mod persist;
+pub(crate) mod purge;
 mod room;
+mod texts;
 mod touched;
+mod written;
 
 use std::fmt;
 use std::mem;
@@ -17,6 +20,7 @@ use std::sync::Arc;
 use ackd_domain::{Command, Name, Position, Queue, Timestamp};
 use ackd_ports::{Applied, Entropy, Ledger, LedgerError, Reactor, decide_batch};
 use rusqlite::Connection;
+use rusqlite::config::DbConfig;
 use rustc_hash::FxHashMap;
 
 use crate::checkpoint::{Checkpointer, Gate};
@@ -26,20 +30,23 @@ use crate::fault::Fault;
 use crate::lane::LaneNames;
 use crate::options::Options;
 use crate::rows::{Columns, Loaded, select_job};
+use crate::scrub::Scrubber;
 use crate::shared::Shared;
 use crate::{meta, queues};
-use batch::{Batch, Written};
+use batch::{Batch, Outcome};
 use cache::Cache;
 use counters::Counters;
 use holders::Holders;
 use persist::{Statements, persist};
 use room::Room;
+use written::Written;
 
 /// What runs beside the writer and ends with it.
 #[derive(Debug)]
 pub(crate) struct Background {
     pub(crate) gate: Arc<Gate>,
     pub(crate) _checkpointer: Checkpointer,
+    pub(crate) _scrubber: Scrubber,
 }
 
 /// The ledger on SQLite. It belongs to one thread; everybody else reads.
@@ -51,6 +58,7 @@ pub struct EmbeddedLedger {
     begun: bool,
     counters: Counters,
     cache: Cache,
+    written: Written,
     lanes: LaneNames,
     /// Every queue that somebody configured.
     queues: FxHashMap<Name, Arc<Queue>>,
@@ -90,6 +98,7 @@ impl EmbeddedLedger {
             begun: false,
             counters: Counters { number, position: Position(position), entropy },
             cache: Cache::new(options.job_cache),
+            written: Written::new(),
             lanes: LaneNames::default(),
             queues: queues.into_iter().map(|queue| (queue.name.clone(), queue)).collect(),
             holders,
@@ -99,6 +108,17 @@ impl EmbeddedLedger {
             read_failure: None,
             shared,
         })
+    }
+
+    /// The writer's connection, to make it fail.
+    #[cfg(test)]
+    pub(crate) fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
+    /// Refuses everything after a failure.
+    fn check(&self) -> Result<(), LedgerError> {
+        self.shared.trouble.failure().map_or(Ok(()), |why| Err(LedgerError::Failed(why)))
     }
 
     /// Begins the batch's transaction, unless that was done. A batch that neither reads nor writes rows
@@ -116,6 +136,10 @@ impl EmbeddedLedger {
     fn load(&mut self, number: u64) -> Result<Option<Loaded>, Fault> {
         if let Some(loaded) = self.cache.get(number) {
             return Ok(Some(loaded.clone()));
+        }
+        let paged = self.shared.paged.take(number);
+        if let Some(paged) = paged.filter(|paged| !self.written.since(number, Position(paged.as_of))) {
+            return Ok(Some(paged.loaded));
         }
         self.begin()?;
         let mut statement = self.connection.prepare_cached(concat!(select_job!(), "WHERE job.id = ?1"))?;
@@ -166,8 +190,14 @@ impl EmbeddedLedger {
     /// Why the batch failed, and whether anything may follow.
     fn failed(&mut self, fault: Fault) -> LedgerError {
         let error = self.room.explain(fault);
+        self.shared.trouble.passing("room", self.room.trouble());
         if let LedgerError::Failed(why) = &error {
             self.shared.trouble.fail(why);
+            // To copy the log is to write and to sync, and to read what may not be on the disk.
+            let no_copy = DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
+            if let Err(error) = self.connection.set_db_config(no_copy, true) {
+                tracing::error!("the write-ahead log will be copied at the end: {error}");
+            }
         }
         error
     }
@@ -178,29 +208,33 @@ impl EmbeddedLedger {
         commands: Vec<Command>,
         now: Timestamp,
         reactor: &mut dyn Reactor,
-    ) -> Result<(Applied, Written), LedgerError> {
+    ) -> Result<(Applied, Outcome), LedgerError> {
         let mut batch = Batch::new(self);
         let applied = decide_batch(&mut batch, commands, now, reactor)?;
         let persisted = persist(&mut batch, &applied.changes);
-        let written = batch.into_written();
+        let outcome = batch.into_outcome();
         persisted.map_err(|fault| self.failed(fault))?;
-        let keys = written.touched.jobs.iter().filter(|job| job.before.is_none() && job.job.spec.key.is_some());
+        let keys = outcome.touched.jobs.iter().filter(|job| job.before.is_none() && job.job.spec.key.is_some());
         if !self.holders.has_room(keys.count()) {
             return Err(LedgerError::Full("the index of idempotency keys cannot be written".to_owned()));
         }
-        Ok((applied, written))
+        Ok((applied, outcome))
     }
 
     /// Remembers what a batch wrote, now that it is durable.
-    fn remember(&mut self, written: Written) {
+    fn remember(&mut self, outcome: Outcome) {
         self.lanes.keep();
         self.shared.trouble.passing("keys", self.holders.trouble());
-        self.holders.committed(&written.touched.jobs, self.counters.number + 1);
-        for queue in written.queues {
+        self.holders.committed(&outcome.touched.jobs, self.counters.number + 1);
+        for queue in outcome.queues {
             self.queues.insert(queue.name.clone(), queue);
         }
-        for job in written.touched.jobs {
-            let (number, refs) = (job.number, job.refs());
+        for job in outcome.touched.jobs {
+            let (number, refs) = (job.number, job.refs);
+            // A reader cannot have seen a new job before this batch.
+            if job.before.is_some() && job.written {
+                self.written.note(number, self.counters.position);
+            }
             if let Some(lane) = job.lane {
                 self.cache.put(number, Loaded { job: job.job, lane, refs });
             }
@@ -215,9 +249,7 @@ impl Ledger for EmbeddedLedger {
         now: Timestamp,
         reactor: &mut dyn Reactor,
     ) -> Result<Applied, LedgerError> {
-        if let Some(why) = self.shared.trouble.failure() {
-            return Err(LedgerError::Failed(why));
-        }
+        self.check()?;
         let submits = commands.iter().any(|command| matches!(command, Command::Submit(_)));
         let admitted = self.room.admit(submits);
         self.shared.trouble.passing("room", self.room.trouble());
@@ -228,12 +260,13 @@ impl Ledger for EmbeddedLedger {
             Err(fault) => Err(self.failed(fault)),
         });
         match committed {
-            Ok((applied, written)) => {
-                self.remember(written);
+            Ok((applied, outcome)) => {
+                self.remember(outcome);
                 Ok(applied)
             }
             Err(error) => {
                 self.roll_back();
+                self.shared.trouble.passing("room", self.room.trouble());
                 // What failed while a row was read is known better than the decision could tell.
                 Err(self.read_failure.take().unwrap_or(error))
             }

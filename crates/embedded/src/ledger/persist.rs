@@ -1,7 +1,7 @@
 //! How what a batch has decided becomes rows: table after table, so that each table's pages are visited
 //! once. However often a batch wrote a job, it becomes one row; each of its changes keeps its own.
 
-use std::sync::Arc;
+use std::iter;
 
 use ackd_domain::{Body, Change, IdempotencyKey, Queue, Status};
 use rusqlite::Connection;
@@ -10,12 +10,13 @@ use rustc_hash::FxHashMap;
 use super::EmbeddedLedger;
 use super::batch::Batch;
 use super::block::Block;
-use super::touched::{Touched, TouchedJob};
+use super::texts;
+use super::touched::TouchedJob;
 use crate::checksum::Checksum;
 use crate::fault::Fault;
 use crate::lane::queue_id;
 use crate::rows::{
-    BodyRow, ChangeRow, JobRow, KeyRow, Refs, Settings, Shape, SubmissionRow, TextRow, change_columns, job_columns,
+    BodyRow, ChangeRefs, ChangeRow, JobRow, KeyRow, Settings, Shape, SubmissionRow, change_columns, job_columns,
     queue_sum, submission_columns,
 };
 
@@ -61,7 +62,7 @@ pub(super) fn persist(batch: &mut Batch<'_>, changes: &[Change]) -> Result<(), F
     for job in touched.jobs.iter_mut().filter(|job| job.lane.is_none()) {
         job.lane = Some(lanes.of(connection, &job.job.spec)?);
     }
-    let refs = write_texts(connection, touched, changes, checksum)?;
+    let refs = texts::write(connection, touched, changes, checksum)?;
     let mut writer = Writer { connection, checksum, statements };
     writer.changes(changes, &refs)?;
     touched.sort();
@@ -88,56 +89,6 @@ fn write_queue(connection: &Connection, queue: &Queue) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Writes the long texts that the changes bring, and says for each where those of its job stand.
-fn write_texts(
-    connection: &Connection,
-    touched: &mut Touched,
-    changes: &[Change],
-    checksum: &mut Checksum,
-) -> Result<Vec<Refs>, Fault> {
-    changes.iter().map(|change| write_texts_of(connection, touched, change, checksum)).collect()
-}
-
-/// Writes the long texts that `change` brings, and says where those of its job stand.
-fn write_texts_of(
-    connection: &Connection,
-    touched: &mut Touched,
-    change: &Change,
-    checksum: &mut Checksum,
-) -> Result<Refs, Fault> {
-    const FAILURE: &str = "INSERT INTO failure (seq, job, crc, problem) VALUES (?1, ?2, ?3, ?4)";
-    const CHECKPOINT: &str = "INSERT INTO checkpoint (seq, job, crc, state) VALUES (?1, ?2, ?3, ?4)";
-    let mut refs = Refs::default();
-    let (error, checkpoint) = (&change.job.error, &change.job.checkpoint);
-    if error.is_none() && checkpoint.is_none() {
-        return Ok(refs);
-    }
-    let (number, seq) = (change.job.id.number(), change.position.0.cast_signed());
-    let Some(job) = touched.get(number) else { return Ok(refs) };
-    let mut insert = |sql: &str, row: TextRow<'_>| -> Result<(), Fault> {
-        let sum = row.sum(checksum);
-        connection.prepare_cached(sql)?.execute((row.seq, row.job, sum, row.text))?;
-        Ok(())
-    };
-    if let Some(error) = error {
-        if job.refs.error.is_none() || job.texts.error.as_ref() != Some(&error.problem) {
-            insert(FAILURE, TextRow::failure(seq, number.cast_signed(), &error.problem))?;
-            job.refs.error = Some(seq);
-            job.texts.error = Some(Arc::clone(&error.problem));
-        }
-        refs.error = job.refs.error;
-    }
-    if let Some(checkpoint) = checkpoint {
-        if job.refs.checkpoint.is_none() || job.texts.checkpoint.as_ref() != Some(checkpoint) {
-            insert(CHECKPOINT, TextRow::checkpoint(seq, number.cast_signed(), checkpoint))?;
-            job.refs.checkpoint = Some(seq);
-            job.texts.checkpoint = Some(Arc::clone(checkpoint));
-        }
-        refs.checkpoint = job.refs.checkpoint;
-    }
-    Ok(refs)
-}
-
 /// Writes rows of one table after the other.
 struct Writer<'a> {
     connection: &'a Connection,
@@ -146,9 +97,10 @@ struct Writer<'a> {
 }
 
 impl Writer<'_> {
-    fn changes(&mut self, changes: &[Change], refs: &[Refs]) -> rusqlite::Result<()> {
-        let rows: Vec<(&Change, Refs)> = changes.iter().zip(refs.iter().copied()).collect();
-        let shaped: Vec<(Shape, &(&Change, Refs))> =
+    fn changes(&mut self, changes: &[Change], refs: &[ChangeRefs]) -> rusqlite::Result<()> {
+        let refs = refs.iter().copied().chain(iter::repeat(ChangeRefs::default()));
+        let rows: Vec<(&Change, ChangeRefs)> = changes.iter().zip(refs).collect();
+        let shaped: Vec<(Shape, &(&Change, ChangeRefs))> =
             rows.iter().map(|row| (ChangeRow::shape(row.0, row.1), row)).collect();
         for_each_shape(&self.statements.changes, &shaped, |block, shape, rows| {
             block.write(self.connection, rows, |statement, first, (change, refs)| {
@@ -159,10 +111,10 @@ impl Writer<'_> {
 
     fn jobs(&mut self, jobs: &[&TouchedJob]) -> rusqlite::Result<()> {
         let shaped: Vec<(Shape, &TouchedJob)> =
-            jobs.iter().map(|job| (JobRow::shape(&job.job, job.refs()), *job)).collect();
+            jobs.iter().map(|job| (JobRow::shape(&job.job, job.refs), *job)).collect();
         for_each_shape(&self.statements.jobs, &shaped, |block, shape, jobs| {
             block.write(self.connection, jobs, |statement, first, job| {
-                JobRow::of(&job.job, job.lane_id(), job.refs()).bind(statement, first, shape, self.checksum)
+                JobRow::of(&job.job, job.lane_id(), job.refs).bind(statement, first, shape, self.checksum)
             })
         })
     }
@@ -170,13 +122,13 @@ impl Writer<'_> {
     fn updates(&mut self, jobs: &[&TouchedJob]) -> rusqlite::Result<()> {
         let shape = |job: &TouchedJob| {
             // What was rare before has something to take away.
-            let rare = job.before.is_some_and(|before| before.rare) || JobRow::is_rare(&job.job, job.refs());
+            let rare = job.before.is_some_and(|before| before.rare) || JobRow::is_rare(&job.job, job.refs);
             if rare { Shape::Rare } else { Shape::Plain }
         };
         let shaped: Vec<(Shape, &TouchedJob)> = jobs.iter().map(|job| (shape(job), *job)).collect();
         for_each_shape(&self.statements.updates, &shaped, |block, shape, jobs| {
             block.write(self.connection, jobs, |statement, first, job| {
-                JobRow::of(&job.job, job.lane_id(), job.refs()).bind(statement, first, shape, self.checksum)
+                JobRow::of(&job.job, job.lane_id(), job.refs).bind(statement, first, shape, self.checksum)
             })
         })
     }

@@ -71,7 +71,7 @@ impl Room {
     /// Whether a batch may be tried.
     pub(super) fn admit(&mut self, submits: bool) -> Result<(), LedgerError> {
         let Some(why) = &self.scarce else { return Ok(()) };
-        if self.free() > self.bytes.saturating_mul(2) && self.set_aside().is_ok() {
+        if self.has_room() && self.set_aside().is_ok() {
             tracing::info!("there is room again: submissions are taken");
             self.scarce = None;
             return Ok(());
@@ -79,9 +79,15 @@ impl Room {
         if submits { Err(LedgerError::Full(why.clone())) } else { Ok(()) }
     }
 
-    /// That there is no room, if so.
+    /// That there is no room, if that is still so: the next batch looks again.
     pub(super) fn trouble(&self) -> Option<String> {
-        self.scarce.as_ref().map(|why| format!("submissions are refused for want of room: {why}"))
+        let why = self.scarce.as_ref().filter(|_| !self.has_room())?;
+        Some(format!("submissions are refused for want of room: {why}"))
+    }
+
+    /// Whether there is more room than the reserve takes.
+    fn has_room(&self) -> bool {
+        self.free() > self.bytes.saturating_mul(2)
     }
 
     /// What `fault` is to whoever asked for the batch. For want of room, the reserve is freed.

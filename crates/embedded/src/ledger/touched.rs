@@ -108,12 +108,4 @@ impl TouchedJob {
     pub(super) fn expiries(&self) -> (Option<i64>, Option<i64>) {
         (self.before.and_then(|before| before.expiry), expiry(&self.job))
     }
-
-    /// Where the texts of the job stand that it has.
-    pub(super) fn refs(&self) -> Refs {
-        Refs {
-            error: self.refs.error.filter(|_| self.job.error.is_some()),
-            checkpoint: self.refs.checkpoint.filter(|_| self.job.checkpoint.is_some()),
-        }
-    }
 }

@@ -5,7 +5,8 @@ use ackd_domain::{Status, Timestamp};
 use crate::fault::Fault;
 use crate::integer::limited;
 use crate::pool::Reading;
-use crate::rows::USUAL_EXPIRY;
+use crate::rows::{Columns, USUAL_EXPIRY, Unreadable};
+use crate::trouble::Trouble;
 
 /// The most jobs that are looked at for a usual expiry at once.
 const LOOKED_AT: i64 = 10_000;
@@ -17,12 +18,13 @@ const LOOKED_AT: i64 = 10_000;
 pub(super) fn numbers(
     reading: &Reading,
     unexpired: &AtomicI64,
+    trouble: &Trouble,
     now: Timestamp,
     limit: usize,
 ) -> Result<Vec<u64>, Fault> {
     let mut numbers = at_their_own_time(reading, now, limit)?;
     if numbers.len() < limit {
-        at_the_usual_time(reading, unexpired, now, limit, &mut numbers)?;
+        at_the_usual_time(reading, unexpired, trouble, now, limit, &mut numbers)?;
     }
     Ok(numbers)
 }
@@ -41,6 +43,7 @@ fn at_their_own_time(reading: &Reading, now: Timestamp, limit: usize) -> Result<
 fn at_the_usual_time(
     reading: &Reading,
     unexpired: &AtomicI64,
+    trouble: &Trouble,
     now: Timestamp,
     limit: usize,
     numbers: &mut Vec<u64>,
@@ -54,9 +57,18 @@ fn at_the_usual_time(
     let mut ended = start;
     let mut all_ended = true;
     while let Some(row) = rows.next()? {
-        let (number, status): (i64, i64) = (row.get(0)?, row.get(1)?);
-        let own: Option<i64> = row.get(2)?;
-        let created_at = Timestamp::from_millis(row.get(3)?);
+        let mut columns = Columns::from(row, 0);
+        let number = columns.int()?;
+        let mut read = || -> Result<(i64, Option<i64>, i64), Unreadable> {
+            Ok((columns.int()?, columns.maybe()?, columns.int()?))
+        };
+        let Ok((status, own, created_at)) = read() else {
+            // It can only be looked at again; those behind it expire all the same.
+            trouble.damaged(&format!("job {number}"));
+            all_ended = false;
+            continue;
+        };
+        let created_at = Timestamp::from_millis(created_at);
         if created_at.after(USUAL_EXPIRY) > now || numbers.len() == limit {
             break;
         }

@@ -7,6 +7,7 @@ use crate::fault::Fault;
 use crate::integer::saturated;
 use crate::lane::Lanes;
 use crate::pool::Reading;
+use crate::rows::{Columns, Unreadable};
 
 /// The most rows that one page examines.
 const EXAMINED: i64 = 10_000;
@@ -56,7 +57,10 @@ fn candidates(
     // Thousands of rows share a lane, mostly with their neighbour.
     let mut last: Option<(i64, bool)> = None;
     while let Some(row) = rows.next()? {
-        let (id, lane, status): (i64, i64, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        let mut columns = Columns::from(row, 0);
+        let id = columns.int()?;
+        let damaged = |_: Unreadable| Fault::Damaged(format!("job {id}"));
+        let (lane, status) = (columns.int().map_err(damaged)?, columns.int().map_err(damaged)?);
         let passes = match last {
             Some((known, passes)) if known == lane => passes,
             _ => {

@@ -78,7 +78,7 @@ impl LedgerReader for EmbeddedReader {
     }
 
     fn eligible(&self, lane: &Lane, after: Option<(Timestamp, u64)>, limit: usize) -> Result<Vec<Ready>, ReadError> {
-        self.read(|reading, lanes| waiting::eligible(reading, lanes, &self.shared.trouble, lane, after, limit))
+        self.read(|reading, _| waiting::eligible(reading, &self.shared, lane, after, limit))
     }
 
     fn leased(&self) -> Result<Vec<Arc<Job>>, ReadError> {
@@ -98,7 +98,7 @@ impl LedgerReader for EmbeddedReader {
     }
 
     fn expired(&self, now: Timestamp, limit: usize) -> Result<Vec<u64>, ReadError> {
-        self.read(|reading, _| expired::numbers(reading, &self.unexpired, now, limit))
+        self.read(|reading, _| expired::numbers(reading, &self.unexpired, &self.shared.trouble, now, limit))
     }
 
     fn counts(&self) -> Result<Vec<Counts>, ReadError> {

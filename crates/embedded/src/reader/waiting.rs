@@ -1,4 +1,6 @@
-use ackd_domain::{Body, Timestamp};
+use std::sync::Arc;
+
+use ackd_domain::{Body, Job, Timestamp};
 use ackd_ports::{Lane, Ready};
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Params};
 
@@ -7,9 +9,10 @@ use crate::checksum::Checksum;
 use crate::fault::Fault;
 use crate::integer::{limited, saturated};
 use crate::lane::{self, Lanes};
+use crate::meta;
 use crate::pool::Reading;
-use crate::rows::{BodyRow, Columns, JOB_COLUMNS, Unreadable, select_job};
-use crate::trouble::Trouble;
+use crate::rows::{BodyRow, Columns, JOB_COLUMNS, Loaded, Unreadable, select_job};
+use crate::shared::Shared;
 
 /// The lanes in which jobs wait: one seek in the index for each, however many jobs wait in it.
 pub(super) fn lanes(reading: &Reading, lanes: &Lanes) -> Result<Vec<Lane>, Fault> {
@@ -36,8 +39,7 @@ macro_rules! with_short_payload {
 /// page costs. One that is damaged is noted and left out, so that those behind it are still worked on.
 pub(super) fn eligible(
     reading: &mut Reading,
-    lanes: &Lanes,
-    trouble: &Trouble,
+    shared: &Shared,
     lane: &Lane,
     after: Option<(Timestamp, u64)>,
     limit: usize,
@@ -53,7 +55,7 @@ pub(super) fn eligible(
     );
     let Reading { connection, checksum } = reading;
     let Some(lane) = lane::find(connection, lane)? else { return Ok(Vec::new()) };
-    let mut page = EligiblePage { connection, checksum, lanes, trouble, seen: 0, ready: Vec::new() };
+    let mut page = EligiblePage { connection, checksum, shared, seen: 0, loaded: Vec::new(), payloads: Vec::new() };
     let limit = limited(limit);
     let snapshot = connection.unchecked_transaction()?;
     let mut time = -1;
@@ -65,19 +67,22 @@ pub(super) fn eligible(
     if rest > 0 {
         page.read(connection.prepare_cached(LATER)?, (lane, time, rest))?;
     }
-    let ready = page.ready;
+    let EligiblePage { loaded, payloads, .. } = page;
+    let as_of = meta::head(connection)?;
     snapshot.finish()?;
-    Ok(ready)
+    let jobs: Vec<Arc<Job>> = loaded.iter().map(|loaded| Arc::clone(&loaded.job)).collect();
+    shared.paged.put(loaded.into_iter(), as_of);
+    Ok(jobs.into_iter().zip(payloads).map(|(job, payload)| Ready { job, payload }).collect())
 }
 
 struct EligiblePage<'a> {
     connection: &'a Connection,
     checksum: &'a mut Checksum,
-    lanes: &'a Lanes,
-    trouble: &'a Trouble,
+    shared: &'a Shared,
     /// Rows, damaged ones too.
     seen: i64,
-    ready: Vec<Ready>,
+    loaded: Vec<Loaded>,
+    payloads: Vec<Option<Body>>,
 }
 
 impl EligiblePage<'_> {
@@ -86,30 +91,29 @@ impl EligiblePage<'_> {
         while let Some(row) = rows.next()? {
             self.seen += 1;
             match self.ready(row) {
-                Ok(ready) => self.ready.push(ready),
-                Err(fault @ Fault::Damaged(_)) => drop(self.trouble.note(fault)),
+                Ok((loaded, payload)) => {
+                    self.loaded.push(loaded);
+                    self.payloads.push(payload);
+                }
+                Err(fault @ Fault::Damaged(_)) => drop(self.shared.trouble.note(fault)),
                 Err(fault) => return Err(fault),
             }
         }
         Ok(())
     }
 
-    fn ready(&mut self, row: &rusqlite::Row<'_>) -> Result<Ready, Fault> {
-        let job = loaded(row, self.connection, self.checksum, self.lanes)?.job;
-        let number = job.id.number();
+    fn ready(&mut self, row: &rusqlite::Row<'_>) -> Result<(Loaded, Option<Body>), Fault> {
+        let loaded = loaded(row, self.connection, self.checksum, &self.shared.lanes)?;
+        let number = loaded.job.id.number();
         let damaged = |_: Unreadable| Fault::Damaged(format!("the payload of job {number}"));
         let bytes = Columns::from(row, JOB_COLUMNS).blob().map_err(damaged)?;
         let payload = match bytes {
-            Some(bytes) => Some(self.payload(row, number.cast_signed(), bytes).map_err(damaged)?),
+            Some(bytes) => {
+                let payload = BodyRow::read_payload_of(row, number.cast_signed(), bytes, self.checksum);
+                Some(payload.map_err(damaged)?)
+            }
             None => None,
         };
-        Ok(Ready { job, payload })
-    }
-
-    fn payload(&mut self, row: &rusqlite::Row<'_>, number: i64, bytes: &[u8]) -> Result<Body, Unreadable> {
-        // Where a body's sum and its type stand among the columns of a job.
-        let sums = Columns::from(row, JOB_COLUMNS - 12).int()?;
-        let content_type = Columns::from(row, JOB_COLUMNS - 10).text()?;
-        BodyRow::read_payload(number, content_type, bytes, sums, self.checksum)
+        Ok((loaded, payload))
     }
 }

@@ -2,8 +2,9 @@ use std::sync::{Arc, LazyLock};
 
 use ackd_domain::{Body, JSON};
 use bytes::Bytes;
-use rusqlite::Statement;
+use rusqlite::{Row, Statement};
 
+use super::job::{SUBMISSION_SUM, SUBMISSION_TYPE};
 use super::{Columns, Unreadable, table};
 use crate::checksum::Checksum;
 
@@ -50,6 +51,18 @@ impl<'a> BodyRow<'a> {
         checksum: &mut Checksum,
     ) -> Result<Body, Unreadable> {
         BodyRow { number, content_type, bytes, table: table::PAYLOAD }.checked(sums >> 32, checksum)
+    }
+
+    /// Reads the payload in `bytes` of a job that was selected by `select_job`.
+    pub(crate) fn read_payload_of(
+        row: &'a Row<'a>,
+        number: i64,
+        bytes: &'a [u8],
+        checksum: &mut Checksum,
+    ) -> Result<Body, Unreadable> {
+        let sums = Columns::from(row, SUBMISSION_SUM).int()?;
+        let content_type = Columns::from(row, SUBMISSION_TYPE).text()?;
+        BodyRow::read_payload(number, content_type, bytes, sums, checksum)
     }
 
     /// Reads the columns id, crc, content_type and body of a result's row.

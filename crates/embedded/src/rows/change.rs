@@ -17,6 +17,16 @@ pub(crate) struct ChangeRow<'a> {
     at: i64,
     kind: i64,
     state: State<'a>,
+    replaced: Refs,
+}
+
+/// Where the long texts of a change's job stand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct ChangeRefs {
+    /// As of the change.
+    pub(crate) now: Refs,
+    /// Those that the job had until this change. When it is deleted, nobody needs them any more.
+    pub(crate) replaced: Refs,
 }
 
 /// The statement up to its conditions from which [`ChangeRow::read`] makes a change.
@@ -25,7 +35,7 @@ macro_rules! select_change {
         concat!(
             "SELECT change.seq, change.job, change.previous, change.at, change.kind, change.crc, ",
             $crate::rows::state_columns!("change."),
-            ", submission.lane, ",
+            ", change.old_error, change.old_checkpoint, submission.lane, ",
             $crate::rows::spec_columns!(),
             " FROM change LEFT JOIN submission ON submission.id = change.job",
             $crate::rows::spec_joins!("change"),
@@ -40,14 +50,20 @@ pub(crate) const fn change_columns(shape: Shape) -> &'static str {
     match shape {
         Shape::First => "seq, job, at, crc, run_at",
         Shape::Plain => concat!("seq, job, at, crc, run_at, previous, kind, ", plain!()),
-        Shape::Rare => concat!("seq, job, at, crc, run_at, previous, kind, ", plain!(), ", ", rare!()),
+        Shape::Rare => concat!(
+            "seq, job, at, crc, run_at, previous, kind, ",
+            plain!(),
+            ", ",
+            rare!(),
+            ", old_error, old_checkpoint"
+        ),
     }
 }
 
 impl<'a> ChangeRow<'a> {
     /// Which statement can write the row of `change`.
-    pub(crate) fn shape(change: &Change, refs: Refs) -> Shape {
-        if is_rare(&change.job, refs) {
+    pub(crate) fn shape(change: &Change, refs: ChangeRefs) -> Shape {
+        if is_rare(&change.job, refs.now) || refs.replaced != Refs::default() {
             Shape::Rare
         } else if change.kind == ChangeKind::Submitted && change.job.version == 1 {
             Shape::First
@@ -76,14 +92,16 @@ impl<'a> ChangeRow<'a> {
         }
         if shape == Shape::Rare {
             self.state.bind_rare(statement, first + 14)?;
+            statement.raw_bind_parameter(first + 21, self.replaced.error)?;
+            statement.raw_bind_parameter(first + 22, self.replaced.checkpoint)?;
         }
         Ok(())
     }
 
     /// A time that follows from the change is left out: that takes a third off most rows.
-    pub(crate) fn of(change: &'a Change, refs: Refs) -> ChangeRow<'a> {
+    pub(crate) fn of(change: &'a Change, refs: ChangeRefs) -> ChangeRow<'a> {
         let at = change.at.millis();
-        let mut state = State::of(&change.job, refs);
+        let mut state = State::of(&change.job, refs.now);
         let leave_out = |time: &mut Option<i64>, implied: bool| {
             // What is implied must be so, for NULL says it.
             debug_assert!(!implied || time.is_some());
@@ -101,12 +119,13 @@ impl<'a> ChangeRow<'a> {
             at,
             kind: change.kind as i64,
             state,
+            replaced: refs.replaced,
         }
     }
 
     fn sum(&self, checksum: &mut Checksum) -> i64 {
         checksum.row(table::CHANGE, self.seq).int(self.job).int(self.previous).int(self.at).int(self.kind);
-        self.state.sum(checksum).value()
+        self.state.sum(checksum).maybe(self.replaced.error).maybe(self.replaced.checkpoint).value()
     }
 
     /// Reads the columns of [`select_change`]; `lane` finds a lane by its number.
@@ -117,7 +136,9 @@ impl<'a> ChangeRow<'a> {
     ) -> Result<Change, E> {
         let (seq, job, previous) = (columns.int()?, columns.int()?, columns.int()?);
         let (at, kind, sum) = (columns.int()?, columns.int()?, columns.int()?);
-        let mut row = ChangeRow { seq, job, previous, at, kind, state: State::read(columns)? };
+        let state = State::read(columns)?;
+        let replaced = Refs { error: columns.maybe()?, checkpoint: columns.maybe()? };
+        let mut row = ChangeRow { seq, job, previous, at, kind, state, replaced };
         if row.sum(checksum) != sum {
             return Err(Unreadable.into());
         }

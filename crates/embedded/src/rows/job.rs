@@ -89,6 +89,10 @@ pub(crate) const fn job_columns(shape: Shape) -> &'static str {
     }
 }
 
+/// Where the checksum and the content type of the payload stand among the columns of [`select_job`].
+pub(super) const SUBMISSION_SUM: usize = 5 + STATE_COLUMNS + 3;
+pub(super) const SUBMISSION_TYPE: usize = 5 + STATE_COLUMNS + 5;
+
 /// How many columns [`select_job`] has without any beyond.
 pub(crate) const JOB_COLUMNS: usize = 5 + STATE_COLUMNS + 15;
 

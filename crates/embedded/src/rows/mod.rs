@@ -19,7 +19,7 @@ mod submission;
 mod text;
 
 pub(crate) use body::{BodyRow, type_of};
-pub(crate) use change::{ChangeRow, change_columns, select_change};
+pub(crate) use change::{ChangeRefs, ChangeRow, change_columns, select_change};
 pub(crate) use columns::{Columns, Unreadable};
 pub(crate) use job::{JOB_COLUMNS, JobRow, Loaded, job_columns, select_job, spec_columns, spec_joins};
 pub(crate) use key::KeyRow;

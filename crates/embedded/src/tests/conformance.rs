@@ -3,14 +3,17 @@ use std::sync::{Arc, Mutex};
 
 use ackd_ports::conformance::ledger::{Fixture, Opened, exercise};
 use ackd_ports::{LedgerError, SeededEntropy};
-use rusqlite::ffi;
+use rusqlite::{Connection, ffi};
 
+use super::sample::small;
+use crate::ledger::purge;
 use crate::shared::Shared;
 use crate::{EmbeddedStore, Options};
 
 /// A ledger in a directory of its own, with faults.
 fn durable(options: &Options) -> Fixture {
     let directory = tempfile::tempdir().unwrap();
+    let database = directory.path().join("ackd.db");
     // The newest opening's shared part, for the faults.
     let shared: Arc<Mutex<Option<Arc<Shared>>>> = Arc::default();
     let (options, latest) = (options.clone(), Arc::clone(&shared));
@@ -20,7 +23,7 @@ fn durable(options: &Options) -> Fixture {
         *latest.lock().unwrap() = Some(shared);
         opened
     };
-    Fixture::durable(open).failing(move |error| {
+    let failing = move |error| {
         let code = match error {
             LedgerError::Full(_) => ffi::SQLITE_FULL,
             LedgerError::Failed(_) => ffi::SQLITE_IOERR_FSYNC,
@@ -28,7 +31,15 @@ fn durable(options: &Options) -> Fixture {
         let shared = shared.lock().unwrap();
         let error = rusqlite::Error::SqliteFailure(ffi::Error::new(code), None);
         *shared.as_ref().unwrap().fail_next.lock().unwrap() = Some(error);
-    })
+    };
+    // As the writer does it, over another connection, for the suite has the writer.
+    let purging = move |position| {
+        let mut connection = Connection::open(&database).unwrap();
+        let transaction = connection.transaction().unwrap();
+        purge::delete(&transaction, position, usize::MAX).unwrap();
+        transaction.commit().unwrap();
+    };
+    Fixture::durable(open).failing(failing).purging(purging)
 }
 
 fn open(directory: &Path, options: &Options) -> (Opened, Arc<Shared>) {
@@ -36,11 +47,6 @@ fn open(directory: &Path, options: &Options) -> (Opened, Arc<Shared>) {
     let EmbeddedStore { ledger, reader } = store;
     let shared = Arc::clone(&reader.shared);
     (Opened { ledger: Box::new(ledger), reader: reader.clone(), feed: reader }, shared)
-}
-
-/// Bounds under which a store opens quickly, for the suite opens hundreds.
-fn small() -> Options {
-    Options { readers: 1, reserve: 0, ..Options::default() }
 }
 
 #[test]

@@ -1,0 +1,73 @@
+use std::fs;
+use std::sync::Arc;
+
+use ackd_ports::LedgerReader;
+use rusqlite::Connection;
+
+use super::sample::{open, small, submission, submit, try_open};
+use crate::OpenError;
+
+#[test]
+fn a_directory_is_made_where_there_is_none() {
+    let parent = tempfile::tempdir().unwrap();
+    let directory = parent.path().join("a/b");
+    let mut store = open(&directory);
+    submit(&mut store, submission("video"));
+    assert!(directory.join("ackd.db").exists() && directory.join("lock").exists() && directory.join("keys").is_dir());
+}
+
+#[test]
+fn a_directory_in_use_is_refused_until_ledger_and_reader_are_gone() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = open(directory.path());
+    let in_use = || matches!(try_open(directory.path(), &small()), Err(OpenError::InUse(_)));
+    assert!(in_use());
+    let reader = Arc::clone(&store.reader);
+    drop(store);
+    assert!(in_use());
+    drop(reader);
+    open(directory.path());
+}
+
+#[test]
+fn a_newer_database_is_refused_and_left_as_it_is() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("ackd.db");
+    drop(open(directory.path()));
+    Connection::open(&path).unwrap().pragma_update(None, "user_version", 7777).unwrap();
+    let before = fs::read(&path).unwrap();
+    let refused = try_open(directory.path(), &small());
+    assert!(matches!(refused, Err(OpenError::Newer { found: 7777, known: 1 })), "{refused:?}");
+    assert_eq!(fs::read(&path).unwrap(), before);
+}
+
+#[test]
+fn what_is_not_a_database_of_ours_is_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("ackd.db");
+    Connection::open(&path).unwrap().execute_batch("CREATE TABLE theirs (x)").unwrap();
+    assert!(matches!(try_open(directory.path(), &small()), Err(OpenError::Foreign)));
+    assert_eq!(Connection::open(&path).unwrap().query_row("SELECT count(*) FROM theirs", [], |row| row.get(0)), Ok(0));
+
+    fs::write(&path, "no database at all, however long this text may be".repeat(100)).unwrap();
+    assert!(matches!(try_open(directory.path(), &small()), Err(OpenError::Damaged(_))));
+
+    let file = directory.path().join("file");
+    fs::write(&file, "").unwrap();
+    assert!(matches!(try_open(&file, &small()), Err(OpenError::NotADirectory(_))));
+    assert!(matches!(try_open(&file.join("below"), &small()), Err(OpenError::NotADirectory(_))));
+}
+
+#[test]
+fn a_person_in_a_shell_sees_the_jobs() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut store = open(directory.path());
+    submit(&mut store, submission("video"));
+    let shell = Connection::open(directory.path().join("ackd.db")).unwrap();
+    let columns = "SELECT id, queue, type, priority, status, attempt, created_at FROM jobs";
+    let row: (i64, String, Option<String>, u8, String, u32, String) =
+        shell.query_row(columns, [], |row| row.try_into()).unwrap();
+    let expected = (1, "video".into(), None, 5, "INIT".into(), 0, "2025-01-01T00:00:00.000Z".into());
+    assert_eq!(row, expected);
+    assert_eq!(store.reader.trouble(), Vec::<String>::new());
+}
