@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ackd_ports::Entropy;
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use crate::checkpoint::{Checkpointer, Gate};
@@ -98,6 +99,8 @@ fn open_writer(path: &Path, options: &Options) -> Result<Connection, OpenError> 
 pub(crate) fn configure(connection: &Connection, page_cache: usize) -> rusqlite::Result<()> {
     connection.busy_timeout(PATIENCE)?;
     connection.set_prepared_statement_cache_capacity(64);
+    // Else a statement with a parameter in its LIMIT would be compiled anew each time that it is run.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     // A negative size is in KiB.
     let kib = i64::try_from(page_cache >> 10).unwrap_or(i64::MAX);
     connection.pragma_update(None, "cache_size", -kib.max(1))?;
