@@ -134,7 +134,7 @@ fn everything_dies_with_the_worker() {
     let (alive, reader) = fifo(folder.path());
     // A child, an orphan that let go of every stream and heeds no hang-up, and the command itself.
     let script = "exec 9>$0; sleep 1000 & (trap '' TERM HUP; sleep 1000 </dev/null >/dev/null 2>&1 &); \
-                  echo up; echo it >&9; sleep 1000";
+                  echo it >&9; echo up; sleep 1000";
     let mut supervised = Supervised::start(&["sh", "-c", script, &alive]);
     assert_eq!(supervised.line(), "up");
     supervised.vanish();

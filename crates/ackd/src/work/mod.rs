@@ -29,6 +29,7 @@ use std::time::Duration;
 
 use ackd_client::{Client, Worker};
 
+use crate::console::note;
 use crate::failure::Failure;
 use crate::serve::stop_signal;
 use sink::Sink;
@@ -60,8 +61,9 @@ pub(crate) struct Crew {
 /// Works until a signal says to stop.
 pub(crate) async fn run(crew: Crew, client: Client) -> Result<(), Failure> {
     let stop = stop_signal().map_err(|error| Failure::Other(format!("cannot listen to signals: {error}")))?;
+    // Before the client has anything to say about the server.
+    note(&format!("waiting for jobs of {}, {} at a time", crew.queues.join(", "), crew.jobs));
     let (sink, written) = Sink::start();
-    sink.say(format!("waiting for jobs of {}, {} at a time", crew.queues.join(", "), crew.jobs)).await;
     let mut worker = Worker::new(client)
         .concurrency(crew.jobs)
         .kinds(crew.kinds.iter().cloned())

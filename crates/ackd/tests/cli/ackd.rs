@@ -2,8 +2,12 @@
 
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::os::fd::OwnedFd;
 use std::process::{Child, ChildStderr, ChildStdout, Command, Stdio};
 
+use rustix::net::sockopt::set_socket_reuseaddr;
+use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, getsockname, socket_with};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -24,7 +28,7 @@ pub(crate) struct Said {
 }
 
 impl Running {
-    fn start(command: &mut Command) -> Running {
+    pub(crate) fn start(command: &mut Command) -> Running {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let (stdout, stderr) = (child.stdout.take().map(BufReader::new), child.stderr.take().map(BufReader::new));
         Running { child, stdout, stderr }
@@ -113,22 +117,33 @@ pub(crate) fn ackd<S: AsRef<OsStr>>(url: &str, args: impl IntoIterator<Item = S>
 pub(crate) struct Server {
     data: TempDir,
     server: Option<Running>,
+    address: SocketAddr,
+    /// Keeps the port from the other tests while the server is away: it is bound, and not listened on.
+    _port: OwnedFd,
     pub(crate) url: String,
+}
+
+/// A free port, and what holds it.
+fn port() -> (SocketAddr, OwnedFd) {
+    let socket = socket_with(AddressFamily::INET, SocketType::STREAM, SocketFlags::CLOEXEC, None).unwrap();
+    // The server says the same, so that both can be bound.
+    set_socket_reuseaddr(&socket, true).unwrap();
+    bind(&socket, &SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).unwrap();
+    (getsockname(&socket).unwrap().try_into().unwrap(), socket)
 }
 
 impl Server {
     pub(crate) fn start() -> Server {
-        let mut server =
-            Server { data: tempfile::tempdir().unwrap(), server: None, url: "http://127.0.0.1:0".to_owned() };
+        let mut server = Server::later();
         server.start_again();
         server
     }
 
     /// A server that is not there yet.
     pub(crate) fn later() -> Server {
-        let mut server = Server::start();
-        server.kill();
-        server
+        let (address, port) = port();
+        let url = format!("http://{address}");
+        Server { data: tempfile::tempdir().unwrap(), server: None, address, _port: port, url }
     }
 
     pub(crate) fn kill(&mut self) {
@@ -136,13 +151,11 @@ impl Server {
     }
 
     pub(crate) fn start_again(&mut self) {
-        let listen = self.url.strip_prefix("http://").unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_ackd"));
-        command.args(["serve", "--log-level", "error", "--listen", listen, "--data"]).arg(self.data.path());
-        let mut server = Running::start(&mut command);
-        match server.line().strip_prefix("listening on ") {
-            Some(url) => self.url = url.to_owned(),
-            None => panic!("the server does not start: {:?}", server.end()),
+        command.args(["serve", "--log-level", "error", "--listen", &self.address.to_string(), "--data"]);
+        let mut server = Running::start(command.arg(self.data.path()));
+        if server.line() != format!("listening on {}", self.url) {
+            panic!("the server does not start: {:?}", server.end());
         }
         self.server = Some(server);
     }

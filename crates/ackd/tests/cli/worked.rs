@@ -1,6 +1,6 @@
 //! What a command gets, what it can tell, and what becomes of how it ends.
 
-use crate::ackd::Server;
+use crate::ackd::{Running, Server, ackd};
 use crate::pipes::{Bell, Gate};
 
 #[test]
@@ -12,15 +12,11 @@ fn a_command_finds_its_job_in_its_environment() {
     let script = "env | grep -E '^(ACKD|TRACE)' | grep -v '^ACKD_LEASE=' | sort; \
                   [ ${#ACKD_LEASE} -gt 20 ] && echo lease";
     // Variables of the worker's own are not a job's.
-    let mut command = crate::ackd::ackd(&server.url, ["work", "q", "--", "sh", "-c", script]);
-    let mut worker = command
-        .env("ACKD_TYPE", "stale")
-        .env("TRACEPARENT", "stale")
-        .env("ACKD_CHECKPOINT", "stale")
-        .env("ACKD_CONTENT_TYPE", "stale")
-        .stderr(std::process::Stdio::null())
-        .spawn()
-        .unwrap();
+    let mut command = ackd(&server.url, ["work", "q", "--", "sh", "-c", script]);
+    for name in ["ACKD_TYPE", "TRACEPARENT", "ACKD_CHECKPOINT", "ACKD_CONTENT_TYPE"] {
+        command.env(name, "stale");
+    }
+    let _worker = Running::start(&mut command);
     let url = &server.url;
     assert_eq!(
         server.run(&["result", &id, "--wait", "1m"]).fine(),
@@ -33,8 +29,6 @@ fn a_command_finds_its_job_in_its_environment() {
         server.run(&["result", &bare, "--wait", "1m"]).fine(),
         format!("ACKD_ATTEMPT=1\nACKD_JOB_ID={bare}\nACKD_MAX_ATTEMPTS=20\nACKD_QUEUE=q\nACKD_URL={url}\nlease\n")
     );
-    worker.kill().unwrap();
-    worker.wait().unwrap();
 }
 
 #[test]
