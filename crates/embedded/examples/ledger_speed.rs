@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! cargo run --release -p ackd-embedded --example ledger_speed -- [DIRECTORY] [--seconds N] [--batches 1,64]
-//!                                                               [--waiting N] [--keyed] [--checkpoint-at MIB]
+//!                                                               [--waiting N] [--keyed] [--checkpoint-at MIB] [--keep STORE]
 //! ```
 //!
 //! Payloads are JSON of 256 bytes, results of 128. For each size of batch it prints
@@ -15,6 +15,7 @@
 //! - the 99th-percentile and the longest commit of the three together.
 //!
 //! `--waiting N` first puts N jobs into the ledger, pages and drains some of them, and measures on top.
+//! `--keep STORE` uses the store in that directory and leaves it there, to be opened again.
 //! Figures of a shared machine swing; compare them with the fdatasyncs printed before and after.
 
 use std::fs::File;
@@ -30,10 +31,11 @@ use bytes::Bytes;
 fn main() {
     let arguments = Arguments::read();
     let temporary = tempfile::tempdir_in(&arguments.directory).expect("a directory can be made");
+    let directory = arguments.keep.as_deref().unwrap_or(temporary.path());
     println!("fdatasync: {}", syncs(temporary.path()));
     let entropy = Box::new(SystemEntropy::new().expect("the system has randomness"));
     let started = Instant::now();
-    let store = EmbeddedStore::open(temporary.path(), &arguments.options, entropy).expect("the store opens");
+    let store = EmbeddedStore::open(directory, &arguments.options, entropy).expect("the store opens");
     println!("opened in {:?}", started.elapsed());
     let mut bench = Bench {
         payload: json(256),
@@ -77,7 +79,7 @@ fn main() {
     }
     println!("fdatasync: {}", syncs(temporary.path()));
     drop(bench);
-    let bytes: u64 = std::fs::read_dir(temporary.path())
+    let bytes: u64 = std::fs::read_dir(directory)
         .expect("the directory can be read")
         .filter_map(|entry| entry.ok()?.metadata().ok())
         .map(|metadata| metadata.len())
@@ -94,6 +96,7 @@ struct Arguments {
     batches: Vec<usize>,
     waiting: usize,
     keyed: bool,
+    keep: Option<PathBuf>,
     options: Options,
 }
 
@@ -105,6 +108,7 @@ impl Arguments {
             batches: vec![1, 32, 64, 256, 1024],
             waiting: 0,
             keyed: false,
+            keep: None,
             options: Options::default(),
         };
         let mut arguments = std::env::args().skip(1);
@@ -117,6 +121,7 @@ impl Arguments {
                     read.batches = value().split(',').map(|batch| batch.parse().expect("numbers")).collect();
                 }
                 "--checkpoint-at" => read.options.checkpoint_at = value().parse::<u64>().expect("a number") << 20,
+                "--keep" => read.keep = Some(PathBuf::from(value())),
                 "--keyed" => read.keyed = true,
                 directory => read.directory = PathBuf::from(directory),
             }
@@ -244,7 +249,8 @@ impl Bench {
     /// Pages waiting jobs in, leases and completes them.
     fn drain(&mut self, reader: &dyn LedgerReader, seconds: u64) {
         let lanes: Vec<Lane> = reader.lanes().expect("lanes can be read");
-        let (started, mut times, mut jobs, mut paging) = (Instant::now(), Vec::new(), 0, Duration::ZERO);
+        let (mut times, mut jobs, mut paging) = (Vec::new(), 0, Duration::ZERO);
+        let (started, processor) = (Instant::now(), processor_time());
         let mut after = None;
         while started.elapsed() < Duration::from_secs(seconds) {
             let page = Instant::now();
@@ -260,7 +266,11 @@ impl Bench {
             jobs += numbers.len();
         }
         let share = paging.as_secs_f64() / started.elapsed().as_secs_f64() * 100.0;
-        println!("drained at {:.0}/s, {share:.0} % of it paging", jobs as f64 / started.elapsed().as_secs_f64());
+        let rate = jobs as f64 / started.elapsed().as_secs_f64();
+        let processor = (processor_time() - processor).as_secs_f64() * 1e6 / jobs as f64;
+        println!(
+            "{jobs} drained at {rate:.0}/s, {processor:.2} µs of the processor each, {share:.0} % of the time paging"
+        );
     }
 }
 

@@ -25,6 +25,10 @@ const SHORT: u64 = 512;
 /// within a few times of what it is when copying begins, however fast the writer.
 const ROUNDS: u32 = 4;
 
+/// How many steps the log may grow while it is copied. Then the writer waits: a thread that gets no
+/// processor must not let it grow for ever.
+const MOST: u64 = 4;
+
 /// How long a reader may keep the log from starting anew while the writer is held.
 const READERS: Duration = Duration::from_millis(100);
 
@@ -39,6 +43,8 @@ pub(crate) struct Gate {
 
 #[derive(Debug, Default)]
 struct State {
+    /// Pages that the log grows by until it is copied.
+    step: u64,
     /// Pages of the log from which on it is to be copied.
     due_at: u64,
     due: bool,
@@ -56,10 +62,15 @@ impl Gate {
         self.changed.wait(state).unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether the log is so long that its copying must end first. A copy that fails ends as well.
+    fn is_behind(&self, state: &State) -> bool {
+        state.due && !state.closing && self.pages.load(Ordering::Relaxed) >= state.due_at + MOST * state.step
+    }
+
     /// The writer begins a transaction, as soon as it may.
     pub(crate) fn enter(&self) {
         let mut state = self.state();
-        while state.held {
+        while state.held || self.is_behind(&state) {
             state = self.wait(state);
         }
         state.writing = true;
@@ -107,7 +118,10 @@ impl Checkpointer {
         connection.pragma_update(None, "wal_autocheckpoint", 0)?;
         connection.busy_timeout(READERS)?;
         let step = (at / u64::from(PAGE_SIZE)).max(1);
-        gate.state().due_at = step;
+        {
+            let mut state = gate.state();
+            (state.step, state.due_at) = (step, step);
+        }
         let copier = Copier { connection, gate: Arc::clone(gate), shared: Arc::clone(shared), step };
         let thread = std::thread::Builder::new().name("ackd-checkpoint".to_owned()).spawn(move || copier.run());
         let thread = thread.map_err(|error| OpenError::io(path, error))?;
@@ -156,6 +170,8 @@ impl Copier {
             // A log that could not be started anew is tried again when it has grown by as much.
             state.due_at = if copied.is_ok() { self.step } else { pages + self.step };
             state.due = false;
+            drop(state);
+            self.gate.changed.notify_all();
         }
     }
 
@@ -214,7 +230,8 @@ impl Hold<'_> {
     fn new(gate: &Gate) -> Hold<'_> {
         let mut state = gate.state();
         state.held = true;
-        while state.writing {
+        // A writer that panics in its transaction never leaves it.
+        while state.writing && !state.closing {
             state = gate.wait(state);
         }
         Hold(gate)

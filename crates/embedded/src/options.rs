@@ -27,8 +27,8 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Options {
         Options {
-            page_cache: 48 << 20,
-            job_cache: 48 << 10,
+            page_cache: 24 << 20,
+            job_cache: 24 << 10,
             readers: 4,
             checkpoint_at: 16 << 20,
             reserve: 16 << 20,

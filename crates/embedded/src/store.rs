@@ -20,8 +20,8 @@ use crate::shared::Shared;
 /// The size of a page. Of those measured it is the best for single commits and no worse for large ones.
 pub(crate) const PAGE_SIZE: u32 = 4096;
 
-/// How long a connection waits for a lock. Only a person in a shell can hold one that long.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// How long a connection waits for a lock. Only a person in a shell holds one that long.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The embedded ledger in one data directory, opened.
 ///

@@ -98,6 +98,8 @@ impl Room {
                 self.refuse(&why);
                 LedgerError::Full(why)
             }
+            // Somebody in a shell has the database locked: it will work again.
+            Fault::Sqlite(error) if is_locked(&error) => LedgerError::Full(error.to_string()),
             Fault::Sqlite(error) => LedgerError::Failed(error.to_string()),
             Fault::Damaged(what) => LedgerError::Failed(format!("what is stored of {what} is damaged")),
             Fault::Keys(error) => LedgerError::Failed(error.to_string()),
@@ -121,4 +123,8 @@ impl Room {
     fn free(&self) -> u64 {
         statvfs(&self.directory).map_or(u64::MAX, |disk| disk.f_bavail.saturating_mul(disk.f_frsize))
     }
+}
+
+fn is_locked(error: &rusqlite::Error) -> bool {
+    matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked))
 }

@@ -12,6 +12,9 @@ use crate::rows::{Columns, Unreadable};
 /// The most rows that one page examines.
 const EXAMINED: i64 = 10_000;
 
+/// The most keys that one page examines.
+const KEYS_EXAMINED: i64 = 200_000;
+
 /// One page of a list.
 ///
 /// Rows are looked at in two steps: queue, type and status stand in the narrow table or follow from its
@@ -27,9 +30,12 @@ pub(super) fn page(
         Some(before) => saturated(before),
         None => crate::meta::last_number(&reading.connection)?.cast_signed() + 1,
     };
-    let start = end.saturating_sub(EXAMINED);
+    let (start, candidates) = match &filter.key {
+        Some(key) => with_key(&reading.connection, key, end)?,
+        None => with_lane_and_status(&reading.connection, lanes, filter, end)?,
+    };
     let mut page = Page::default();
-    for number in candidates(&reading.connection, lanes, filter, start, end)? {
+    for number in candidates {
         if page.jobs.len() == limit {
             page.next = Some(number.cast_unsigned() + 1);
             return Ok(page);
@@ -42,15 +48,27 @@ pub(super) fn page(
     Ok(page)
 }
 
-/// The numbers from `start` to below `end`, downwards, of which lane and status pass the filter.
-fn candidates(
+/// Where the examined numbers begin, and those of them that may be in the list, downwards.
+type Candidates = (i64, Vec<i64>);
+
+/// The rows below `end` that have the key. A key's row is short: many are examined in the same time.
+fn with_key(connection: &Connection, key: &str, end: i64) -> Result<Candidates, Fault> {
+    const ROWS: &str = "SELECT id FROM key WHERE id >= ?1 AND id < ?2 AND text = ?3 ORDER BY id DESC";
+    let start = end.saturating_sub(KEYS_EXAMINED);
+    let mut statement = connection.prepare_cached(ROWS)?;
+    let numbers = statement.query_map((start, end, key), |row| row.get(0))?;
+    Ok((start, numbers.collect::<rusqlite::Result<_>>()?))
+}
+
+/// The rows below `end` of which lane and status pass the filter.
+fn with_lane_and_status(
     connection: &Connection,
     lanes: &Lanes,
     filter: &Filter,
-    start: i64,
     end: i64,
-) -> Result<Vec<i64>, Fault> {
+) -> Result<Candidates, Fault> {
     const ROWS: &str = "SELECT id, lane, status FROM job WHERE id >= ?1 AND id < ?2 ORDER BY id DESC";
+    let start = end.saturating_sub(EXAMINED);
     let mut statement = connection.prepare_cached(ROWS)?;
     let mut rows = statement.query([start, end])?;
     let mut numbers = Vec::new();
@@ -74,7 +92,7 @@ fn candidates(
             numbers.push(id);
         }
     }
-    Ok(numbers)
+    Ok((start, numbers))
 }
 
 fn lane_passes(connection: &Connection, lanes: &Lanes, filter: &Filter, id: i64) -> Result<bool, Fault> {

@@ -1,5 +1,6 @@
 //! Tests of the store as a whole, over real files.
 
+mod blocks;
 mod conformance;
 mod damage;
 mod opening;
@@ -7,3 +8,4 @@ mod paging;
 mod purging;
 mod room;
 mod sample;
+mod wal;

@@ -1,0 +1,39 @@
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
+use ackd_domain::{Command, Position};
+use ackd_ports::{ChangeFeed, LedgerReader};
+
+use super::sample::{small, submission, try_apply, try_open};
+use crate::Options;
+
+#[test]
+fn the_log_stays_short_however_much_is_written_and_read() {
+    let directory = tempfile::tempdir().unwrap();
+    let checkpoint_at = 64 << 10;
+    let options = Options { checkpoint_at, readers: 2, ..small() };
+    let mut store = try_open(directory.path(), &options).unwrap();
+    let reader = &store.reader.clone();
+    let done = &AtomicBool::new(false);
+    let mut longest = 0;
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            while !done.load(Ordering::Relaxed) {
+                let changes = reader.changes(Position::START, 100).unwrap();
+                assert!(changes.iter().zip(1..).all(|(change, position)| change.position == Position(position)));
+            }
+        });
+        for _ in 0..300 {
+            let mut large = submission("video");
+            large.payload.bytes = vec![b'7'; 2000].into();
+            try_apply(&mut store, vec![Command::Submit(vec![large; 8])]).unwrap();
+            let log = directory.path().join("ackd.db-wal").metadata().unwrap().len();
+            longest = longest.max(log);
+        }
+        done.store(true, Ordering::Relaxed);
+    });
+    // 15 MiB were written. A reader may keep a copy from ending once or twice.
+    assert!(longest < 32 * checkpoint_at, "the write-ahead log had {longest} bytes");
+    assert_eq!(reader.counts().unwrap()[0].by_status[0], 2400);
+    assert_eq!(reader.trouble(), Vec::<String>::new());
+}
