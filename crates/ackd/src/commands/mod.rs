@@ -1,5 +1,6 @@
 //! The commands that talk to a server, a file each.
 
+mod batches;
 pub(crate) mod cancel;
 pub(crate) mod completions;
 pub(crate) mod get;

@@ -1,7 +1,7 @@
 //! `ackd submit`: a job, acknowledged once it is on disk.
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
 use ackd_client::Submission;
@@ -10,7 +10,7 @@ use ackd_domain::limits::BODY_BYTES;
 use clap::Args;
 use serde_json::value::RawValue;
 
-use super::waiting;
+use super::{batches, waiting};
 use crate::cli::Session;
 use crate::console::note;
 use crate::exit::Exit;
@@ -21,7 +21,8 @@ use crate::failure::Failure;
 #[command(after_help = "Durations are written as 30s, 1m30s or 14d; a bare number means seconds.\n\n\
                   Examples:\n  \
                   ackd submit video '{\"file\":\"cat.mp4\"}' --key cat-720p\n  \
-                  ackd submit thumbnails --file cat.png --content-type image/png --wait > thumbnail.png")]
+                  ackd submit thumbnails --file cat.png --content-type image/png --wait > thumbnail.png\n  \
+                  ackd submit email --ndjson --file letters.ndjson > ids")]
 pub(crate) struct SubmitArgs {
     /// The queue; it needs no creation
     queue: String,
@@ -82,6 +83,10 @@ pub(crate) struct SubmitArgs {
     #[arg(long)]
     traceparent: Option<String>,
 
+    /// Submit a job for each line of --file, which is its payload as JSON
+    #[arg(long, requires = "file", conflicts_with_all = ["content_type", "key", "wait"])]
+    ndjson: bool,
+
     /// Wait for its end, at most so long, and print its result
     #[arg(long, value_name = "DURATION", num_args = 0..=1, default_missing_value = "3650d", value_parser = super::duration)]
     wait: Option<Duration>,
@@ -89,6 +94,11 @@ pub(crate) struct SubmitArgs {
 
 /// Submits the job, and waits for it if that is asked for.
 pub(crate) async fn run(mut args: SubmitArgs, session: &Session) -> Result<Exit, Failure> {
+    if args.ndjson
+        && let Some(file) = args.file.take()
+    {
+        return batches::submit(open(&file)?, &args.submission(None)?, session).await;
+    }
     let payload = match (args.payload.take(), args.file.take()) {
         (Some(text), _) => Some(text.into_bytes()),
         (None, Some(file)) => Some(read(&file)?),
@@ -154,15 +164,25 @@ impl SubmitArgs {
     }
 }
 
-/// The whole of a file, or of stdin.
+/// A file, or stdin.
+fn open(file: &Path) -> Result<Box<dyn BufRead>, Failure> {
+    if file == Path::new("-") {
+        return Ok(Box::new(io::stdin().lock()));
+    }
+    let file = File::open(file).map_err(|error| unreadable(file, &error))?;
+    Ok(Box::new(BufReader::new(file)))
+}
+
+fn unreadable(file: &Path, error: &io::Error) -> Failure {
+    Failure::Other(format!("cannot read {}: {error}", file.display()))
+}
+
+/// The whole of it.
 fn read(file: &Path) -> Result<Vec<u8>, Failure> {
-    let is_stdin = file == Path::new("-");
-    let unreadable = |error: io::Error| Failure::Other(format!("cannot read {}: {error}", file.display()));
-    let mut source: Box<dyn Read> =
-        if is_stdin { Box::new(io::stdin().lock()) } else { Box::new(File::open(file).map_err(unreadable)?) };
     let mut bytes = Vec::new();
     // One byte more than any server takes tells that there is too much, without reading the rest.
-    source.by_ref().take(BODY_BYTES as u64 + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+    let read = open(file)?.take(BODY_BYTES as u64 + 1).read_to_end(&mut bytes);
+    read.map_err(|error| unreadable(file, &error))?;
     if bytes.len() > BODY_BYTES {
         return Err(Failure::Other(format!("{} has more than the {BODY_BYTES} bytes a job can have", file.display())));
     }
@@ -254,6 +274,8 @@ mod tests {
             &["ackd", "submit", "q", "--delay", "1s", "--run-at", "2026-11-20T10:00:00Z"],
             &["ackd", "submit", "q", "--priority", "10"],
             &["ackd", "submit", "q", "--delay", "soon"],
+            &["ackd", "submit", "q", "--ndjson"],
+            &["ackd", "submit", "q", "--ndjson", "--file", "-", "--wait"],
             &["ackd", "submit", "--wait", "q", "1"],
             &["ackd", "submit"],
         ] {

@@ -79,7 +79,9 @@ pub(super) async fn print_end(session: &Session, job: &Document) -> Result<Exit,
     if is_done {
         return Ok(Exit::Fine);
     }
-    let why = job.problem().map(|problem| format!(": {}", headline(&problem))).unwrap_or_default();
+    // Of one that was cancelled nothing more is to be said.
+    let problem = job.problem().filter(|_| job.status != Status::Cancelled);
+    let why = problem.map(|problem| format!(": {}", headline(&problem))).unwrap_or_default();
     note(&format!("job {} ended as {}{why}", job.id, job.status));
     Ok(Exit::Failed)
 }

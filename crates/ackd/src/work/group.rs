@@ -2,12 +2,12 @@
 
 use std::ffi::OsString;
 use std::io;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream as StdUnixStream;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::{Pid, Signal, WaitOptions, kill_process_group, waitpgid};
 use tokio::io::AsyncReadExt;
 use tokio::net::UnixStream;
 use tokio::net::unix::pipe;
@@ -42,28 +42,29 @@ impl Group {
     /// Starts a command. That it could not be run is told by [`Group::ended`].
     pub(crate) fn start(command: &[OsString], environment: &Environment) -> io::Result<(Group, Pipes)> {
         let (near, far) = StdUnixStream::pair()?;
+        near.set_nonblocking(true)?;
+        let socket = UnixStream::from_std(near)?;
         let (stdin, to_stdin) = io::pipe()?;
         let (from_stdout, stdout) = io::pipe()?;
         let (from_stderr, stderr) = io::pipe()?;
+        let pipes = Pipes {
+            stdin: pipe::Sender::from_owned_fd(to_stdin.into())?,
+            stdout: pipe::Receiver::from_owned_fd(from_stdout.into())?,
+            stderr: pipe::Receiver::from_owned_fd(from_stderr.into())?,
+        };
         let mut supervisor = ourselves()?;
         environment.apply(&mut supervisor);
         let supervisor = supervisor
             .arg0("ackd")
             .arg(SUPERVISE)
             .args(command)
-            .stdin(Stdio::from(std::os::fd::OwnedFd::from(far)))
+            .stdin(Stdio::from(OwnedFd::from(far)))
             .stdout(Stdio::null())
             .process_group(0)
             .spawn()?;
-        near.set_nonblocking(true)?;
-        let group = Group { supervisor, socket: UnixStream::from_std(near)?, said: String::new() };
+        let group = Group { supervisor, socket, said: String::new() };
         // The socket is empty: this does not wait. Our copies of the command's ends are closed on the way out.
         handover::send(&group.socket, [stdin.as_fd(), stdout.as_fd(), stderr.as_fd()])?;
-        let pipes = Pipes {
-            stdin: pipe::Sender::from_owned_fd(to_stdin.into())?,
-            stdout: pipe::Receiver::from_owned_fd(from_stdout.into())?,
-            stderr: pipe::Receiver::from_owned_fd(from_stderr.into())?,
-        };
         Ok((group, pipes))
     }
 
@@ -98,6 +99,13 @@ impl Drop for Group {
         self.signal(Signal::KILL);
         // The supervisor holds nothing that could keep it from ending at once.
         let _ = self.supervisor.wait();
+        // To the first process of a container the rest of the group is handed over, which nobody else would ever wait
+        // for. All of it was killed.
+        if std::process::id() == 1
+            && let Some(group) = self.id()
+        {
+            while waitpgid(group, WaitOptions::empty()).is_ok_and(|ended| ended.is_some()) {}
+        }
     }
 }
 

@@ -26,6 +26,9 @@ const FAILED_FOR_GOOD: i32 = 65;
 /// How much is read from a pipe at once: as much as a pipe holds by default.
 const CHUNK: usize = 64 << 10;
 
+/// How much a pipe holds at most, unless root says otherwise (pipe(7)).
+const PIPE_MOST: usize = 1 << 20;
+
 /// Why a command had to stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stop {
@@ -75,8 +78,10 @@ async fn ended(crew: &Crew, sink: &Sink, job: Job<Body>, context: Context) -> Re
         stop.get_or_insert(Stop::TooLarge);
     }
     for chunk in rest(&stderr) {
-        reports.feed(&chunk).await;
+        reports.feed(&chunk);
     }
+    reports.end();
+    reports.shown().await;
     if stop.is_none() && outcome == Outcome::Exited(0) {
         // No checkpoint matters any more.
         return Ok(output.into_body());
@@ -131,7 +136,8 @@ async fn told(context: &Context, timeout: Option<Duration>, grace: Duration) -> 
     }
 }
 
-/// Feeds the command, takes what it writes, and stops it when it has to, until it has ended.
+/// Feeds the command, takes what it writes, and stops it when it has to, until it has ended. One that is stopped has its
+/// grace as a whole: a shell ends at once, and what it started may still have to tidy up.
 async fn attend(
     group: &mut Group,
     feeding: impl Future<Output = ()>,
@@ -146,11 +152,19 @@ async fn attend(
     let mut reporting = pin!(reporting);
     let mut told = pin!(told);
     let (mut is_fed, mut is_collected, mut is_reported) = (false, false, false);
-    let mut stop = None;
+    let (mut ended, mut stop) = (None, None);
     let mut kill_at: Option<Instant> = None;
     loop {
+        // Those who hold none of its streams any more have nothing left to do.
+        let is_over = stop.is_none() || kill_at.is_none() || (is_collected && is_reported);
+        if let Some(outcome) = ended.take_if(|_| is_over) {
+            return (outcome, stop);
+        }
         let stopping = tokio::select! {
-            outcome = group.ended() => return (outcome, stop),
+            outcome = group.ended(), if ended.is_none() => {
+                ended = Some(outcome);
+                continue;
+            }
             () = &mut feeding, if !is_fed => {
                 is_fed = true;
                 continue;
@@ -166,7 +180,7 @@ async fn attend(
             }
             stop = &mut told, if stop.is_none() => stop,
             () = until(kill_at) => {
-                // Its supervisor goes with it, and whoever waits for that one is told.
+                // Its supervisor goes with it, and whoever waits for that one is told, if it was not told before.
                 group.signal(Signal::KILL);
                 kill_at = None;
                 continue;
@@ -207,11 +221,13 @@ async fn collect(stdout: &mut pipe::Receiver, output: &mut Output) -> Result<(),
 async fn report(stderr: &mut pipe::Receiver, reports: &mut Reports) {
     let mut chunk = vec![0; CHUNK];
     while let Ok(count @ 1..) = stderr.read(&mut chunk).await {
-        reports.feed(&chunk[..count]).await;
+        reports.feed(&chunk[..count]);
+        reports.shown().await;
     }
 }
 
-/// What a pipe still holds. A process that has left the group may keep it open for ever: its end is not waited for.
+/// What a pipe still holds. A process that has left the group may keep it open, and full, for ever: its end is not
+/// waited for, and no more is read than the largest of pipes holds.
 fn rest(pipe: &pipe::Receiver) -> impl Iterator<Item = Vec<u8>> {
     std::iter::from_fn(move || {
         let mut chunk = vec![0; CHUNK];
@@ -221,4 +237,5 @@ fn rest(pipe: &pipe::Receiver) -> impl Iterator<Item = Vec<u8>> {
         chunk.truncate(count);
         Some(chunk)
     })
+    .take(PIPE_MOST / CHUNK)
 }

@@ -26,18 +26,25 @@ impl Sink {
         (Sink(sender), thread)
     }
 
-    /// Writes a line that a job's command wrote.
-    pub(crate) async fn line(&self, job: &str, line: &[u8]) {
-        let mut text = Vec::with_capacity(job.len() + line.len() + 3);
-        text.extend_from_slice(job.as_bytes());
-        text.extend_from_slice(b": ");
-        text.extend_from_slice(line);
-        text.push(b'\n');
-        let _ = self.0.send(text).await;
+    /// Waits until there is room for a line. Nothing is lost if the future is dropped.
+    pub(crate) async fn place(&self) -> Place<'_> {
+        Place(self.0.reserve().await.ok())
     }
 
     /// Writes a line of the worker's own.
     pub(crate) async fn say(&self, text: String) {
-        let _ = self.0.send(format!("ackd: {text}\n").into_bytes()).await;
+        self.place().await.put(format!("ackd: {text}\n").into_bytes());
+    }
+}
+
+/// Room for a line.
+pub(crate) struct Place<'a>(Option<mpsc::Permit<'a, Vec<u8>>>);
+
+impl Place<'_> {
+    /// Writes a line, with its end.
+    pub(crate) fn put(self, line: Vec<u8>) {
+        if let Some(permit) = self.0 {
+            permit.send(line);
+        }
     }
 }

@@ -29,6 +29,27 @@ fn a_job_that_is_cancelled_stops_with_all_that_it_started() {
 }
 
 #[test]
+fn what_a_shell_started_may_tidy_up_after_the_shell_has_ended() {
+    let server = Server::start();
+    let (lifeline, mut gate) = (Lifeline::make(), Gate::make());
+    let id = server.submit(&["q", "1"]);
+    // The shell dies of SIGTERM at once. What it started takes longer.
+    let script = format!(
+        "exec 9>{}; sh -c 'trap \"read word < {}; echo tidy >&9; exit\" TERM; echo up >&9; \
+         while :; do sleep 0.1; done'; true",
+        lifeline.name(),
+        gate.name()
+    );
+    let mut worker = server.work(&["--ttl", "1s"], &script);
+    let mut lives = lifeline.held();
+    assert_eq!(lives.line(), "up");
+    server.run(&["cancel", &id]).fine();
+    gate.open();
+    assert_eq!(lives.end(), "tidy\n");
+    assert!(worker.says(" ends ").ends_with("cancelled"));
+}
+
+#[test]
 fn a_command_that_does_not_heed_sigterm_is_killed_after_the_grace() {
     let server = Server::start();
     let lifeline = Lifeline::make();

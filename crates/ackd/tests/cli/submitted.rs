@@ -79,6 +79,24 @@ fn the_same_key_is_the_same_job() {
 }
 
 #[test]
+fn lines_are_jobs() {
+    let server = Server::start();
+    let lines = (0..5001).map(|number| format!("{{\"n\":{number}}}\n")).collect::<String>();
+    let ids = server.run_with(&["submit", "q", "--ndjson", "--file", "-", "--tag", "x"], lines.as_bytes()).fine();
+    let ids: Vec<&str> = ids.lines().collect();
+    assert_eq!(ids.len(), 5001);
+    for (id, number) in [(ids[0], 0), (ids[5000], 5000)] {
+        let job = server.get(id);
+        assert_eq!((&job["payload"]["n"], &job["tags"][0]), (&number.into(), &"x".into()));
+    }
+    let said = server.run_with(&["submit", "q", "--ndjson", "--file", "-"], b"1\n{}\n{x}\n").failed(1);
+    assert!(said.contains("payload 3: it is no JSON") && said.contains("nothing was submitted"), "{said}");
+    assert_eq!(server.run(&["queue", "show", "q", "--json"]).documents()[0]["counts"]["INIT"], 5001);
+    let documents = server.run_with(&["submit", "q", "--ndjson", "--file", "-", "--json"], b"1\n").documents();
+    assert_eq!(documents[0]["status"], 202);
+}
+
+#[test]
 fn waiting_prints_the_result_and_tells_how_it_ended() {
     let server = Server::start();
     let _worker = server.work(&["-j", "2"], "cat; case $ACKD_TYPE in bad) echo sorry >&2; exit 65;; esac");

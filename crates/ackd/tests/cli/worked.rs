@@ -90,6 +90,8 @@ fn the_exit_code_decides() {
         ("exit 3", "FAILED", 2, Some("exit code 3")),
         ("kill -SEGV $$", "FAILED", 2, Some("killed by SIGSEGV")),
         ("[ $ACKD_ATTEMPT = 2 ]", "DONE", 2, None),
+        // What leaves the group and keeps a stream full is not waited for.
+        ("setsid yes & exit 65", "FAILED", 1, Some("exit code 65")),
         // What a supervisor would die of, too.
         ("kill -KILL 0", "FAILED", 2, Some("the command's supervisor was killed")),
         ("kill -TERM 0", "FAILED", 2, Some("killed by SIGTERM")),
