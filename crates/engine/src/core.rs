@@ -31,6 +31,9 @@ const EXPIRY_INTERVAL: Duration = Duration::from_secs(1);
 /// The most expired jobs that one turn ends.
 const EXPIRED_AT_ONCE: usize = 500;
 
+/// How soon further expired jobs are looked for after a full list of them.
+const EXPIRED_PAUSE: Duration = Duration::from_millis(50);
+
 /// What the core is asked or told between turns.
 #[derive(Debug)]
 pub enum Input {
@@ -82,12 +85,17 @@ pub struct Core {
     stats: Arc<Stats>,
     /// Commands of the core's own, for the next turn.
     own: Vec<Command>,
+    /// Commands of the core's own that found no room, for when it has rested.
+    delayed: Vec<Command>,
     /// What the pager is to read, to be fetched with [`Core::take_reads`].
     reads: Vec<PagerRequest>,
     /// When dispatch goes on after a failed commit.
     resting_until: Option<Duration>,
     next_expiry: Duration,
     looking_for_expired: bool,
+    /// The last commit with submissions found no room: until one does, they are committed apart, so that
+    /// they cannot keep others from settling.
+    full: bool,
     /// The server is about to stop.
     draining: bool,
     /// The ledger has failed for good.
@@ -147,10 +155,12 @@ impl Core {
             queues,
             stats,
             own: Vec::new(),
+            delayed: Vec::new(),
             reads: Vec::new(),
             resting_until: None,
             next_expiry: tick,
             looking_for_expired: false,
+            full: false,
             draining: false,
             failed: None,
             dispatch_outputs: outputs,
@@ -163,6 +173,11 @@ impl Core {
         self.failed.as_deref()
     }
 
+    /// Whether the core has something of its own to commit yet.
+    pub(crate) fn is_busy(&self) -> bool {
+        !self.own.is_empty() && self.failed.is_none()
+    }
+
     /// What is to be read for the core now; each is answered by an [`Input::Read`].
     pub(crate) fn take_reads(&mut self) -> Vec<PagerRequest> {
         std::mem::take(&mut self.reads)
@@ -170,10 +185,20 @@ impl Core {
 
     /// How long the core may sleep if nobody asks it anything.
     pub(crate) fn patience(&self, now: Timestamp, tick: Duration) -> Duration {
-        if !self.own.is_empty() {
+        if self.failed.is_some() {
+            // Nothing is ever to be done again but to say so.
+            return Duration::from_secs(3600);
+        }
+        if !self.own.is_empty() || !self.dispatch_outputs.is_empty() {
             return Duration::ZERO;
         }
-        let mut until = self.next_expiry.saturating_sub(tick);
+        let mut until = EXPIRY_INTERVAL;
+        if !self.looking_for_expired {
+            until = until.min(self.next_expiry.saturating_sub(tick));
+        }
+        if let Some(rested) = self.resting_until {
+            until = until.min(rested.saturating_sub(tick));
+        }
         if let Some(due) = self.leases.next_due() {
             until = until.min(due.saturating_sub(tick));
         }
@@ -190,16 +215,18 @@ impl Core {
         if self.failed.is_some() {
             return self.refuse(inputs);
         }
-        let mut commands = std::mem::take(&mut self.own);
-        let mut origins: Vec<Origin> = commands.iter().map(|_| Origin::Own).collect();
-        let mut requests = Vec::new();
+        let mut batch = Batch::of(std::mem::take(&mut self.own));
+        let mut submissions = Batch::of(Vec::new());
         for input in inputs {
-            self.take_up(input, &mut commands, &mut origins, &mut requests, now, tick);
+            let apart = self.full && input.submits();
+            self.take_up(input, if apart { &mut submissions } else { &mut batch }, now, tick);
         }
         self.look_at_the_time(now, tick);
-        self.dispatch(&mut commands, &mut origins);
-        if !commands.is_empty() {
-            self.commit(commands, origins, requests, now, tick);
+        self.dispatch(&mut batch);
+        for batch in [batch, submissions] {
+            if !batch.commands.is_empty() {
+                self.commit(batch, now, tick);
+            }
         }
         for id in std::mem::take(&mut self.forgotten) {
             if self.may_find_more_for(id) {
@@ -219,15 +246,8 @@ impl Core {
         self.stats.parked_asks.store(self.dispatcher.parked() as u64, Ordering::Relaxed);
     }
 
-    fn take_up(
-        &mut self,
-        input: Input,
-        commands: &mut Vec<Command>,
-        origins: &mut Vec<Origin>,
-        requests: &mut Vec<Request>,
-        now: Timestamp,
-        tick: Duration,
-    ) {
+    fn take_up(&mut self, input: Input, batch: &mut Batch, now: Timestamp, tick: Duration) {
+        let Batch { commands, origins, requests, .. } = batch;
         match input {
             Input::Run(run, reply) => {
                 let at = requests.len();
@@ -264,7 +284,7 @@ impl Core {
                 self.forgotten.push(id);
             }
             Input::Forget(id) => self.forget(id, now, tick),
-            Input::Read(request, read) => self.take_up_read(request, read, now),
+            Input::Read(request, read) => self.take_up_read(request, read, now, tick),
             Input::Drain => {
                 self.draining = true;
                 for (id, parked) in std::mem::take(&mut self.asks) {
@@ -293,7 +313,7 @@ impl Core {
         }
     }
 
-    fn take_up_read(&mut self, request: PagerRequest, read: Result<Pages, ReadError>, now: Timestamp) {
+    fn take_up_read(&mut self, request: PagerRequest, read: Result<Pages, ReadError>, now: Timestamp, tick: Duration) {
         let outputs = &mut self.dispatch_outputs;
         match (request, read) {
             (PagerRequest::Backlog(request), Ok(Pages::Backlog(page))) => {
@@ -302,20 +322,22 @@ impl Core {
             (PagerRequest::Backlog(request), read) => {
                 report(read);
                 self.dispatcher.step(dispatch::Input::Unread(&request), now, outputs);
+                self.resting_until.get_or_insert(tick + REST);
             }
             (PagerRequest::Lanes, Ok(Pages::Lanes(lanes))) => {
                 self.dispatcher.step(dispatch::Input::Lanes(lanes), now, outputs);
             }
             (PagerRequest::Lanes, read) => {
                 report(read);
-                self.reads.push(PagerRequest::Lanes);
+                self.resting_until.get_or_insert(tick + REST);
             }
             (PagerRequest::Expired(..), read) => {
                 self.looking_for_expired = false;
                 match read {
                     Ok(Pages::Expired(numbers)) => {
                         if numbers.len() == EXPIRED_AT_ONCE {
-                            self.next_expiry = Duration::ZERO;
+                            // Once these are ended, which takes a turn.
+                            self.next_expiry = tick + EXPIRED_PAUSE;
                         }
                         self.own.extend(numbers.into_iter().map(|number| Command::Expire { number }));
                     }
@@ -328,11 +350,11 @@ impl Core {
     /// Holds progress back that comes too soon after what was recorded last. Gives the lease of a heartbeat.
     fn coalesce(&mut self, command: &mut Command, tick: Duration) -> Option<LeaseToken> {
         let Command::Heartbeat { lease, progress, checkpoint, .. } = command else { return None };
-        if checkpoint.is_none()
-            && let Some(told) = progress
-            && !self.leases.may_record(lease, told, tick)
-        {
-            *progress = None;
+        match progress {
+            // A checkpoint is written at once, and the progress told with it.
+            Some(_) if checkpoint.is_some() => self.leases.recorded(lease, tick),
+            Some(told) if !self.leases.may_record(lease, told, tick) => *progress = None,
+            _ => {}
         }
         Some(*lease)
     }
@@ -347,27 +369,24 @@ impl Core {
         }
         if self.resting_until.is_some_and(|until| until <= tick) {
             self.resting_until = None;
+            self.own.append(&mut self.delayed);
             self.reads.push(PagerRequest::Lanes);
         }
         self.dispatcher.step(dispatch::Input::Tick, now, &mut self.dispatch_outputs);
     }
 
     /// Makes commands of what the dispatcher wants.
-    fn dispatch(&mut self, commands: &mut Vec<Command>, origins: &mut Vec<Origin>) {
+    fn dispatch(&mut self, batch: &mut Batch) {
+        let Batch { commands, origins, .. } = batch;
         make_commands(&mut self.dispatch_outputs, &self.asks, &mut self.reads, |command, origin| {
             commands.push(command);
             origins.push(origin);
         });
     }
 
-    fn commit(
-        &mut self,
-        commands: Vec<Command>,
-        origins: Vec<Origin>,
-        mut requests: Vec<Request>,
-        now: Timestamp,
-        tick: Duration,
-    ) {
+    fn commit(&mut self, batch: Batch, now: Timestamp, tick: Duration) {
+        let Batch { commands, origins, mut requests, own } = batch;
+        let submits = commands.iter().any(|command| matches!(command, Command::Submit(_)));
         let mut reaction = Reaction {
             dispatcher: &mut self.dispatcher,
             outputs: &mut self.dispatch_outputs,
@@ -375,13 +394,16 @@ impl Core {
             reads: &mut self.reads,
             origins,
             seen: 0,
+            told: false,
+            configured: Vec::new(),
             now,
         };
         let started = std::time::Instant::now();
         let applied = self.ledger.apply(commands, now, &mut reaction);
-        let origins = reaction.origins;
+        let Reaction { origins, told, configured, .. } = reaction;
         match applied {
             Ok(applied) => {
+                self.full &= !submits;
                 self.stats.commits.record(started.elapsed());
                 self.stats.count(&applied.changes);
                 self.leases.observe(&applied.changes, now, tick);
@@ -389,7 +411,16 @@ impl Core {
                 self.hand_out(applied.answers, origins, &mut requests, now, tick);
                 requests.into_iter().for_each(Request::answer);
             }
-            Err(error) => self.failed_commit(&error, requests, now, tick),
+            Err(error) => {
+                if told {
+                    self.forget_what_was_told(&configured, now, tick);
+                }
+                if !own.is_empty() {
+                    self.delayed.extend(own);
+                    self.resting_until.get_or_insert(tick + REST);
+                }
+                self.failed_commit(&error, requests);
+            }
         }
     }
 
@@ -407,9 +438,12 @@ impl Core {
                 self.stats.refusals.fetch_add(1, Ordering::Relaxed);
             }
             if let Ok(Answer::Queue(queue)) = &answer {
-                self.queues.paused(&queue.name, queue.paused);
-                let input = dispatch::Input::Paused(&queue.name, queue.paused);
-                self.dispatcher.step(input, now, &mut self.dispatch_outputs);
+                let was = self.queues.paused(&queue.name, queue.paused);
+                if was && !queue.paused {
+                    // A job that was taken up just as its queue was paused was refused, and stands in no
+                    // window any more.
+                    self.reads.push(PagerRequest::Lanes);
+                }
             }
             match origin {
                 Origin::Request(at, beat) => {
@@ -444,19 +478,31 @@ impl Core {
         self.own.extend(tokens.map(|lease| Command::Release { lease, delay: None, checkpoint: None }));
     }
 
-    fn failed_commit(&mut self, error: &LedgerError, requests: Vec<Request>, now: Timestamp, tick: Duration) {
+    /// What the dispatcher was told has not happened: it begins anew, after a rest.
+    fn forget_what_was_told(&mut self, configured: &[Name], now: Timestamp, tick: Duration) {
+        let outputs = &mut self.dispatch_outputs;
+        for name in configured {
+            let paused = self.queues.is_paused(name);
+            self.dispatcher.step(dispatch::Input::Paused(name, paused), now, outputs);
+        }
+        self.dispatcher.step(dispatch::Input::Reset, now, outputs);
+        outputs.clear();
+        self.resting_until.get_or_insert(tick + REST);
+    }
+
+    fn failed_commit(&mut self, error: &LedgerError, requests: Vec<Request>) {
         self.stats.failed_commits.fetch_add(1, Ordering::Relaxed);
-        self.dispatcher.step(dispatch::Input::Reset, now, &mut self.dispatch_outputs);
-        self.dispatch_outputs.clear();
-        self.resting_until = Some(tick + REST);
         let unavailable = match error {
             LedgerError::Full(detail) => {
-                tracing::warn!(%detail, "a commit was refused: the store is full");
+                if !std::mem::replace(&mut self.full, true) {
+                    tracing::warn!(%detail, "a commit was refused: the store is full");
+                }
                 Unavailable::Full
             }
             LedgerError::Failed(detail) => {
                 tracing::error!(%detail, "the store has failed; nothing is accepted any more");
                 self.failed = Some(detail.clone());
+                self.own.clear();
                 for parked in std::mem::take(&mut self.asks).into_values() {
                     // Whoever asked may be gone; there is nothing to tell it then.
                     let _ = parked.reply.send(Err(Unavailable::Failed(detail.clone())));
@@ -479,6 +525,32 @@ impl Core {
                 Input::Forget(_) | Input::Read(..) | Input::Drain => {}
             }
         }
+    }
+}
+
+/// What is to be committed together.
+struct Batch {
+    commands: Vec<Command>,
+    /// Who gets the answer to each command.
+    origins: Vec<Origin>,
+    requests: Vec<Request>,
+    /// A copy of the core's own commands, which nobody else would ask for again.
+    own: Vec<Command>,
+}
+
+impl Batch {
+    fn of(own: Vec<Command>) -> Batch {
+        let origins = own.iter().map(|_| Origin::Own).collect();
+        // What lapses or expires is found due again; what is released is not.
+        let lasting = own.iter().filter(|command| matches!(command, Command::Release { .. }));
+        Batch { own: lasting.cloned().collect(), commands: own, origins, requests: Vec::new() }
+    }
+}
+
+impl Input {
+    fn submits(&self) -> bool {
+        let submits = |command: &Command| matches!(command, Command::Submit(_));
+        matches!(self, Input::Run(commands, _) if commands.iter().any(submits))
     }
 }
 
@@ -520,12 +592,21 @@ struct Reaction<'a> {
     origins: Vec<Origin>,
     /// How many answers were seen.
     seen: usize,
+    /// Whether the ledger has told anything.
+    told: bool,
+    /// The queues that the batch configures.
+    configured: Vec<Name>,
     now: Timestamp,
 }
 
 impl Reactor for Reaction<'_> {
     fn react(&mut self, answers: &[Result<Answer, Refusal>], changes: &[Change]) -> Vec<Command> {
         for (answer, origin) in answers.iter().zip(&self.origins[self.seen..]) {
+            if let Ok(Answer::Queue(queue)) = answer {
+                self.configured.push(queue.name.clone());
+                let input = dispatch::Input::Paused(&queue.name, queue.paused);
+                self.dispatcher.step(input, self.now, self.outputs);
+            }
             if let Origin::Ask(ask, _) = origin {
                 let input = match answer {
                     Ok(_) => dispatch::Input::Granted(*ask),
@@ -535,6 +616,7 @@ impl Reactor for Reaction<'_> {
             }
         }
         self.seen += answers.len();
+        self.told = true;
         self.dispatcher.step(dispatch::Input::Changes(changes), self.now, self.outputs);
         let mut commands = Vec::new();
         let origins = &mut self.origins;

@@ -4,8 +4,9 @@ use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
-use ackd_domain::{Answer, Command, Job, LeaseToken, Refusal};
+use ackd_domain::{Answer, Body, Command, Failure, Job, LeaseToken, Refusal};
 use ackd_ports::{ChangeFeed, Clock, Ledger, LedgerReader, ReadError};
 use tokio::sync::oneshot;
 
@@ -16,7 +17,10 @@ use crate::mailbox::{Mailbox, MailboxLimits, Rejected, Weight};
 use crate::pager;
 use crate::stats::Stats;
 use crate::waiting::{QueuesSeen, Waiting};
-use crate::work::{Granted, Grants, Unpacked, WorkRequest};
+use crate::work::{Assigned, Granted, Grants, Unpacked, WorkRequest};
+
+/// How long a job rests whose payload could not be read.
+const UNREAD_AGAIN: Duration = Duration::from_secs(1);
 
 /// What an engine is made of.
 pub struct Parts {
@@ -136,16 +140,24 @@ impl Engine {
         let core = Core::start(core_parts, shared, now, tick)?;
 
         let (to_pager, requests) = mpsc::channel();
-        let (mailbox, status) = (Arc::clone(&inner.mailbox), Arc::clone(&inner.status));
+        let (mailbox, status, hub) = (Arc::clone(&inner.mailbox), Arc::clone(&inner.status), Arc::clone(&inner.hub));
         let core = std::thread::Builder::new().name("core".to_owned()).spawn(move || {
-            run_core(core, &*clock, &mailbox, &status, &to_pager);
+            run_core(core, &*clock, &mailbox, &status, &hub, &to_pager);
         })?;
-        let (mailbox, reader) = (Arc::clone(&inner.mailbox), parts.reader);
+        let (mailbox, status, reader) = (Arc::clone(&inner.mailbox), Arc::clone(&inner.status), parts.reader);
         let pager = std::thread::Builder::new().name("pager".to_owned()).spawn(move || {
-            // A mailbox that is closed needs nothing read any more.
-            pager::run(&reader, &requests, |input| {
-                let _ = mailbox.push(input, Weight::default());
+            let read = AssertUnwindSafe(|| {
+                pager::run(&reader, &requests, |input| {
+                    // A mailbox that is closed needs nothing read any more.
+                    let _ = mailbox.push(input, Weight::default());
+                });
             });
+            if std::panic::catch_unwind(read).is_err() {
+                // A bug. Without the pager no backlog is read: better to say so than to let jobs wait for ever.
+                let detail = "the pager ended by a panic; see the log".to_owned();
+                status.lock().unwrap_or_else(PoisonError::into_inner).failed = Some(detail);
+                mailbox.close();
+            }
         })?;
         inner.lock_threads().extend([core, pager]);
         Ok(Engine { inner })
@@ -168,21 +180,21 @@ impl Engine {
     /// [`Unavailable`].
     pub async fn lease(&self, request: WorkRequest) -> Result<Grants, Unavailable> {
         let id = AskId(self.inner.next_ask.fetch_add(1, Ordering::Relaxed));
-        let WorkRequest { queues, kinds, max, wait, worker, ttl } = request;
-        let (reply, mut answer) = oneshot::channel();
-        let asking = Asking { engine: self, id };
+        let WorkRequest { queues, kinds, max, wait, worker, ttl, inline } = request;
+        let (reply, answer) = oneshot::channel();
         self.push(Input::Ask(id, Ask { queues, kinds, max, worker, ttl }, reply), Weight { commands: 1, bytes: 0 })?;
-        let assigned = match tokio::time::timeout(wait, &mut answer).await {
+        let mut asking = Asking { engine: self, id, answer, answered: false };
+        let assigned = match tokio::time::timeout(wait, &mut asking.answer).await {
             Ok(assigned) => assigned,
             Err(_) => {
                 // What was leased meanwhile comes all the same: the core answers either way.
                 asking.forget();
-                answer.await
+                (&mut asking.answer).await
             }
         };
-        std::mem::forget(asking);
+        asking.answered = true;
         let assigned = assigned.unwrap_or_else(|_| Err(self.why_silent()))?;
-        Ok(self.unpack(assigned).await)
+        Ok(self.unpack(assigned, inline).await)
     }
 
     /// Gives back all the leases of the worker of this name, uncounted. Says how many they were.
@@ -269,59 +281,68 @@ impl Engine {
         drop(self.push(Input::Run(tokens.into_iter().map(release).collect(), reply), Weight::default()));
     }
 
-    /// Puts the payloads to the leases: most are at hand, the others are read.
-    async fn unpack(&self, assigned: Vec<crate::work::Assigned>) -> Grants {
+    /// Puts the payloads to the leases: most are at hand, the others are read; those of more than `inline`
+    /// bytes are not, for their workers fetch them.
+    async fn unpack(&self, assigned: Vec<Assigned>, inline: u64) -> Grants {
         let mut unpacked = Unpacked { engine: self, assigned };
-        let missing: Vec<u64> = unpacked
-            .assigned
-            .iter()
-            .filter(|assigned| assigned.payload.is_none())
-            .map(|assigned| assigned.job.id.number())
-            .collect();
-        if !missing.is_empty() {
-            self.fetch(&mut unpacked, missing).await;
+        let missing = |it: &Assigned| it.payload.is_none() && it.job.spec.payload.size <= inline;
+        let numbers: Vec<u64> =
+            unpacked.assigned.iter().filter(|it| missing(it)).map(|it| it.job.id.number()).collect();
+        if !numbers.is_empty() {
+            let mut payloads = self.payloads_of(numbers).await.into_iter();
+            let (mut damaged, mut unread) = (Vec::new(), Vec::new());
+            unpacked.assigned.retain_mut(|it| {
+                if !missing(it) {
+                    return true;
+                }
+                match payloads.next() {
+                    Some(Ok(Some(payload))) => it.payload = Some(payload),
+                    Some(Ok(None) | Err(ReadError::Damaged(_))) => damaged.extend(token(&it.job)),
+                    Some(Err(ReadError::Failed(_))) | None => unread.extend(token(&it.job)),
+                }
+                it.payload.is_some()
+            });
+            self.give_up(damaged, unread);
         }
-        let granted = std::mem::take(&mut unpacked.assigned).into_iter().filter_map(|assigned| {
-            let (payload, token) = (assigned.payload?, token(&assigned.job)?);
-            let ttl = assigned.job.lease.as_ref()?.ttl;
-            Some(Granted { job: assigned.job, payload, token, ttl })
+        let granted = std::mem::take(&mut unpacked.assigned).into_iter().filter_map(|it| {
+            let (token, ttl) = (token(&it.job)?, it.job.lease.as_ref()?.ttl);
+            Some(Granted { job: it.job, payload: it.payload, token, ttl })
         });
         Grants::new(self.clone(), granted.collect())
     }
 
-    async fn fetch(&self, unpacked: &mut Unpacked<'_>, missing: Vec<u64>) {
+    /// The payloads of these jobs, or why each cannot be had.
+    async fn payloads_of(&self, numbers: Vec<u64>) -> Vec<Result<Option<Body>, ReadError>> {
         let reader = Arc::clone(self.reader());
-        let numbers = missing.clone();
-        let read = tokio::task::spawn_blocking(move || {
-            reader.payloads(&numbers).or_else(|_| {
-                // One of them cannot be read: find out which, so that the others are not held up.
-                Ok(numbers.iter().map(|number| reader.payloads(&[*number]).ok()?.pop().flatten()).collect())
-            })
-        })
-        .await;
-        let payloads: Result<Vec<_>, ReadError> =
-            read.unwrap_or_else(|stopped| Err(ReadError::Failed(stopped.to_string())));
-        let mut payloads = payloads.unwrap_or_default().into_iter();
-        for assigned in unpacked.assigned.iter_mut().filter(|assigned| assigned.payload.is_none()) {
-            assigned.payload = payloads.next().flatten();
-        }
-        let (whole, broken): (Vec<_>, Vec<_>) =
-            std::mem::take(&mut unpacked.assigned).into_iter().partition(|assigned| assigned.payload.is_some());
-        unpacked.assigned = whole;
-        if !broken.is_empty() {
-            // No worker can do anything with such a job, ever: it must not be handed out again and again.
-            let fail = |lease| Command::Fail {
-                lease,
-                error: ackd_domain::Failure {
-                    problem: Arc::from(r#"{"type":"/problems/damaged","title":"The stored payload is damaged"}"#),
-                },
-                retryable: false,
-                retry_after: None,
-                cancelled: false,
-            };
-            let commands = broken.iter().filter_map(|assigned| token(&assigned.job)).map(fail).collect();
+        let read = tokio::task::spawn_blocking(move || match reader.payloads(&numbers) {
+            Ok(payloads) => payloads.into_iter().map(Ok).collect(),
+            // One of them cannot be read: find out which, so that the others are not held up.
+            Err(_) => numbers
+                .iter()
+                .map(|number| reader.payloads(&[*number]).map(|mut payloads| payloads.pop().flatten()))
+                .collect(),
+        });
+        // Where the read ended in a panic, none of them is had.
+        read.await.unwrap_or_default()
+    }
+
+    /// Settles the leases of jobs whose payload cannot be had. A damaged one no worker can do anything with,
+    /// ever: it must not be handed out again and again. One that was not read may be read later.
+    fn give_up(&self, damaged: Vec<LeaseToken>, unread: Vec<LeaseToken>) {
+        let fail = |lease| Command::Fail {
+            lease,
+            error: Failure {
+                problem: Arc::from(r#"{"type":"/problems/damaged","title":"The stored payload is damaged"}"#),
+            },
+            retryable: false,
+            retry_after: None,
+            cancelled: false,
+        };
+        let release = |lease| Command::Release { lease, delay: Some(UNREAD_AGAIN), checkpoint: None };
+        let commands: Vec<Command> = damaged.into_iter().map(fail).chain(unread.into_iter().map(release)).collect();
+        if !commands.is_empty() {
             let (reply, _) = oneshot::channel();
-            // If the server stops, the lease lapses and the next attempt comes here again.
+            // If the server stops, the leases lapse and the next attempt comes here again.
             drop(self.push(Input::Run(commands, reply), Weight::default()));
         }
     }
@@ -356,10 +377,13 @@ impl Inner {
     }
 }
 
-/// An ask that is parked in the core. Dropped, because its client went away, it is forgotten there too.
+/// An ask that is parked in the core. Dropped before its answer, because its client went away, it is
+/// forgotten there too, and what was leased for it all the same goes back.
 struct Asking<'a> {
     engine: &'a Engine,
     id: AskId,
+    answer: oneshot::Receiver<Result<Vec<Assigned>, Unavailable>>,
+    answered: bool,
 }
 
 impl Asking<'_> {
@@ -371,6 +395,14 @@ impl Asking<'_> {
 
 impl Drop for Asking<'_> {
     fn drop(&mut self) {
+        if self.answered {
+            return;
+        }
+        // From here on the core finds nobody to answer; what it answered before is here.
+        self.answer.close();
+        if let Ok(Ok(assigned)) = self.answer.try_recv() {
+            self.engine.release_undelivered(assigned.iter().filter_map(|it| token(&it.job)).collect());
+        }
         self.forget();
     }
 }
@@ -380,13 +412,14 @@ fn run_core(
     clock: &dyn Clock,
     mailbox: &Mailbox<Input>,
     status: &Mutex<Status>,
+    hub: &Hub,
     to_pager: &mpsc::Sender<pager::PagerRequest>,
 ) {
     let turns = std::panic::catch_unwind(AssertUnwindSafe(|| {
         loop {
             let patience = core.patience(clock.now(), clock.monotonic());
             let (inputs, over) = mailbox.take(Some(patience));
-            if over {
+            if over && !core.is_busy() {
                 return;
             }
             core.turn(inputs, clock.now(), clock.monotonic());
@@ -405,6 +438,9 @@ fn run_core(
         let detail = "the core ended by a panic; see the log".to_owned();
         status.lock().unwrap_or_else(PoisonError::into_inner).failed = Some(detail);
         mailbox.close();
+        // Whoever waits for an answer learns by the loss of its sender that none will come.
+        while !mailbox.take(Some(Duration::ZERO)).1 {}
+        hub.close();
     }
 }
 
@@ -412,6 +448,9 @@ fn weigh(commands: &[Command]) -> Weight {
     let bytes = |command: &Command| match command {
         Command::Submit(submissions) => submissions.iter().map(|it| it.payload.bytes.len()).sum(),
         Command::Complete { result: Some(result), .. } => result.bytes.len(),
+        Command::Heartbeat { checkpoint: Some(checkpoint), .. }
+        | Command::Release { checkpoint: Some(checkpoint), .. } => checkpoint.len(),
+        Command::Fail { error, .. } => error.problem.len(),
         _ => 0,
     };
     let count = |command: &Command| match command {

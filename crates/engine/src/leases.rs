@@ -105,6 +105,14 @@ impl LiveLeases {
         now
     }
 
+    /// Progress is recorded at `tick`, whatever was told or held before.
+    pub fn recorded(&mut self, token: &LeaseToken, tick: Duration) {
+        self.edit(token, |watched| {
+            watched.recorded_at = Some(tick);
+            watched.held = None;
+        });
+    }
+
     /// What is due at `tick`.
     pub fn due(&mut self, tick: Duration, outputs: &mut Vec<Output>) {
         while let Some(&(at, number)) = self.due.first()

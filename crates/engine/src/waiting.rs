@@ -25,8 +25,15 @@ pub enum Waiting {
 /// What is known of the queues beside their jobs: whether they are paused, and who asked when.
 #[derive(Debug)]
 pub(crate) struct QueuesSeen {
-    queues: RwLock<FxHashMap<Name, Seen>>,
+    seen: RwLock<AllSeen>,
     started: Duration,
+}
+
+#[derive(Debug, Default)]
+struct AllSeen {
+    queues: FxHashMap<Name, Seen>,
+    /// When those that nobody asks any more were dropped last.
+    pruned_at: Duration,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -40,7 +47,7 @@ const REMEMBERED: usize = 10_000;
 
 impl QueuesSeen {
     pub(crate) fn new(started: Duration) -> QueuesSeen {
-        QueuesSeen { queues: RwLock::default(), started }
+        QueuesSeen { seen: RwLock::default(), started }
     }
 
     /// Somebody asks this queue for jobs.
@@ -50,18 +57,25 @@ impl QueuesSeen {
         if self.read(name).is_some_and(|seen| recent(&seen)) {
             return;
         }
-        let mut queues = self.queues.write().unwrap_or_else(PoisonError::into_inner);
-        if queues.len() >= REMEMBERED {
-            queues.retain(|_, seen| {
+        let mut seen = self.seen.write().unwrap_or_else(PoisonError::into_inner);
+        if seen.queues.len() >= REMEMBERED && tick.saturating_sub(seen.pruned_at) >= Duration::from_secs(1) {
+            seen.pruned_at = tick;
+            seen.queues.retain(|_, seen| {
                 seen.paused || seen.asked_at.is_some_and(|at| tick.saturating_sub(at) < NO_WORKER_AFTER)
             });
         }
-        queues.entry(name.clone()).or_default().asked_at = Some(tick);
+        seen.queues.entry(name.clone()).or_default().asked_at = Some(tick);
     }
 
-    pub(crate) fn paused(&self, name: &Name, paused: bool) {
-        let mut queues = self.queues.write().unwrap_or_else(PoisonError::into_inner);
-        queues.entry(name.clone()).or_default().paused = paused;
+    /// Notes whether the queue is paused. Says whether it was before.
+    pub(crate) fn paused(&self, name: &Name, paused: bool) -> bool {
+        let mut seen = self.seen.write().unwrap_or_else(PoisonError::into_inner);
+        std::mem::replace(&mut seen.queues.entry(name.clone()).or_default().paused, paused)
+    }
+
+    /// Whether the queue is paused, as far as is committed.
+    pub(crate) fn is_paused(&self, name: &Name) -> bool {
+        self.read(name).is_some_and(|seen| seen.paused)
     }
 
     pub(crate) fn why(&self, job: &Job, now: Timestamp, tick: Duration) -> Option<Waiting> {
@@ -84,6 +98,6 @@ impl QueuesSeen {
     }
 
     fn read(&self, name: &Name) -> Option<Seen> {
-        self.queues.read().unwrap_or_else(PoisonError::into_inner).get(name).copied()
+        self.seen.read().unwrap_or_else(PoisonError::into_inner).queues.get(name).copied()
     }
 }

@@ -23,6 +23,9 @@ pub struct WorkRequest {
     pub worker: Option<Arc<str>>,
     /// How long each lease is to last without a heartbeat; the queue's own time where it is `None`.
     pub ttl: Option<Duration>,
+    /// The largest payload in bytes that is to come with the lease: a thousand large ones must not stand in
+    /// memory at once.
+    pub inline: u64,
 }
 
 /// A job that the core leased, on its way out.
@@ -39,8 +42,8 @@ pub struct Assigned {
 pub struct Granted {
     /// The job as of the lease.
     pub job: Arc<Job>,
-    /// Its payload.
-    pub payload: Body,
+    /// Its payload, unless it is larger than was asked for.
+    pub payload: Option<Body>,
     /// What the worker shows to prove the lease.
     pub token: LeaseToken,
     /// How long the lease lasts without a heartbeat.

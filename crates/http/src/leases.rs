@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ackd_api::{Lease, LeaseRequest, Problem, Secret, limits};
-use ackd_domain::Name;
+use ackd_domain::{Body, Name};
 use ackd_engine::{Granted, WorkRequest};
 use http::Response;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
@@ -53,6 +53,7 @@ fn wanted(request: &LeaseRequest<'_>) -> Result<WorkRequest, Problem> {
         wait: patience(request.wait),
         worker: request.worker.as_deref().map(Arc::from),
         ttl: request.ttl.map(Duration::from),
+        inline: limits::INLINE_BYTES as u64,
     })
 }
 
@@ -62,7 +63,7 @@ fn patience(wait: Option<ackd_api::Duration>) -> Duration {
 
 fn written(call: &Call, leases: &[Granted]) -> Result<Vec<u8>, serde_json::Error> {
     let now = call.engine().clock().now();
-    let inline: usize = leases.iter().map(|it| it.payload.bytes.len().min(limits::INLINE_BYTES)).sum();
+    let inline: usize = leases.iter().filter_map(|it| Some(it.payload.as_ref()?.bytes.len())).sum();
     let mut bytes = Vec::with_capacity(32 + 1664 * leases.len() + inline);
     bytes.extend_from_slice(b"{\"leases\":[");
     for (at, granted) in leases.iter().enumerate() {
@@ -75,7 +76,7 @@ fn written(call: &Call, leases: &[Granted]) -> Result<Vec<u8>, serde_json::Error
             lease: Secret::new(token.as_str()),
             deadline: time(now.after(granted.ttl)),
             expires_in: granted.ttl.into(),
-            job: document::document(&granted.job, &texts, Some(&granted.payload), None, None),
+            job: document::document(&granted.job, &texts, granted.payload.as_ref(), None, None),
         };
         serde_json::to_writer(&mut bytes, &lease)?;
     }
@@ -96,11 +97,13 @@ pub(crate) async fn raw(mut call: Call) -> Outcome {
             Err(error) => Err(error.to_string()),
         })?,
         ttl: call.query.duration("ttl")?.map(ttl).transpose()?,
+        inline: u64::MAX,
     };
     call.no_body().await?;
     let grants = call.engine().lease(request).await?;
-    let Some(granted) = grants.leases().first() else { return Ok(answer::no_content()) };
-    let (head, payload) = (raw_head(granted), granted.payload.bytes.clone());
+    let leased = grants.leases().first().and_then(|granted| Some((granted, granted.payload.as_ref()?)));
+    let Some((granted, payload)) = leased else { return Ok(answer::no_content()) };
+    let (head, payload) = (raw_head(granted, payload), payload.bytes.clone());
     let mut response = Response::new(Outlet::leases(payload, grants));
     *response.headers_mut() = head;
     Ok(response)
@@ -115,9 +118,9 @@ fn ttl(ttl: ackd_api::Duration) -> Result<Duration, Problem> {
 }
 
 /// What is said of a lease whose job's payload is the body.
-fn raw_head(granted: &Granted) -> HeaderMap {
+fn raw_head(granted: &Granted, payload: &Body) -> HeaderMap {
     let mut headers = HeaderMap::new();
-    answer::harmless(&mut headers, &granted.payload.content_type);
+    answer::harmless(&mut headers, &payload.content_type);
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     let mut say = |name: HeaderName, value: &str| {
         // All of these are ASCII by their making.

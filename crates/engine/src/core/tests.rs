@@ -241,6 +241,80 @@ fn a_paused_queue_holds_its_jobs_back_until_it_is_resumed() {
 }
 
 #[test]
+fn jobs_that_were_taken_up_just_as_their_queue_was_paused_are_worked_on_once_it_is_resumed() {
+    let mut world = World::new(SMALL);
+    (0..10).for_each(|_| drop(world.submit(submission())));
+    let configure = |paused| Command::Configure { queue: name("video"), patch: Box::new(QueuePatch::pause(paused)) };
+    let (reply, mut paused) = oneshot::channel();
+    let (asker, mut waiter) = oneshot::channel();
+    world.turn(vec![Input::Run(vec![configure(true)], reply), Input::Ask(AskId(99), ask(20), asker)]);
+    assert!(paused.try_recv().is_ok());
+    assert!(waiter.try_recv().is_err());
+    world.run(configure(false)).unwrap();
+    let mut leased = waiter.try_recv().unwrap().unwrap().len();
+    leased += world.lease(ask(20)).len() + world.lease(ask(20)).len();
+    assert_eq!(leased, 10);
+}
+
+#[test]
+fn a_full_store_that_takes_no_submission_still_lets_work_be_settled() {
+    let mut world = World::new(SMALL);
+    let job = world.submit(submission());
+    let leased = world.lease(ask(1));
+    let full = LedgerError::Full("no room".into());
+    world.faults.fail_next(full.clone());
+    assert_eq!(world.try_run(Command::Submit(vec![submission()])), Err(Unavailable::Full));
+    // From now on submissions go apart: the first commit of the turn is the others'.
+    let (settle, mut settled) = oneshot::channel();
+    let (submit, mut submitted) = oneshot::channel();
+    world.turn(vec![
+        Input::Run(vec![Command::Submit(vec![submission()])], submit),
+        Input::Run(vec![complete(&leased[0])], settle),
+    ]);
+    assert!(settled.try_recv().unwrap().unwrap()[0].is_ok());
+    assert!(submitted.try_recv().unwrap().is_ok());
+    assert_eq!(world.job(job.id).status, Status::Done);
+    assert!(!world.core.full);
+}
+
+#[test]
+fn a_queue_that_nobody_asks_any_more_is_forgotten() {
+    let mut world = World::new(SMALL);
+    for at in 0..100 {
+        let one = Ask { queues: vec![name(&format!("a{at}")), name(&format!("b{at}"))], ..ask(1) };
+        let (id, _waiter) = world.park(one);
+        world.turn(vec![Input::Forget(id)]);
+    }
+    assert_eq!(world.core.dispatcher.queues_known(), 0);
+}
+
+#[test]
+fn a_core_whose_store_has_failed_sleeps() {
+    let mut world = World::new(SMALL);
+    world.submit(submission());
+    world.lease(ask(1));
+    world.faults.fail_next(LedgerError::Failed("fsync".into()));
+    drop(world.try_run(Command::Submit(vec![submission()])));
+    world.millis += 100_000;
+    world.core.turn(Vec::new(), world.now(), world.tick());
+    assert!(world.core.patience(world.now(), world.tick()) > Duration::from_secs(60));
+}
+
+#[test]
+fn progress_does_not_go_back_behind_a_checkpoint() {
+    let mut world = World::new(WindowLimits::default());
+    let job = world.submit(submission());
+    let lease = token(&world.lease(ask(1))[0].job).unwrap();
+    for (percent, checkpoint) in [(1.0, None), (2.0, None), (3.0, Some("{}".into()))] {
+        let progress = Progress { percent: Some(percent), message: None, at: Timestamp::default() };
+        world.run(Command::Heartbeat { lease, ttl: None, progress: Some(progress), checkpoint }).unwrap();
+        world.pass(Duration::from_millis(100));
+    }
+    world.pass(Duration::from_secs(1));
+    assert_eq!(world.job(job.id).progress.as_ref().unwrap().percent, Some(3.0));
+}
+
+#[test]
 fn a_lease_lapses_without_a_heartbeat_and_lives_with_one() {
     let mut world = World::new(WindowLimits::default());
     let job = world.submit(submission());

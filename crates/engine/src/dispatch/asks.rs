@@ -52,8 +52,9 @@ impl Asks {
         self.all.insert(id, State { ask, assigned: 0, granted: 0 });
     }
 
-    pub(super) fn remove(&mut self, id: AskId) {
-        self.all.remove(&id);
+    /// Forgets an ask. Gives it back, so that its queues can forget it too.
+    pub(super) fn remove(&mut self, id: AskId) -> Option<Ask> {
+        self.all.remove(&id).map(|state| state.ask)
     }
 
     pub(super) fn len(&self) -> usize {
@@ -88,10 +89,12 @@ impl Asks {
         (state.assigned + state.granted == 0).then_some(&state.ask)
     }
 
-    pub(super) fn answered(&mut self) {
-        for id in self.granted.drain(..) {
-            self.all.remove(&id);
-        }
+    /// Forgets those that have their answer. Gives back the ones that asked several queues: all but one
+    /// of these still have them in line.
+    pub(super) fn answered(&mut self) -> Vec<Ask> {
+        let answered = std::mem::take(&mut self.granted);
+        let asks = answered.into_iter().filter_map(|id| self.remove(id));
+        asks.filter(|ask| ask.queues.len() > 1).collect()
     }
 
     /// Takes back what was assigned or granted and not yet answered: those who were to get it are parked again.

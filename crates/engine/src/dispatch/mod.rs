@@ -120,25 +120,33 @@ impl Dispatcher {
             Input::Ask(id, ask) => {
                 for name in &ask.queues {
                     self.queue(name).waiters.push_back(id);
-                    stir(&mut self.stirred, name);
+                    self.stir(name);
                 }
                 self.asks.park(id, ask);
             }
-            Input::Forget(id) => self.asks.remove(id),
+            Input::Forget(id) => {
+                for name in self.asks.remove(id).into_iter().flat_map(|ask| ask.queues) {
+                    self.stir(&name);
+                }
+            }
             Input::Changes(changes) => changes.iter().for_each(|change| self.observe(change)),
             Input::Granted(id) => self.asks.granted(id),
             Input::Refused(id) => {
                 if let Some(ask) = self.asks.refused(id) {
                     for name in ask.queues.clone() {
                         self.queue(&name).waiters.push_front(id);
-                        stir(&mut self.stirred, &name);
+                        self.stir(&name);
                     }
                 }
             }
-            Input::Answered => self.asks.answered(),
+            Input::Answered => {
+                for name in self.asks.answered().into_iter().flat_map(|ask| ask.queues) {
+                    self.stir(&name);
+                }
+            }
             Input::Paused(name, paused) => {
                 self.queue(name).paused = paused;
-                stir(&mut self.stirred, name);
+                self.stir(name);
             }
             Input::Lanes(lanes) => self.find(lanes),
             Input::Page(request, page) => self.page(&request, page),
@@ -151,8 +159,9 @@ impl Dispatcher {
             }
             Input::Reset => self.reset(),
             Input::Tick => {
-                let due = self.alarms.iter().take_while(|(at, _)| *at <= now);
-                due.for_each(|(_, name)| stir(&mut self.stirred, name));
+                let due: Vec<Name> =
+                    self.alarms.iter().take_while(|(at, _)| *at <= now).map(|(_, name)| name.clone()).collect();
+                due.iter().for_each(|name| self.stir(name));
             }
         }
         self.match_up(now, outputs);
@@ -168,6 +177,12 @@ impl Dispatcher {
     #[must_use]
     pub fn is_reading(&self, name: &Name) -> bool {
         self.queues.get(name).is_some_and(QueueLanes::is_reading)
+    }
+
+    /// How many queues it remembers anything of.
+    #[must_use]
+    pub fn queues_known(&self) -> usize {
+        self.queues.len()
     }
 
     /// How many asks are parked.
@@ -190,6 +205,15 @@ impl Dispatcher {
         self.queues.get_mut(name).expect("it was there or was just inserted")
     }
 
+    /// Notes that something happened in the queue `name`.
+    fn stir(&mut self, name: &Name) {
+        if let Some(queue) = self.queues.get_mut(name)
+            && !std::mem::replace(&mut queue.stirred, true)
+        {
+            self.stirred.push_back(name.clone());
+        }
+    }
+
     fn observe(&mut self, change: &Change) {
         let job = &change.job;
         let key = (job.run_at, job.id.number());
@@ -203,7 +227,7 @@ impl Dispatcher {
             let ready = Ready { job: Arc::clone(job), payload };
             let gained = self.queue(&job.spec.queue).lane(&Lane::of(job)).insert(key, ready, limit);
             self.payload_bytes = self.payload_bytes.saturating_add_signed(gained);
-            stir(&mut self.stirred, &job.spec.queue);
+            self.stir(&job.spec.queue);
         } else if matches!(change.kind, ChangeKind::Leased | ChangeKind::Cancelled | ChangeKind::Expired)
             && let Some(lane) = self.queue(&job.spec.queue).lane_of(&Lane::of(job))
         {
@@ -216,7 +240,7 @@ impl Dispatcher {
         for lane in lanes {
             let freed = self.queue(&lane.queue).lane(&lane).restart();
             self.payload_bytes -= freed;
-            stir(&mut self.stirred, &lane.queue);
+            self.stir(&lane.queue);
         }
     }
 
@@ -224,7 +248,8 @@ impl Dispatcher {
         if request.generation != self.generation {
             return;
         }
-        let (limit, full) = (self.limits.jobs, page.len() == request.limit);
+        // Not whether the page is full: what is damaged is left out of it, and more may stand behind.
+        let (limit, more) = (self.limits.jobs, !page.is_empty());
         let mut room = self.limits.payloads.saturating_sub(self.payload_bytes);
         let page = page.into_iter().map(|mut ready| {
             let size = ready.payload.as_ref().map_or(0, |body| body.bytes.len());
@@ -235,9 +260,9 @@ impl Dispatcher {
             }
             ready
         });
-        let gained = self.queue(&request.lane.queue).lane(&request.lane).page(page, full, limit);
+        let gained = self.queue(&request.lane.queue).lane(&request.lane).page(page, more, limit);
         self.payload_bytes = self.payload_bytes.saturating_add_signed(gained);
-        stir(&mut self.stirred, &request.lane.queue);
+        self.stir(&request.lane.queue);
     }
 
     fn reset(&mut self) {
@@ -245,7 +270,9 @@ impl Dispatcher {
         self.payload_bytes = 0;
         for (name, queue) in &mut self.queues {
             queue.forget_jobs();
-            stir(&mut self.stirred, name);
+            if !std::mem::replace(&mut queue.stirred, true) {
+                self.stirred.push_back(name.clone());
+            }
         }
         for (id, queues) in self.asks.unassign() {
             for name in queues {
@@ -258,6 +285,7 @@ impl Dispatcher {
     fn match_up(&mut self, now: Timestamp, outputs: &mut Vec<Output>) {
         while let Some(name) = self.stirred.pop_front() {
             let Some(queue) = self.queues.get_mut(&name) else { continue };
+            queue.stirred = false;
             queue.serve(&mut self.asks, now, &mut self.payload_bytes, outputs);
             let generation = self.generation;
             queue.wants_more(&self.limits, |lane, after, limit| {
@@ -274,12 +302,5 @@ impl Dispatcher {
                 self.queues.remove(&name);
             }
         }
-    }
-}
-
-/// Notes that something happened in the queue `name`.
-fn stir(stirred: &mut VecDeque<Name>, name: &Name) {
-    if stirred.back() != Some(name) && !stirred.contains(name) {
-        stirred.push_back(name.clone());
     }
 }

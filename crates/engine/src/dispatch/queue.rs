@@ -16,6 +16,8 @@ pub(super) struct QueueLanes {
     pub(super) paused: bool,
     /// Who asks, in the order of asking. One who no longer does is skipped when its turn comes.
     pub(super) waiters: VecDeque<AskId>,
+    /// Whether the queue is among those that the dispatcher is to look at.
+    pub(super) stirred: bool,
     /// The queue's entry among the dispatcher's alarms.
     pub(super) alarm: Option<Timestamp>,
     lanes: Vec<(Lane, Window)>,

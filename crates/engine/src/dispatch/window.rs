@@ -160,9 +160,9 @@ impl Window {
         self.since = None;
     }
 
-    /// Takes in the page that was asked for; `full` says that the ledger may have more behind it. Gives
+    /// Takes in the page that was asked for; `more` says that the ledger may have more behind it. Gives
     /// the bytes of payload gained.
-    pub(super) fn page(&mut self, page: impl Iterator<Item = Ready>, full: bool, limit: usize) -> isize {
+    pub(super) fn page(&mut self, page: impl Iterator<Item = Ready>, more: bool, limit: usize) -> isize {
         let Some(since) = self.since.take() else { return 0 };
         if since.too_many {
             return 0;
@@ -177,7 +177,7 @@ impl Window {
                 gained -= size(&old);
             }
         }
-        self.beyond = if full { Beyond::After(last) } else { Beyond::Nothing };
+        self.beyond = if more { Beyond::After(last) } else { Beyond::Nothing };
         for (key, event) in since.events {
             gained += match event {
                 Some(ready) => self.insert(key, ready, limit),
