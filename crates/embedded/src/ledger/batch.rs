@@ -24,8 +24,9 @@ pub(super) struct Outcome {
 }
 
 impl<'a> Batch<'a> {
-    pub(super) fn new(ledger: &'a mut EmbeddedLedger) -> Batch<'a> {
-        Batch { ledger, touched: Touched::default(), keys: FxHashMap::default(), queues: Vec::new() }
+    /// A batch that is about some so many jobs.
+    pub(super) fn new(ledger: &'a mut EmbeddedLedger, jobs: usize) -> Batch<'a> {
+        Batch { ledger, touched: Touched::with_capacity(jobs), keys: FxHashMap::default(), queues: Vec::new() }
     }
 
     /// What the batch leaves, for when it is committed.

@@ -134,8 +134,8 @@ impl EmbeddedLedger {
 
     /// The job as it is committed.
     fn load(&mut self, number: u64) -> Result<Option<Loaded>, Fault> {
-        if let Some(loaded) = self.cache.get(number) {
-            return Ok(Some(loaded.clone()));
+        if let Some(loaded) = self.cache.take(number) {
+            return Ok(Some(loaded));
         }
         let paged = self.shared.paged.take(number);
         if let Some(paged) = paged.filter(|paged| !self.written.since(number, Position(paged.as_of))) {
@@ -209,7 +209,11 @@ impl EmbeddedLedger {
         now: Timestamp,
         reactor: &mut dyn Reactor,
     ) -> Result<(Applied, Outcome), LedgerError> {
-        let mut batch = Batch::new(self);
+        let jobs = commands.iter().map(|command| match command {
+            Command::Submit(submissions) => submissions.len(),
+            _ => 1,
+        });
+        let mut batch = Batch::new(self, jobs.sum());
         let applied = decide_batch(&mut batch, commands, now, reactor)?;
         let persisted = persist(&mut batch, &applied.changes);
         let outcome = batch.into_outcome();

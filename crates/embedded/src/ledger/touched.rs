@@ -7,7 +7,6 @@ use crate::lane::LaneRow;
 use crate::rows::{JobRow, Loaded, Refs, expiry};
 
 /// The jobs that a batch has looked at.
-#[derive(Default)]
 pub(super) struct Touched {
     /// In the order of the first look, until they are sorted.
     pub(super) jobs: Vec<TouchedJob>,
@@ -46,6 +45,10 @@ pub(super) struct Texts {
 }
 
 impl Touched {
+    pub(super) fn with_capacity(jobs: usize) -> Touched {
+        Touched { jobs: Vec::with_capacity(jobs), index: FxHashMap::with_capacity_and_hasher(jobs, Default::default()) }
+    }
+
     pub(super) fn get(&mut self, number: u64) -> Option<&mut TouchedJob> {
         let at = *self.index.get(&number)?;
         self.jobs.get_mut(at)
