@@ -1,4 +1,19 @@
 //! ackd's embedded ledger and change feed on SQLite.
+//!
+//! ```text
+//! commands ─▶ ledger ── decide_batch ─▶ Batch ── persist ─▶ one transaction ─▶ write-ahead log ─▶ fdatasync
+//!               │  cache, paged jobs, key index   rows          │ hook                 │
+//!               └──────────── what is not there is read ────────┘        checkpoint ───┴─▶ ackd.db ◀─ scrub
+//! readers ──▶ pool of read-only connections ─▶ rows, each with its checksum
+//! ```
+//!
+//! - `ledger/` is the one writer: it loads what a batch needs, lets the domain decide, writes the rows and
+//!   commits once. What it remembers changes only after the commit.
+//! - `rows/` is how values become rows and back, checksums included; `schema` lays the tables out.
+//! - `reader/` and `feed` read beside it, each read in a short snapshot of its own.
+//! - `checkpoint` keeps the write-ahead log short, `scrub` looks for damage, [`keys`] finds idempotency keys.
+//!
+//! Nothing in here decides anything about a job, reads a clock or knows of tokio.
 
 mod checkpoint;
 mod checksum;
