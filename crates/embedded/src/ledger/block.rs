@@ -31,8 +31,11 @@ impl Block {
     fn with(table: &str, columns: &str, tail: &str) -> Block {
         let many = columns.split(',').count();
         let row = format!("({})", vec!["?"; many].join(","));
-        let statement =
-            |rows| format!("INSERT INTO {table} ({columns}) VALUES {} {tail}", vec![row.as_str(); rows].join(","));
+        // A statement that fails undoes the whole batch. Were it to undo itself alone, as without `OR FAIL`, SQLite
+        // would copy every page that it touches first.
+        let statement = |rows| {
+            format!("INSERT OR FAIL INTO {table} ({columns}) VALUES {} {tail}", vec![row.as_str(); rows].join(","))
+        };
         Block { columns: many, large: statement(LARGE), small: statement(SMALL), one: statement(1) }
     }
 
