@@ -379,11 +379,11 @@ pub struct JobList<'a> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
     /// API.md's example, in its order and with its times filled in.
-    const EXAMPLE: &str = r#"{"id":"01941f29-7c00-7abc-8def-0123456789ab","queue":"video","type":null,"status":"PROCESSING","version":7,"run":1,"attempt":1,"max_attempts":20,"priority":5,"progress":{"percent":42.0,"message":"720p","at":"2026-11-20T10:00:03.000Z"},"payload":{"file": "cat.mp4"},"payload_info":{"content_type":"application/json","size":18},"result":null,"result_info":null,"error":null,"waiting":null,"cancel_requested_at":null,"checkpoint":null,"worker":"host-1","tags":["demo"],"idempotency_key":null,"ordering_key":null,"group":null,"after":[],"flow":null,"inputs":{},"reply_to":null,"traceparent":null,"timeout":null,"created_at":"2026-11-20T10:00:00.000Z","run_at":"2026-11-20T10:00:00.000Z","started_at":"2026-11-20T10:00:01.000Z","finished_at":null,"expires_at":"2026-12-04T10:00:00.000Z","position":"12","links":{"self":"/v1/jobs/01941f29-7c00-7abc-8def-0123456789ab","result":"/v1/jobs/01941f29-7c00-7abc-8def-0123456789ab/result","events":"/v1/jobs/01941f29-7c00-7abc-8def-0123456789ab/events"}}"#;
+    pub(crate) const EXAMPLE: &str = r#"{"id":"01941f29-7c00-7abc-8def-0123456789ab","queue":"video","type":null,"status":"PROCESSING","version":7,"run":1,"attempt":1,"max_attempts":20,"priority":5,"progress":{"percent":42.0,"message":"720p","at":"2026-11-20T10:00:03.000Z"},"payload":{"file": "cat.mp4"},"payload_info":{"content_type":"application/json","size":18},"result":null,"result_info":null,"error":null,"waiting":null,"cancel_requested_at":null,"checkpoint":null,"worker":"host-1","tags":["demo"],"idempotency_key":null,"ordering_key":null,"group":null,"after":[],"flow":null,"inputs":{},"reply_to":null,"traceparent":null,"timeout":null,"created_at":"2026-11-20T10:00:00.000Z","run_at":"2026-11-20T10:00:00.000Z","started_at":"2026-11-20T10:00:01.000Z","finished_at":null,"expires_at":"2026-12-04T10:00:00.000Z","position":"12","links":{"self":"/v1/jobs/01941f29-7c00-7abc-8def-0123456789ab","result":"/v1/jobs/01941f29-7c00-7abc-8def-0123456789ab/result","events":"/v1/jobs/01941f29-7c00-7abc-8def-0123456789ab/events"}}"#;
 
     #[test]
     fn the_document_is_the_contract_s_in_its_order() {

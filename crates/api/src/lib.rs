@@ -7,6 +7,7 @@
 //! - *Answers* ([`JobDocument`], [`Leases`], …) are written from borrowed parts and read back as `'static`, ignoring
 //!   what they do not know, so that a newer server does not break an older client.
 
+pub mod cloud_event;
 pub mod duration;
 pub mod envelope;
 pub mod event;
