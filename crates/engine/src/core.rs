@@ -19,6 +19,7 @@ use crate::hub::Hub;
 use crate::leases::{self, LiveLeases};
 use crate::pager::PagerRequest;
 use crate::stats::Stats;
+use crate::tail::Tail;
 use crate::waiting::QueuesSeen;
 use crate::work::Assigned;
 
@@ -72,6 +73,15 @@ pub struct CoreParts {
     pub window: WindowLimits,
 }
 
+/// What the core tells others by.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) hub: Arc<Hub>,
+    pub(crate) tail: Arc<Tail>,
+    pub(crate) queues: Arc<QueuesSeen>,
+    pub(crate) stats: Arc<Stats>,
+}
+
 /// See the module.
 pub struct Core {
     ledger: Box<dyn Ledger>,
@@ -81,6 +91,7 @@ pub struct Core {
     /// Those who wait no longer than this turn.
     forgotten: Vec<AskId>,
     hub: Arc<Hub>,
+    tail: Arc<Tail>,
     queues: Arc<QueuesSeen>,
     stats: Arc<Stats>,
     /// Commands of the core's own, for the next turn.
@@ -127,13 +138,8 @@ impl Core {
     ///
     /// # Errors
     /// If the ledger cannot be read.
-    pub(crate) fn start(
-        parts: CoreParts,
-        shared: (Arc<Hub>, Arc<QueuesSeen>, Arc<Stats>),
-        now: Timestamp,
-        tick: Duration,
-    ) -> Result<Core, ReadError> {
-        let (hub, queues, stats) = shared;
+    pub(crate) fn start(parts: CoreParts, shared: Shared, now: Timestamp, tick: Duration) -> Result<Core, ReadError> {
+        let Shared { hub, tail, queues, stats } = shared;
         let mut leases = LiveLeases::default();
         for job in parts.reader.leased()? {
             leases.resume(&job, now, tick);
@@ -152,6 +158,7 @@ impl Core {
             asks: BTreeMap::new(),
             forgotten: Vec::new(),
             hub,
+            tail,
             queues,
             stats,
             own: Vec::new(),
@@ -408,6 +415,7 @@ impl Core {
                 self.stats.count(&applied.changes);
                 self.leases.observe(&applied.changes, now, tick);
                 self.hub.publish(&applied.changes);
+                self.tail.publish(&applied.changes);
                 self.hand_out(applied.answers, origins, &mut requests, now, tick);
                 requests.into_iter().for_each(Request::answer);
             }

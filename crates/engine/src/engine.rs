@@ -10,12 +10,14 @@ use ackd_domain::{Answer, Body, Command, Failure, Job, LeaseToken, Refusal};
 use ackd_ports::{ChangeFeed, Clock, Ledger, LedgerReader, ReadError};
 use tokio::sync::oneshot;
 
-use crate::core::{Core, CoreParts, Input, token};
+use crate::blocks::Blocks;
+use crate::core::{Core, CoreParts, Input, Shared, token};
 use crate::dispatch::{Ask, AskId, WindowLimits};
 use crate::hub::Hub;
 use crate::mailbox::{Mailbox, MailboxLimits, Rejected, Weight};
 use crate::pager;
 use crate::stats::Stats;
+use crate::tail::Tail;
 use crate::waiting::{QueuesSeen, Waiting};
 use crate::work::{Assigned, Granted, Grants, Unpacked, WorkRequest};
 
@@ -92,6 +94,8 @@ pub struct Engine {
 struct Inner {
     mailbox: Arc<Mailbox<Input>>,
     hub: Arc<Hub>,
+    tail: Arc<Tail>,
+    blocks: Blocks,
     queues: Arc<QueuesSeen>,
     stats: Arc<Stats>,
     reader: Arc<dyn LedgerReader>,
@@ -115,8 +119,8 @@ impl std::fmt::Debug for Engine {
 }
 
 impl Engine {
-    /// Takes up what the ledger holds and starts the engine's two threads: the core, and the one that
-    /// reads the ledger for it.
+    /// Takes up what the ledger holds and starts the engine's threads: the core, the one that reads the
+    /// ledger for it, and the one that tells those who follow the feed.
     ///
     /// # Errors
     /// [`StartError`] says what is missing.
@@ -126,6 +130,8 @@ impl Engine {
         let inner = Arc::new(Inner {
             mailbox: Arc::new(Mailbox::new(parts.mailbox)),
             hub: Arc::default(),
+            tail: Arc::default(),
+            blocks: Blocks::default(),
             queues: Arc::new(QueuesSeen::new(tick)),
             stats: Arc::default(),
             reader: Arc::clone(&parts.reader),
@@ -136,7 +142,12 @@ impl Engine {
             threads: Mutex::default(),
         });
         let core_parts = CoreParts { ledger: parts.ledger, reader: Arc::clone(&parts.reader), window: parts.window };
-        let shared = (Arc::clone(&inner.hub), Arc::clone(&inner.queues), Arc::clone(&inner.stats));
+        let shared = Shared {
+            hub: Arc::clone(&inner.hub),
+            tail: Arc::clone(&inner.tail),
+            queues: Arc::clone(&inner.queues),
+            stats: Arc::clone(&inner.stats),
+        };
         let core = Core::start(core_parts, shared, now, tick)?;
 
         let (to_pager, requests) = mpsc::channel();
@@ -159,7 +170,9 @@ impl Engine {
                 mailbox.close();
             }
         })?;
-        inner.lock_threads().extend([core, pager]);
+        let tail = Arc::clone(&inner.tail);
+        let tail = std::thread::Builder::new().name("tail".to_owned()).spawn(move || tail.run())?;
+        inner.lock_threads().extend([core, pager, tail]);
         Ok(Engine { inner })
     }
 
@@ -234,10 +247,10 @@ impl Engine {
         &self.inner.stats
     }
 
-    /// How many clients follow a job.
+    /// How many follow a job or a part of the feed.
     #[must_use]
     pub fn followers(&self) -> usize {
-        self.inner.hub.count()
+        self.inner.hub.count() + self.inner.tail.count()
     }
 
     /// Says that the server is about to stop: waiting workers and followers are let go, so that their
@@ -245,6 +258,7 @@ impl Engine {
     pub fn drain(&self) {
         self.inner.lock_status().stopping = true;
         self.inner.hub.close();
+        self.inner.tail.close();
         // A mailbox that is closed already has let everybody go.
         drop(self.push(Input::Drain, Weight::default()));
     }
@@ -269,7 +283,15 @@ impl Engine {
         &self.inner.reader
     }
 
-    pub(crate) fn feed(&self) -> &Arc<dyn ChangeFeed> {
+    pub(crate) fn tail(&self) -> &Arc<Tail> {
+        &self.inner.tail
+    }
+
+    pub(crate) fn blocks(&self) -> &Blocks {
+        &self.inner.blocks
+    }
+
+    pub(crate) fn change_feed(&self) -> &Arc<dyn ChangeFeed> {
         &self.inner.feed
     }
 

@@ -4,25 +4,33 @@
 //! worker gets which job) and [`leases`] (which lease lapses when). [`Core`] joins them to a ledger: a turn takes what was asked
 //! since the last one, commits it in one batch, and tells everybody. tokio stays at the edge, in [`Engine`].
 
+mod blocks;
 mod core;
 pub mod dispatch;
 mod engine;
 mod events;
+mod feed;
 mod hub;
+mod interest;
 pub mod leases;
 mod mailbox;
 mod pager;
 mod read;
 mod stats;
+mod tail;
 mod waiting;
 mod work;
 
 pub use ackd_ports::{Counts, Filter, Page, ReadError, Timeline};
+pub use blocks::SMALL_RESULT;
 pub use core::{Core, CoreParts, Input};
 pub use engine::{Engine, Health, Parts, StartError, Unavailable};
 pub use events::{Event, Events, EventsStart, Until};
+pub use feed::{Feed, FeedItem, FeedStart};
+pub use interest::Interest;
 pub use mailbox::MailboxLimits;
 pub use read::Record;
 pub use stats::{Histogram, Stats};
+pub use tail::FeedEntry;
 pub use waiting::{NO_WORKER_AFTER, Waiting};
 pub use work::{Granted, Grants, WorkRequest};

@@ -111,8 +111,17 @@ impl Engine {
     /// # Errors
     /// See [`Engine::record`].
     pub async fn head(&self) -> Result<Position, ReadError> {
-        let feed = Arc::clone(self.feed());
+        let feed = Arc::clone(self.change_feed());
         off_the_runtime(move || feed.head()).await
+    }
+
+    /// The position before the oldest change that is kept.
+    ///
+    /// # Errors
+    /// See [`Engine::record`].
+    pub async fn earliest(&self) -> Result<Position, ReadError> {
+        let feed = Arc::clone(self.change_feed());
+        off_the_runtime(move || feed.earliest()).await
     }
 
     async fn read<T: Send + 'static>(

@@ -21,9 +21,9 @@ struct World {
 }
 
 /// A ledger that outlives the core on top of it.
-struct Shared(Arc<Mutex<MemoryLedger>>);
+struct Outliving(Arc<Mutex<MemoryLedger>>);
 
-impl Ledger for Shared {
+impl Ledger for Outliving {
     fn apply(
         &mut self,
         commands: Vec<Command>,
@@ -50,8 +50,13 @@ impl World {
     fn on(ledger: &Arc<Mutex<MemoryLedger>>, window: WindowLimits) -> World {
         let reader = ledger.lock().unwrap().reader();
         let faults = ledger.lock().unwrap().faults();
-        let parts = CoreParts { ledger: Box::new(Shared(Arc::clone(ledger))), reader: reader.clone(), window };
-        let shared = (Arc::default(), Arc::new(QueuesSeen::new(Duration::ZERO)), Arc::default());
+        let parts = CoreParts { ledger: Box::new(Outliving(Arc::clone(ledger))), reader: reader.clone(), window };
+        let shared = Shared {
+            hub: Arc::default(),
+            tail: Arc::default(),
+            queues: Arc::new(QueuesSeen::new(Duration::ZERO)),
+            stats: Arc::default(),
+        };
         let core = Core::start(parts, shared, Timestamp::from_millis(1_000), Duration::ZERO).unwrap();
         World { core, reader, faults, millis: 0, asks: 0 }
     }

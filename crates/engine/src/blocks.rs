@@ -1,0 +1,127 @@
+//! The past of the change feed, read once for everybody who needs the same part of it.
+//!
+//! After a restart thousands of clients come back at once, each from where it was. Read for each of them, the
+//! same rows would be read thousands of times; so they are read in blocks, one at a time, and the blocks that
+//! were used last are kept for a while.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use ackd_domain::{ChangeKind, Position};
+use ackd_ports::{ChangeFeed, FeedError, LedgerReader, ReadError};
+use tokio::sync::Mutex;
+
+use crate::tail::FeedEntry;
+
+/// The changes of one block.
+const BLOCK: u64 = 256;
+
+/// The most blocks that are kept.
+const KEPT: usize = 16;
+
+/// A result of up to so many bytes goes with its change.
+pub const SMALL_RESULT: u64 = 64 << 10;
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(crate) struct Blocks {
+    /// The newest last. Held while one is read: whoever wants the same waits for it, and nobody reads beside it.
+    kept: Mutex<VecDeque<Block>>,
+}
+
+type Entries = Arc<[Arc<FeedEntry>]>;
+
+#[derive(Debug, Clone)]
+struct Block {
+    number: u64,
+    entries: Entries,
+}
+
+/// A part of the feed.
+#[derive(Debug)]
+pub(crate) struct Part {
+    entries: Entries,
+    /// Where in them it begins.
+    from: usize,
+}
+
+impl Part {
+    /// The changes, oldest first.
+    pub(crate) fn entries(&self) -> &[Arc<FeedEntry>] {
+        &self.entries[self.from..]
+    }
+}
+
+impl Blocks {
+    /// Some of the changes after `after`; none where there are no more yet.
+    ///
+    /// # Errors
+    /// As [`ChangeFeed::changes`].
+    pub(crate) async fn after(
+        &self,
+        after: Position,
+        feed: &Arc<dyn ChangeFeed>,
+        reader: &Arc<dyn LedgerReader>,
+    ) -> Result<Part, FeedError> {
+        // Positions count from 1: the first block is 1 to BLOCK.
+        let number = after.0 / BLOCK;
+        let mut kept = self.kept.lock().await;
+        if let Some(at) = kept.iter().position(|block| block.number == number) {
+            // It stays for as long as it is used.
+            if let Some(block) = kept.remove(at) {
+                let part = part(&block.entries, after);
+                kept.push_back(block);
+                return Ok(part);
+            }
+        }
+        let (feed, reader) = (Arc::clone(feed), Arc::clone(reader));
+        let read = tokio::task::spawn_blocking(move || read(&*feed, &*reader, Position(number * BLOCK), after));
+        let read = read.await.unwrap_or_else(|stopped| Err(ReadError::Failed(stopped.to_string()).into()));
+        let (entries, is_whole) = read?;
+        let part = part(&entries, after);
+        if is_whole {
+            if kept.len() == KEPT {
+                kept.pop_front();
+            }
+            kept.push_back(Block { number, entries });
+        }
+        Ok(part)
+    }
+}
+
+fn part(entries: &Entries, after: Position) -> Part {
+    let from = entries.partition_point(|entry| entry.change.position <= after);
+    Part { entries: Arc::clone(entries), from }
+}
+
+/// The block that begins after `start`; where its beginning is no longer kept, what is left of it after `after`.
+/// Says also whether it is whole, so that it never changes.
+fn read(
+    feed: &dyn ChangeFeed,
+    reader: &dyn LedgerReader,
+    start: Position,
+    after: Position,
+) -> Result<(Entries, bool), FeedError> {
+    let end = Position(start.0 + BLOCK);
+    let limit = usize::try_from(BLOCK).unwrap_or(usize::MAX);
+    let (changes, from_start) = match feed.changes(start, limit) {
+        Err(FeedError::Purged(_)) if after > start => (feed.changes(after, limit)?, false),
+        read => (read?, true),
+    };
+    let mut entries = Vec::with_capacity(changes.len());
+    for mut change in changes.into_iter().take_while(|change| change.position <= end) {
+        let small = change.job.result.as_ref().is_some_and(|result| result.size <= SMALL_RESULT);
+        if change.kind == ChangeKind::Completed && change.body.is_none() && small {
+            change.body = reader.result(change.job.id.number())?;
+        }
+        entries.push(Arc::new(FeedEntry::new(change)));
+    }
+    if entries.last().map_or(start, |entry| entry.change.position) < after {
+        let head = feed.head()?;
+        if after > head {
+            return Err(FeedError::Beyond(head));
+        }
+    }
+    let is_whole = from_start && entries.last().is_some_and(|entry| entry.change.position == end);
+    Ok((entries.into(), is_whole))
+}
