@@ -1,6 +1,6 @@
 //! The traits that ackd's engine needs of the world, one noun a file, beside what implements them here.
 //!
-//! The calls of these traits block. Whoever calls them owns a thread for it or knows them to be short;
+//! The calls of these traits block, but for [`Outbound`], whose thousands wait at once. Whoever calls them owns a thread for it or knows them to be short;
 //! an adapter whose store is remote runs its own I/O underneath. So a simulation can drive the engine
 //! without a runtime, and the hot path pays for no hand-off between threads.
 
@@ -10,6 +10,7 @@ pub mod conformance;
 mod entropy;
 mod feed;
 mod ledger;
+mod outbound;
 mod reader;
 
 pub use clock::{Clock, SystemClock};
@@ -17,4 +18,8 @@ pub use entropy::{Entropy, SeededEntropy, SystemEntropy};
 pub use feed::{ChangeFeed, FeedError};
 pub use ledger::memory::{Faults, MemoryLedger, MemoryReader};
 pub use ledger::{Applied, Idle, Ledger, LedgerError, Reactor, Rows, decide_batch};
+pub use outbound::{
+    FakeOutbound, Host, KeyError, KeyMaterial, Outbound, OutboundError, Phase, Post, Posted, Reply, Script, SigningKey,
+    TargetUrl, UrlError,
+};
 pub use reader::{Counts, Filter, Lane, LedgerReader, Page, ReadError, Ready, Timeline};

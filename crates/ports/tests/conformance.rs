@@ -1,7 +1,19 @@
 //! What stands in this crate passes its own suites.
 
+use std::cell::Cell;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use ackd_domain::Timestamp;
 use ackd_ports::conformance::ledger::{Fixture, Opened};
-use ackd_ports::{MemoryLedger, SeededEntropy, SystemClock, SystemEntropy, conformance};
+use ackd_ports::conformance::outbound::{Answer, Received, Receiver};
+use ackd_ports::{
+    FakeOutbound, MemoryLedger, Outbound, OutboundError, Phase, Post, Reply, Script, SeededEntropy, SystemClock,
+    SystemEntropy, conformance,
+};
+use bytes::Bytes;
 
 fn memory() -> Fixture {
     let ledger = MemoryLedger::new(SeededEntropy::new(1));
@@ -26,4 +38,69 @@ fn the_machines_clocks() {
 fn both_sources_of_chance() {
     conformance::entropy::exercise(&mut SystemEntropy::new().unwrap());
     conformance::entropy::exercise(&mut SeededEntropy::new(2));
+}
+
+/// The fake is its own receiver: what it records is what arrived.
+struct Recorded(FakeOutbound, Cell<usize>);
+
+impl Receiver for Recorded {
+    fn url(&self, path: &str) -> Arc<str> {
+        format!("http://receiver.test{path}").into()
+    }
+
+    fn answer_with(&self, url: &str, answers: Vec<Answer>) {
+        let scripts = answers.into_iter().map(|answer| {
+            Script::Reply(Reply {
+                status: answer.status,
+                retry_after: answer.retry_after.map(|seconds| Duration::from_secs(seconds.into())),
+                took: Duration::from_millis(1),
+                body: answer.body,
+            })
+        });
+        self.0.script(url, scripts);
+    }
+
+    fn received(&self) -> Vec<Received> {
+        let posts = self.0.posts();
+        let seen = self.1.replace(posts.len());
+        let received = posts[seen..].iter().map(|post| Received {
+            id: post.id.as_ref().to_owned(),
+            timestamp: post.at.millis() / 1000,
+            signatures: post.keys.len(),
+            content_type: post.content_type.as_ref().to_owned(),
+            body: post.body.clone(),
+        });
+        received.collect()
+    }
+}
+
+#[test]
+fn the_outbound_that_sends_nothing() {
+    let fake = FakeOutbound::new();
+    let recorded = Recorded(fake.clone(), Cell::new(0));
+    // The fake never waits, so that one poll of its future is all of it.
+    let exercised = pin!(conformance::outbound::exercise(&fake, &recorded));
+    assert!(exercised.poll(&mut Context::from_waker(Waker::noop())).is_ready());
+}
+
+#[test]
+fn the_outbound_that_sends_nothing_fails_and_hangs_as_it_is_told() {
+    let fake = FakeOutbound::new();
+    let url: Arc<str> = "http://receiver.test/".into();
+    let timeout = OutboundError::Timeout { during: Phase::Answering, limit: Duration::from_secs(1) };
+    fake.script(&url, [Script::Fail(timeout.clone()), Script::Hang]);
+    let post = || Post {
+        url: Arc::clone(&url),
+        id: "a".into(),
+        at: Timestamp::from_millis(0),
+        content_type: "text/plain".into(),
+        body: Bytes::new(),
+        keys: Vec::new(),
+        timeout: Duration::from_secs(1),
+    };
+    let mut context = Context::from_waker(Waker::noop());
+    assert_eq!(fake.post(post()).as_mut().poll(&mut context), Poll::Ready(Err(timeout)));
+    assert_eq!(fake.post(post()).as_mut().poll(&mut context), Poll::Pending);
+    assert_eq!(fake.wait_for(2, Duration::from_secs(10)).len(), 2);
+    assert_eq!(fake.wait_for(3, Duration::ZERO).len(), 2, "there is no third");
 }

@@ -1,0 +1,172 @@
+//! What everything that posts must do.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ackd_domain::Timestamp;
+use bytes::Bytes;
+
+use crate::{Outbound, OutboundError, Post, Reply, SeededEntropy, SigningKey, UrlError};
+
+/// The other end of an exercise.
+pub trait Receiver {
+    /// A URL that leads to it, with this path.
+    fn url(&self, path: &str) -> Arc<str>;
+
+    /// Says what the next posts are answered with, in order.
+    fn answer_with(&self, url: &str, answers: Vec<Answer>);
+
+    /// The posts it got since it was last asked, in order.
+    fn received(&self) -> Vec<Received>;
+}
+
+/// What a receiver answers.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    /// The status.
+    pub status: u16,
+    /// `Retry-After`, in seconds.
+    pub retry_after: Option<u32>,
+    /// The body.
+    pub body: Bytes,
+}
+
+/// What a receiver got.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Received {
+    /// `webhook-id`
+    pub id: String,
+    /// `webhook-timestamp`, in seconds.
+    pub timestamp: i64,
+    /// How many signatures `webhook-signature` holds.
+    pub signatures: usize,
+    /// `Content-Type`
+    pub content_type: String,
+    /// The body.
+    pub body: Bytes,
+}
+
+/// Exercises `outbound` with `receiver` at its other end.
+///
+/// # Panics
+/// Where it does not do what [`Outbound`] says.
+pub async fn exercise(outbound: &dyn Outbound, receiver: &dyn Receiver) {
+    posts_arrive_as_they_are(outbound, receiver).await;
+    every_status_is_an_answer(outbound, receiver).await;
+    the_body_of_an_answer_is_cut(outbound, receiver).await;
+    what_cannot_be_sent_is_not_sent(outbound, receiver).await;
+    nothing_is_sent_before_it_is_awaited(outbound, receiver).await;
+}
+
+fn post_to(url: Arc<str>) -> Post {
+    Post {
+        url,
+        id: "msg_1".into(),
+        at: Timestamp::from_millis(1_700_000_000_999),
+        content_type: "application/json".into(),
+        body: Bytes::from_static(b"{\"a\":1}"),
+        keys: vec![SigningKey::generate(&mut SeededEntropy::new(1))],
+        timeout: Duration::from_secs(20),
+    }
+}
+
+fn answer(status: u16) -> Answer {
+    Answer { status, retry_after: None, body: Bytes::new() }
+}
+
+async fn posts_arrive_as_they_are(outbound: &dyn Outbound, receiver: &dyn Receiver) {
+    let url = receiver.url("/as-it-is?a=b");
+    outbound.check(&url).unwrap_or_else(|error| panic!("{url} is refused: {error}"));
+    for keys in 0..=3 {
+        let key = SigningKey::generate(&mut SeededEntropy::new(keys));
+        let post = Post {
+            keys: vec![key; usize::try_from(keys).unwrap_or_default()],
+            content_type: "text/plain; charset=utf-8".into(),
+            ..post_to(Arc::clone(&url))
+        };
+        let reply = outbound.post(post).await.unwrap_or_else(|error| panic!("a post to {url} failed: {error}"));
+        assert!(reply.is_success(), "the post was answered {}", reply.status);
+        let expected = Received {
+            id: "msg_1".to_owned(),
+            timestamp: 1_700_000_000,
+            signatures: usize::try_from(keys).unwrap_or_default(),
+            content_type: "text/plain; charset=utf-8".to_owned(),
+            body: Bytes::from_static(b"{\"a\":1}"),
+        };
+        assert_eq!(receiver.received(), [expected], "what arrived is not what was posted");
+    }
+    let empty = Post { body: Bytes::new(), ..post_to(url) };
+    outbound.post(empty).await.unwrap_or_else(|error| panic!("an empty post failed: {error}"));
+    assert_eq!(receiver.received().pop().map(|got| got.body), Some(Bytes::new()));
+}
+
+async fn every_status_is_an_answer(outbound: &dyn Outbound, receiver: &dyn Receiver) {
+    let url = receiver.url("/status");
+    let answers = [(200, None), (204, None), (302, None), (410, None), (429, Some(7)), (500, None), (503, Some(0))];
+    let scripted = answers.map(|(status, retry_after)| Answer { retry_after, ..answer(status) });
+    receiver.answer_with(&url, scripted.to_vec());
+    for (status, retry_after) in answers {
+        let reply = outbound.post(post_to(Arc::clone(&url))).await;
+        let reply = reply.unwrap_or_else(|error| panic!("the answer {status} became an error: {error}"));
+        assert_eq!(reply.status, status);
+        let retry_after = retry_after.map(|seconds| Duration::from_secs(u64::from(seconds)));
+        assert_eq!(reply.retry_after, retry_after, "Retry-After of the answer {status}");
+    }
+    assert_eq!(receiver.received().len(), answers.len(), "an answer, redirect or error, was followed by another post");
+}
+
+async fn the_body_of_an_answer_is_cut(outbound: &dyn Outbound, receiver: &dyn Receiver) {
+    let url = receiver.url("/body");
+    let lengths = [0, 1, Reply::BODY_BYTES, Reply::BODY_BYTES + 1];
+    let body = |length| Bytes::from(vec![b'x'; length]);
+    receiver.answer_with(&url, lengths.iter().map(|length| Answer { body: body(*length), ..answer(200) }).collect());
+    for length in lengths {
+        let reply = outbound.post(post_to(Arc::clone(&url))).await;
+        let reply = reply.unwrap_or_else(|error| panic!("an answer of {length} bytes became an error: {error}"));
+        assert_eq!(reply.body, body(length.min(Reply::BODY_BYTES)));
+    }
+    receiver.received();
+}
+
+async fn what_cannot_be_sent_is_not_sent(outbound: &dyn Outbound, receiver: &dyn Receiver) {
+    for (url, error) in [
+        ("", UrlError::Scheme),
+        ("ftp://example.com/", UrlError::Scheme),
+        ("http://user@example.com/", UrlError::UserInfo),
+        ("http://example.com/#here", UrlError::Fragment),
+        ("http://0x7f.1/", UrlError::Ipv4Spelling),
+    ] {
+        assert_eq!(outbound.check(url), Err(OutboundError::Url(error)), "{url:?}");
+        let posted = outbound.post(post_to(url.into())).await;
+        assert_eq!(posted, Err(OutboundError::Url(error)), "{url:?}");
+        assert!(posted.is_err_and(|error| error.is_permanent()));
+    }
+    let url = receiver.url("/headers");
+    let longest = "a".repeat(Post::MAX_ID_BYTES);
+    let good = Post { id: longest.as_str().into(), ..post_to(Arc::clone(&url)) };
+    assert!(outbound.post(good).await.is_ok(), "an id of {} bytes is refused", longest.len());
+    assert_eq!(receiver.received().len(), 1);
+    for (id, content_type) in [
+        ("", "text/plain"),
+        ("a.b", "text/plain"),
+        ("a b", "text/plain"),
+        ("a\r\nx: y", "text/plain"),
+        (&format!("{longest}a"), "text/plain"),
+        ("a", ""),
+        ("a", "text/plain\r\nx: y"),
+    ] {
+        let post = Post { id: id.into(), content_type: content_type.into(), ..post_to(Arc::clone(&url)) };
+        let error = outbound.post(post).await.err();
+        assert!(matches!(error, Some(OutboundError::Header(_))), "{id:?}, {content_type:?}: {error:?}");
+    }
+    assert_eq!(receiver.received(), [], "something was sent that cannot be");
+}
+
+async fn nothing_is_sent_before_it_is_awaited(outbound: &dyn Outbound, receiver: &dyn Receiver) {
+    let url = receiver.url("/lazy");
+    drop(outbound.post(post_to(Arc::clone(&url))));
+    let awaited = Post { id: "awaited".into(), ..post_to(url) };
+    assert!(outbound.post(awaited).await.is_ok());
+    let ids: Vec<String> = receiver.received().into_iter().map(|got| got.id).collect();
+    assert_eq!(ids, ["awaited"], "a post was sent that nobody awaited");
+}
