@@ -32,6 +32,12 @@ pub const KEY_BYTES: usize = 512;
 /// The most bytes of a job's `type`.
 pub const TYPE_BYTES: usize = 255;
 
+/// The most members of a CloudEvent's document: attributes, extensions and data.
+pub const EVENT_MEMBERS: usize = 100;
+
+/// The most bytes of the media type that an event names for its data.
+pub const CONTENT_TYPE_BYTES: usize = 255;
+
 /// The most tags of a job.
 pub const TAGS: usize = 32;
 

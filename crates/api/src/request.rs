@@ -116,6 +116,13 @@ fn pointer(path: &Path) -> String {
     pointer
 }
 
+/// The pointer to a member of the document itself; of a long name its beginning.
+pub(crate) fn pointer_to(name: &str) -> String {
+    let mut pointer = String::new();
+    push(&mut pointer, name);
+    pointer
+}
+
 fn push(pointer: &mut String, token: &str) {
     pointer.push('/');
     pointer.push_str(&shortened(token, NAME_SHOWN).replace('~', "~0").replace('/', "~1"));

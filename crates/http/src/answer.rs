@@ -1,5 +1,6 @@
 //! The forms that answers have.
 
+use ackd_api::cloud_event::JobEvent;
 use ackd_domain::{Body, Job, Status};
 use ackd_engine::{Engine, Waiting};
 use bytes::Bytes;
@@ -7,6 +8,7 @@ use http::header::{self, HeaderMap, HeaderValue};
 use http::{Response, StatusCode};
 use serde::Serialize;
 
+use crate::accept::Form;
 use crate::call::Outcome;
 use crate::document::{self, Texts};
 use crate::headers;
@@ -62,17 +64,39 @@ pub(crate) fn job(
     payload: Option<&Body>,
     result: Option<&Body>,
 ) -> Result<Response<Outlet>, Rejection> {
+    told(status, engine, job, payload, result, None)
+}
+
+/// A job as a CloudEvent from `source`, or as its document where there is none.
+pub(crate) fn told(
+    status: StatusCode,
+    engine: &Engine,
+    job: &Job,
+    payload: Option<&Body>,
+    result: Option<&Body>,
+    source: Option<&str>,
+) -> Result<Response<Outlet>, Rejection> {
     let texts = Texts::of(job);
     let waiting = engine.waiting(job);
     let inline = [payload, result].into_iter().flatten().map(|body| body.bytes.len()).sum::<usize>();
     // The fixed parts of a document are about 1200 bytes: it is written without growing.
     let mut bytes = Vec::with_capacity(1536 + inline.min(2 * ackd_api::limits::INLINE_BYTES));
-    serde_json::to_writer(&mut bytes, &document::document(job, &texts, payload, result, waiting.as_ref()))?;
+    let document = document::document(job, &texts, payload, result, waiting.as_ref());
+    let form = match source {
+        None => {
+            serde_json::to_writer(&mut bytes, &document)?;
+            Form::Document
+        }
+        Some(source) => {
+            serde_json::to_writer(&mut bytes, &JobEvent::of(&document, source))?;
+            Form::CloudEvent
+        }
+    };
     let mut response = Response::new(Outlet::whole(bytes.into()));
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.reserve(10);
-    headers.insert(header::CONTENT_TYPE, JSON);
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(form.media_type()));
     follow(headers, engine, job, waiting.as_ref());
     Ok(response)
 }

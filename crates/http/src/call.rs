@@ -8,7 +8,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use ackd_api::{Code, Problem};
+use ackd_api::{Code, Problem, cloud_event};
 use ackd_domain::{JobId, Name};
 use ackd_engine::Engine;
 use http::request::Parts;
@@ -158,8 +158,8 @@ pub(crate) fn unsupported(media: Media<'_>, expected: &str) -> Rejection {
         Media::Json => "application/json",
         Media::MergePatch => "application/merge-patch+json",
         Media::Ndjson => headers::NDJSON,
-        Media::CloudEvents => "CloudEvents",
-        Media::Other(other) => other,
+        Media::CloudEvent => cloud_event::MEDIA_TYPE,
+        Media::OtherEvents(other) | Media::Other(other) => other,
     };
     Rejection::new(
         Code::UnsupportedMediaType,

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use ackd_api::{Code, Duration, Problem, limits};
+use ackd_api::{Code, Duration, Envelope, Problem, cloud_event, limits};
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 
 /// RFC 7240.
@@ -23,9 +23,6 @@ pub(crate) const LEASE: HeaderName = HeaderName::from_static("ackd-lease");
 pub(crate) const JOB: HeaderName = HeaderName::from_static("ackd-job");
 /// The attempt that such a lease begins.
 pub(crate) const ATTEMPT: HeaderName = HeaderName::from_static("ackd-attempt");
-
-/// CloudEvents in binary form (HTTP protocol binding, section 3.1.3): no event is without it.
-pub(crate) const CLOUD_EVENT: HeaderName = HeaderName::from_static("ce-specversion");
 
 pub(crate) const NDJSON: &str = "application/x-ndjson";
 
@@ -110,6 +107,18 @@ fn unquoted(rest: &str) -> Option<Cow<'_, str>> {
     Some(Cow::Owned(text))
 }
 
+/// Puts the header `traceparent` into an envelope that has none of its own.
+pub(crate) fn trace<'e>(headers: &'e HeaderMap, envelope: &mut Envelope<'e>) {
+    if envelope.traceparent.is_none()
+        && let Some(header) = headers.get(TRACEPARENT)
+        && let Ok(text) = header.to_str()
+        // What is none is ignored, as W3C Trace Context asks.
+        && ackd_api::envelope::is_traceparent(text)
+    {
+        envelope.traceparent = Some(Cow::Borrowed(text));
+    }
+}
+
 /// Whether `If-None-Match` names `version`; `None` where it is not given. Entity tags are compared weakly.
 pub(crate) fn none_match(headers: &HeaderMap, version: u64) -> Result<Option<bool>, Problem> {
     let mut found = None;
@@ -145,8 +154,10 @@ pub(crate) enum Media<'h> {
     MergePatch,
     /// `application/x-ndjson`.
     Ndjson,
-    /// A CloudEvent, or several.
-    CloudEvents,
+    /// A CloudEvent as a document of JSON.
+    CloudEvent,
+    /// A CloudEvent in another form, or several.
+    OtherEvents(&'h str),
     /// What an HTML form sends, which any page may without asking.
     Form,
     /// Anything else.
@@ -165,8 +176,10 @@ pub(crate) fn media(headers: &HeaderMap) -> Result<Media<'_>, Problem> {
         Media::Ndjson
     } else if is("application/merge-patch+json") {
         Media::MergePatch
+    } else if is(cloud_event::MEDIA_TYPE) {
+        Media::CloudEvent
     } else if starts("application/cloudevents") {
-        Media::CloudEvents
+        Media::OtherEvents(text)
     } else if is("application/x-www-form-urlencoded") || starts("multipart/") {
         Media::Form
     } else {
@@ -257,7 +270,9 @@ mod tests {
             ("application/x-ndjson", Media::Ndjson),
             ("multipart/form-data; boundary=x", Media::Form),
             ("application/x-www-form-urlencoded", Media::Form),
-            ("application/cloudevents+json", Media::CloudEvents),
+            ("application/cloudevents+json; charset=UTF-8", Media::CloudEvent),
+            ("application/cloudevents-batch+json", Media::OtherEvents("application/cloudevents-batch+json")),
+            ("application/cloudevents+avro", Media::OtherEvents("application/cloudevents+avro")),
             ("text/plain", Media::Other("text/plain")),
         ] {
             assert_eq!(media(&headers(header::CONTENT_TYPE, &[value])), Ok(expected));

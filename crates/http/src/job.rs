@@ -3,9 +3,10 @@
 use ackd_api::{Code, Duration, Hop, Problem, TimelineEntry, TimelineEvent, limits};
 use ackd_domain::{Change, ChangeKind, Job, Status};
 use ackd_engine::{Record, Until};
-use http::header;
+use http::header::{self, HeaderValue};
 use http::{Response, StatusCode};
 
+use crate::accept::{self, Form};
 use crate::answer;
 use crate::app::time;
 use crate::call::{Call, Outcome};
@@ -53,8 +54,14 @@ pub(crate) async fn get(mut call: Call) -> Outcome {
         answer::follow(response.headers_mut(), call.engine(), &record.job, waiting.as_ref());
         response
     } else {
-        document_of(&call, &record, StatusCode::OK)?
+        let Record { job, payload, result } = &record;
+        let source = match accept::form(call.headers()) {
+            Form::Document => None,
+            Form::CloudEvent => Some(call.shared().public_url.as_deref().unwrap_or_default()),
+        };
+        answer::told(StatusCode::OK, call.engine(), job, payload.as_ref(), result.as_ref(), source)?
     };
+    response.headers_mut().insert(header::VARY, HeaderValue::from_static("Accept"));
     applied(&mut response, wait.preferred);
     Ok(response)
 }

@@ -12,11 +12,13 @@
 //! A lease counts as delivered once its answer was written to the socket: the body hands it to its connection
 //! (`outlet`), and the connection says so when its bytes are flushed, or releases it.
 
+mod accept;
 mod answer;
 mod app;
 mod browser;
 mod call;
 mod cancel;
+mod cloud_event;
 mod connection;
 mod document;
 mod events;

@@ -1,6 +1,7 @@
 //! Every operation of the API, in one table: it leads requests to their operations, and the OpenAPI document is made of
 //! it.
 
+use ackd_api::cloud_event::{CloudEvent, JobEvent};
 use ackd_api::{
     Code, Complete, Duration, Envelope, Fail, Heartbeat, HeartbeatAnswer, JobDocument, JobList, LeaseRequest, Leases,
     QueueDocument, QueueList, QueuePatch, QueueSettings, Release, Released, SettleAnswer, SettleLine, Settled,
@@ -105,6 +106,10 @@ const fn answer(status: u16, what: &'static str, content: &'static [Content]) ->
     Answer { status, what, content, headers: &[] }
 }
 
+const fn event(schema: SchemaOf) -> Content {
+    Content { media_type: ackd_api::cloud_event::MEDIA_TYPE, schema: Some(schema) }
+}
+
 const JOB: &[Content] = &[json(schema::<JobDocument<'static>>)];
 const SETTLED: &[Content] = &[json(schema::<Settled<'static>>)];
 const QUEUE: &[Content] = &[json(schema::<QueueDocument>)];
@@ -129,6 +134,7 @@ const WAIT: Parameter = parameter("wait", "Hold the answer for so long, at most 
 
 /// The headers of an answer with a job's document.
 const FOLLOW: &[&str] = &["ETag", "Cache-Control", "Retry-After", "Preference-Applied"];
+const NEGOTIATED: &[&str] = &["ETag", "Cache-Control", "Retry-After", "Preference-Applied", "Vary"];
 const ACCEPTED: &[&str] = &[
     "Location",
     "Content-Location",
@@ -161,14 +167,19 @@ pub(crate) static OPERATIONS: &[Operation] = &[
         method: Method::POST,
         path: "/v1/jobs",
         id: "submit",
-        summary: "Submit one job, or a line each of many.",
+        summary: "Submit one job, or a line each of many. With the headers `ce-specversion`, `ce-id`, `ce-source` and \
+                  `ce-type` any body is the data of a CloudEvent.",
         query: &[parameter(
             "partial",
             "Of lines: accept the good ones although others are not. Default false: all or none.",
             schema::<bool>,
         )],
         headers: &[PREFER, IDEMPOTENCY_KEY, TRACEPARENT],
-        bodies: &[json(schema::<Envelope<'static>>), ndjson(schema::<Envelope<'static>>)],
+        bodies: &[
+            json(schema::<Envelope<'static>>),
+            ndjson(schema::<Envelope<'static>>),
+            event(schema::<CloudEvent<'static>>),
+        ],
         answers: &[
             Answer {
                 status: 202,
@@ -270,8 +281,13 @@ pub(crate) static OPERATIONS: &[Operation] = &[
         headers: &[PREFER, IF_NONE_MATCH],
         bodies: &[],
         answers: &[
-            Answer { status: 200, what: "The job.", content: JOB, headers: FOLLOW },
-            Answer { status: 304, what: "It is as it was.", content: &[], headers: FOLLOW },
+            Answer {
+                status: 200,
+                what: "The job, in the form that `Accept` prefers.",
+                content: &[json(schema::<JobDocument<'static>>), event(schema::<JobEvent<'static>>)],
+                headers: NEGOTIATED,
+            },
+            Answer { status: 304, what: "It is as it was.", content: &[], headers: NEGOTIATED },
         ],
         problems: &[READING, OF_JOB],
         handle: |call| Box::pin(job::get(call)),

@@ -13,40 +13,51 @@ use http::{Response, StatusCode};
 
 use crate::answer;
 use crate::call::{Call, Outcome, unsupported};
+use crate::cloud_event;
 use crate::headers::{self, IDEMPOTENT_REPLAYED, Media, PREFERENCE_APPLIED};
 use crate::intake::Whole;
 use crate::outlet::Outlet;
-use crate::problem::{self, NOT_YET, Rejection};
+use crate::problem::{self, Rejection};
 use crate::submission::{no_payload, submission, too_large};
 
 /// `POST /v1/jobs`.
 pub(crate) async fn jobs(mut call: Call) -> Outcome {
-    if call.headers().contains_key(headers::CLOUD_EVENT) {
-        return Err(cloud_events());
-    }
+    // Lines and events stand apart in boxes, so that every single job is not made to carry what only they need.
     match call.media()? {
+        // Of the two forms of an event that which the body has goes first (HTTP protocol binding, section 3).
+        Media::CloudEvent => Box::pin(event(call, true)).await,
+        Media::OtherEvents(other) => Err(unsupported(Media::Other(other), EXPECTED)),
+        _ if cloud_event::is_binary(call.headers()) => Box::pin(event(call, false)).await,
         Media::Unnamed | Media::Json => {
-            if call.query.get("partial").is_some() {
-                return Err(Problem::at("/partial", "is for bodies of application/x-ndjson").into());
-            }
+            single(&call)?;
             let whole = call.body(call.shared().limits.json()).await?;
             let submission = one(&call, &whole)?;
             // It need not be held while the client waits.
             drop(whole);
             accept(&call, submission).await
         }
-        // Apart, so that every single job is not made to carry what only lines need.
         Media::Ndjson => Box::pin(many(call)).await,
-        Media::CloudEvents => Err(cloud_events()),
-        other => Err(unsupported(other, "application/json or application/x-ndjson")),
+        other => Err(unsupported(other, EXPECTED)),
     }
 }
 
-fn cloud_events() -> Rejection {
-    Rejection::new(
-        Code::InvalidRequest,
-        format!("a CloudEvent (`Content-Type` or the headers `ce-…`) {NOT_YET}; send an envelope"),
-    )
+/// What is read here.
+const EXPECTED: &str = "application/json, application/x-ndjson or application/cloudevents+json";
+
+/// Refuses what only lines may ask for.
+fn single(call: &Call) -> Result<(), Problem> {
+    match call.query.get("partial") {
+        Some(_) => Err(Problem::at("/partial", "is for bodies of application/x-ndjson")),
+        None => Ok(()),
+    }
+}
+
+/// A CloudEvent, in a document or by its headers.
+async fn event(mut call: Call, is_structured: bool) -> Outcome {
+    single(&call)?;
+    let submission =
+        if is_structured { cloud_event::structured(&mut call).await? } else { cloud_event::binary(&mut call).await? };
+    accept(&call, submission).await
 }
 
 fn one(call: &Call, whole: &Whole) -> Result<Submission, Problem> {
@@ -81,14 +92,7 @@ fn from_headers<'e>(call: &'e Call, envelope: &mut Envelope<'e>) -> Result<(), P
             _ => envelope.idempotency_key = Some(key),
         }
     }
-    if envelope.traceparent.is_none()
-        && let Some(header) = call.headers().get(headers::TRACEPARENT)
-        && let Ok(text) = header.to_str()
-        // What is none is ignored, as W3C Trace Context asks.
-        && ackd_api::envelope::is_traceparent(text)
-    {
-        envelope.traceparent = Some(Cow::Borrowed(text));
-    }
+    headers::trace(call.headers(), envelope);
     Ok(())
 }
 

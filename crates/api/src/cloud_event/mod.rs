@@ -1,7 +1,13 @@
-//! CloudEvents 1.0.2 in the JSON event format (<https://github.com/cloudevents/spec>): a job told as an event.
+//! CloudEvents 1.0.2 (<https://github.com/cloudevents/spec>): a job asked for by an event, and a job told as one.
 
+mod attribute;
+mod reading;
+mod received;
+#[cfg(test)]
+mod tests;
 mod told;
 
+pub use received::{CloudEvent, Data, Mode};
 pub use told::JobEvent;
 
 /// The media type of one event (JSON event format, section 3).

@@ -40,7 +40,9 @@ pub(crate) fn check(document: &Value, request: &Request, answer: &Answer) {
     let form = form.unwrap_or_else(|| panic!("a media type that is not described: {what}"));
     let Some(schema) = form.get("schema") else { return };
     match essence {
-        "application/json" | "application/problem+json" => fits(document, schema, &answer.json(), "", &what),
+        "application/json" | "application/problem+json" | "application/cloudevents+json" => {
+            fits(document, schema, &answer.json(), "", &what)
+        }
         "application/x-ndjson" => answer.lines().iter().for_each(|line| fits(document, schema, line, "", &what)),
         _ => {}
     }
