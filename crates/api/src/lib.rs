@@ -27,6 +27,7 @@ pub mod request;
 mod schema_tests;
 pub mod secret;
 pub mod settle;
+pub mod socket;
 pub mod submit;
 mod text;
 pub mod time;

@@ -106,3 +106,12 @@ pub const CONCURRENCY: u32 = 1_000_000;
 
 /// The most jobs per period of a queue's `rate`.
 pub const RATE: u32 = 1_000_000;
+
+/// The most bytes of what a client of a WebSocket calls a request or a subscription.
+pub const LABEL_BYTES: usize = 128;
+
+/// The most values of one field of a feed's filter.
+pub const FILTER_VALUES: usize = 100;
+
+/// The most events that a subscription may be granted ahead.
+pub const CREDIT: u64 = 1_000_000_000;

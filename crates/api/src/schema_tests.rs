@@ -37,6 +37,11 @@ fn every_document_has_a_schema_without_what_only_a_client_knows() {
         schema::<Reset<'_>>(),
         schema::<cloud_event::CloudEvent<'_>>(),
         schema::<cloud_event::JobEvent<'_>>(),
+        schema::<socket::Submit<'_>>(),
+        schema::<socket::Subscribe<'_>>(),
+        schema::<socket::Unsubscribe>(),
+        schema::<socket::Credit>(),
+        schema::<socket::ServerFrame<'_>>(),
     ] {
         let text = schema.to_string();
         assert!(!text.contains("\"const\":\"unknown\""), "{text}");
@@ -60,6 +65,7 @@ fn answers_outlive_the_bytes_they_were_read_from() {
     fn is_owned<T: DeserializeOwned>() {}
     is_owned::<JobDocument<'static>>();
     is_owned::<JobList<'static>>();
+    is_owned::<socket::ServerFrame<'static>>();
     is_owned::<Timeline<'static>>();
     is_owned::<SubmitLine<'static>>();
     is_owned::<Leases<'static>>();
