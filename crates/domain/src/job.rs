@@ -15,6 +15,9 @@ pub struct Spec {
     pub kind: Option<Arc<str>>,
     /// 0 (lowest) to [`crate::limits::PRIORITY`].
     pub priority: u8,
+    /// Jobs of one priority take turns by their group, and a queue may limit how many of one group run at
+    /// once; at most [`crate::limits::GROUP_BYTES`].
+    pub group: Option<Arc<str>>,
     /// The attempts of a run.
     pub max_attempts: u32,
     /// The longest time of one attempt, where the job names one.

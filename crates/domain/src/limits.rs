@@ -9,6 +9,12 @@ pub const BODY_BYTES: usize = 64 << 20;
 /// The most bytes of an idempotency key.
 pub const KEY_BYTES: usize = 512;
 
+/// The most bytes of a job's group.
+pub const GROUP_BYTES: usize = 512;
+
+/// The most jobs of a group that may run at once, where a queue names a number; the least is 1.
+pub const GROUP_CONCURRENCY: u32 = 1_000_000;
+
 /// The most bytes of a job's `type`.
 pub const TYPE_BYTES: usize = 255;
 

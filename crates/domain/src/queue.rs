@@ -14,6 +14,9 @@ pub struct QueueSettings {
     pub backoff: Option<Backoff>,
     /// The longest time of one attempt, heartbeats or not, for jobs that name none.
     pub timeout: Option<Duration>,
+    /// How many jobs of one group may run at once; 1 to [`limits::GROUP_CONCURRENCY`]. Jobs without a group
+    /// are in none and not limited.
+    pub group_concurrency: Option<u32>,
     /// When a job that was not done expires, for jobs that name no time.
     pub expires_in: Option<Duration>,
     /// How long an ended job is kept, for jobs that name no time.
@@ -32,6 +35,8 @@ pub struct QueuePatch {
     pub backoff: Option<Option<Backoff>>,
     /// See [`QueueSettings::timeout`].
     pub timeout: Option<Option<Duration>>,
+    /// See [`QueueSettings::group_concurrency`].
+    pub group_concurrency: Option<Option<u32>>,
     /// See [`QueueSettings::expires_in`].
     pub expires_in: Option<Option<Duration>>,
     /// See [`QueueSettings::result_retention`].
@@ -49,6 +54,7 @@ impl QueuePatch {
             max_attempts: Some(settings.max_attempts),
             backoff: Some(settings.backoff),
             timeout: Some(settings.timeout),
+            group_concurrency: Some(settings.group_concurrency),
             expires_in: Some(settings.expires_in),
             result_retention: Some(settings.result_retention),
             paused: None,
@@ -91,6 +97,7 @@ impl Queue {
                 max_attempts: patch.max_attempts.unwrap_or(old.max_attempts),
                 backoff: patch.backoff.unwrap_or(old.backoff),
                 timeout: patch.timeout.unwrap_or(old.timeout),
+                group_concurrency: patch.group_concurrency.unwrap_or(old.group_concurrency),
                 expires_in: patch.expires_in.unwrap_or(old.expires_in),
                 result_retention: patch.result_retention.unwrap_or(old.result_retention),
             },

@@ -20,6 +20,8 @@ pub struct Submission {
     pub expires_in: Option<Duration>,
     /// 0 (lowest) to [`crate::limits::PRIORITY`].
     pub priority: Option<u8>,
+    /// See [`crate::Spec::group`].
+    pub group: Option<Arc<str>>,
     /// The attempts of a run.
     pub max_attempts: Option<u32>,
     /// The longest time of one attempt.
@@ -58,6 +60,7 @@ impl Submission {
             start: Start::Now,
             expires_in: None,
             priority: None,
+            group: None,
             max_attempts: None,
             timeout: None,
             backoff: None,
@@ -125,6 +128,9 @@ impl Submission {
         for tag in &self.tags {
             field(13, tag.as_bytes());
         }
+        if let Some(group) = &self.group {
+            field(14, group.as_bytes());
+        }
         hash.digest128()
     }
 }
@@ -157,6 +163,8 @@ mod tests {
             Submission { start: Start::At(Timestamp::from_millis(60_000)), ..submission() },
             Submission { expires_in: Some(minute), ..submission() },
             Submission { priority: Some(5), ..submission() },
+            Submission { group: Some("a".into()), ..submission() },
+            Submission { group: Some("".into()), ..submission() },
             Submission { max_attempts: Some(20), ..submission() },
             Submission { timeout: Some(minute), ..submission() },
             Submission { backoff: Some(Backoff::default()), ..submission() },

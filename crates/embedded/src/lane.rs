@@ -9,8 +9,8 @@ use crate::checksum::Checksum;
 use crate::fault::Fault;
 use crate::rows::{Columns, LANE, Unreadable};
 
-/// The most lanes that are remembered. A client that gives every job a type of its own makes one for
-/// each; what is forgotten is read again.
+/// The most lanes that are remembered. A client that gives every job a type or a group of its own makes
+/// one for each; what is forgotten is read again.
 const REMEMBERED: usize = 16 << 10;
 
 /// A lane and the numbers that stand for it in other rows.
@@ -21,21 +21,47 @@ pub(crate) struct LaneRow {
     pub(crate) lane: Lane,
 }
 
+/// What a lane is named by, as its row has it.
+struct Names<'a> {
+    queue: &'a str,
+    kind: Option<&'a str>,
+    priority: i64,
+    group: Option<&'a str>,
+}
+
+impl<'a> Names<'a> {
+    fn of(lane: &'a Lane) -> Names<'a> {
+        Names {
+            queue: lane.queue.as_str(),
+            kind: lane.kind.as_deref(),
+            priority: lane.priority.into(),
+            group: lane.group.as_deref(),
+        }
+    }
+}
+
 impl LaneRow {
-    fn sum(id: i64, queue: i64, name: &str, kind: Option<&str>, priority: i64, checksum: &mut Checksum) -> i64 {
-        checksum.row(LANE, id).int(queue).text(Some(name)).text(kind).int(priority).value()
+    fn sum(id: i64, queue: i64, names: &Names<'_>, checksum: &mut Checksum) -> i64 {
+        let row = checksum.row(LANE, id).int(queue).text(Some(names.queue)).text(names.kind);
+        row.int(names.priority).text(names.group).value()
     }
 
     fn read(columns: &mut Columns<'_>) -> Result<LaneRow, Unreadable> {
-        let (id, queue, name) = (columns.int()?, columns.int()?, columns.text()?.ok_or(Unreadable)?);
-        let (kind, priority, sum) = (columns.text()?, columns.int()?, columns.int()?);
-        if LaneRow::sum(id, queue, name, kind, priority, &mut Checksum::default()) != sum {
+        let (id, queue) = (columns.int()?, columns.int()?);
+        let names = Names {
+            queue: columns.text()?.ok_or(Unreadable)?,
+            kind: columns.text()?,
+            priority: columns.int()?,
+            group: columns.text()?,
+        };
+        if LaneRow::sum(id, queue, &names, &mut Checksum::default()) != columns.int()? {
             return Err(Unreadable);
         }
         let lane = Lane {
-            queue: Name::new(name).map_err(|_| Unreadable)?,
-            kind: kind.map(Arc::from),
-            priority: u8::try_from(priority).map_err(|_| Unreadable)?,
+            queue: Name::new(names.queue).map_err(|_| Unreadable)?,
+            kind: names.kind.map(Arc::from),
+            priority: u8::try_from(names.priority).map_err(|_| Unreadable)?,
+            group: names.group.map(Arc::from),
         };
         Ok(LaneRow { id, queue, lane })
     }
@@ -67,8 +93,8 @@ impl Lanes {
 }
 
 fn select(connection: &Connection, id: i64) -> Result<LaneRow, Fault> {
-    const BY_ID: &str = "SELECT lane.id, lane.queue, queue.name, lane.kind, lane.priority, lane.crc FROM lane \
-                         JOIN queue ON queue.id = lane.queue WHERE lane.id = ?1";
+    const BY_ID: &str = "SELECT lane.id, lane.queue, queue.name, lane.kind, lane.priority, lane.\"group\", lane.crc \
+                         FROM lane JOIN queue ON queue.id = lane.queue WHERE lane.id = ?1";
     let mut statement = connection.prepare_cached(BY_ID)?;
     let row = statement.query_row([id], |row| Ok(LaneRow::read(&mut Columns::from(row, 0)))).optional()?;
     row.unwrap_or(Err(Unreadable)).map_err(|_| Fault::Damaged(format!("lane {id}")))
@@ -77,9 +103,11 @@ fn select(connection: &Connection, id: i64) -> Result<LaneRow, Fault> {
 /// The number of a lane, as the reader finds it.
 pub(crate) fn find(connection: &Connection, lane: &Lane) -> Result<Option<i64>, Fault> {
     const BY_NAMES: &str = "SELECT lane.id FROM lane JOIN queue ON queue.id = lane.queue \
-                            WHERE queue.name = ?1 AND lane.kind IS ?2 AND lane.priority = ?3";
+                            WHERE queue.name = ?1 AND lane.kind IS ?2 AND lane.priority = ?3 \
+                            AND lane.\"group\" IS ?4";
     let mut statement = connection.prepare_cached(BY_NAMES)?;
-    let id = statement.query_row((lane.queue.as_str(), lane.kind.as_deref(), lane.priority), |row| row.get(0));
+    let Names { queue, kind, priority, group } = Names::of(lane);
+    let id = statement.query_row((queue, kind, priority, group), |row| row.get(0));
     Ok(id.optional()?)
 }
 
@@ -96,11 +124,21 @@ pub(crate) struct LaneNames {
 impl LaneNames {
     /// The lane of a job, which is written where it is new.
     pub(crate) fn of(&mut self, connection: &Connection, spec: &Spec) -> Result<Arc<LaneRow>, Fault> {
-        let same = |lane: &Lane| lane.queue == spec.queue && lane.kind == spec.kind && lane.priority == spec.priority;
+        let same = |lane: &Lane| {
+            lane.priority == spec.priority
+                && lane.queue == spec.queue
+                && lane.kind == spec.kind
+                && lane.group == spec.group
+        };
         if let Some(last) = self.last.as_ref().filter(|last| same(&last.lane)) {
             return Ok(Arc::clone(last));
         }
-        let lane = Lane { queue: spec.queue.clone(), kind: spec.kind.clone(), priority: spec.priority };
+        let lane = Lane {
+            queue: spec.queue.clone(),
+            kind: spec.kind.clone(),
+            priority: spec.priority,
+            group: spec.group.clone(),
+        };
         let row = match self.known.get(&lane) {
             Some(row) => Arc::clone(row),
             None => self.find_or_insert(connection, lane)?,
@@ -143,11 +181,11 @@ fn insert(connection: &Connection, lane: Lane) -> Result<LaneRow, Fault> {
     let queue = queue_id(connection, &lane.queue)?;
     let id: i64 =
         connection.prepare_cached("SELECT coalesce(max(id), 0) + 1 FROM lane")?.query_row([], |row| row.get(0))?;
-    let kind = lane.kind.as_deref();
-    let sum = LaneRow::sum(id, queue, lane.queue.as_str(), kind, lane.priority.into(), &mut Checksum::default());
-    connection
-        .prepare_cached("INSERT INTO lane (id, queue, kind, priority, crc) VALUES (?1, ?2, ?3, ?4, ?5)")?
-        .execute((id, queue, kind, lane.priority, sum))?;
+    const INSERT: &str = "INSERT INTO lane (id, queue, kind, priority, \"group\", crc) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+    let names = Names::of(&lane);
+    let sum = LaneRow::sum(id, queue, &names, &mut Checksum::default());
+    let Names { kind, priority, group, .. } = names;
+    connection.prepare_cached(INSERT)?.execute((id, queue, kind, priority, group, sum))?;
     Ok(LaneRow { id, queue, lane })
 }
 

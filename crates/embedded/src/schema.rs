@@ -7,7 +7,7 @@
 //! - `submission` and `result` are only ever inserted. `job` is what changes, so it is narrow, and rare
 //!   or long things stand last, as JSON, or elsewhere: the text of an error or a checkpoint is written once,
 //!   under the position of the change that brought it, and job and changes refer to it.
-//! - A `lane` stands for queue, type and priority, which thousands of jobs share.
+//! - A `lane` stands for queue, type, priority and group, which thousands of jobs share.
 //! - The only indexes on jobs are partial ones over unfinished jobs. There is none on random keys.
 //! - Columns have no declared type: SQLite would try to convert each value to it. Times are milliseconds
 //!   since 1970, durations milliseconds, texts UTF-8, `crc` a CRC-32C.
@@ -83,9 +83,10 @@ fn lay_out(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
             queue INTEGER NOT NULL,
             kind TEXT, -- the job's type
             priority INTEGER NOT NULL,
+            \"group\" TEXT, -- the job's group
             crc INTEGER
         );
-        CREATE UNIQUE INDEX lane_names ON lane (queue, kind, priority);
+        CREATE UNIQUE INDEX lane_names ON lane (queue, kind, priority, \"group\");
 
         CREATE TABLE submission (
             id INTEGER PRIMARY KEY, -- the acceptance number
@@ -149,7 +150,7 @@ fn lay_out(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
 
         -- For people in a shell; nothing of ackd reads it.
         CREATE VIEW jobs AS
-        SELECT job.id, queue.name AS queue, lane.kind AS type, lane.priority,
+        SELECT job.id, queue.name AS queue, lane.kind AS type, lane.priority, lane.\"group\",
                CASE status WHEN 0 THEN 'INIT' WHEN 1 THEN 'PROCESSING' WHEN 2 THEN 'DONE' WHEN 3 THEN 'FAILED'
                     WHEN 4 THEN 'CANCELLED' ELSE 'EXPIRED' END AS status,
                version, run, attempt, worker,

@@ -69,7 +69,7 @@ pub(crate) fn document<'a>(
         tags: spec.tags.iter().map(|tag| Cow::Borrowed(&**tag)).collect(),
         idempotency_key: spec.key.as_ref().map(|key| Cow::Borrowed(&*key.text)),
         ordering_key: None,
-        group: None,
+        group: spec.group.as_deref().map(Cow::Borrowed),
         after: Vec::new(),
         flow: None,
         inputs: BTreeMap::new(),

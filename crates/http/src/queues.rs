@@ -68,6 +68,7 @@ pub(crate) async fn merge(mut call: Call) -> Outcome {
         max_attempts: touched_by(&touched.max_attempts, merged.max_attempts),
         backoff: touched_by(&touched.backoff, merged.backoff),
         timeout: touched_by(&touched.timeout, merged.timeout),
+        group_concurrency: touched_by(&touched.group_concurrency, merged.group_concurrency),
         expires_in: touched_by(&touched.expires_in, merged.expires_in),
         result_retention: touched_by(&touched.result_retention, merged.result_retention),
         paused: None,
@@ -157,6 +158,7 @@ fn given(queue: &Queue) -> QueueSettings {
         max_attempts: settings.max_attempts,
         backoff: settings.backoff.map(shown_backoff),
         timeout: settings.timeout.map(Into::into),
+        group_concurrency: settings.group_concurrency,
         expires_in: settings.expires_in.map(Into::into),
         result_retention: settings.result_retention.map(Into::into),
         ..QueueSettings::default()
@@ -196,6 +198,7 @@ fn set(settings: &QueueSettings) -> Result<ackd_domain::QueueSettings, Problem> 
         max_attempts: settings.max_attempts,
         backoff,
         timeout: settings.timeout.map(Duration::from),
+        group_concurrency: settings.group_concurrency,
         expires_in: settings.expires_in.map(Duration::from),
         result_retention: settings.result_retention.map(Duration::from),
     })

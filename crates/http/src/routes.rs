@@ -384,7 +384,7 @@ pub(crate) static OPERATIONS: &[Operation] = &[
             parameter("result_retention", "See the envelope.", schema::<Duration>),
             parameter("idempotency_key", "See the envelope.", schema::<String>),
             parameter("ordering_key", "Not supported yet.", schema::<String>),
-            parameter("group", "Not supported yet.", schema::<String>),
+            parameter("group", "See the envelope.", schema::<String>),
             parameter("unique", "Not supported yet.", schema::<String>),
             parameter("tags", "See the envelope; separated by commas.", schema::<String>),
             parameter("reply_to", "Not supported yet.", schema::<String>),

@@ -36,6 +36,7 @@ pub(crate) fn submission(envelope: &Envelope<'_>, payload: Body) -> Result<Submi
         start,
         expires_in: envelope.expires_in.map(Duration::from),
         priority: envelope.priority,
+        group: envelope.group.as_deref().map(Arc::from),
         max_attempts: envelope.max_attempts,
         timeout: envelope.timeout.map(Duration::from),
         backoff,
@@ -89,7 +90,6 @@ fn supported(envelope: &Envelope<'_>) -> Result<(), Problem> {
     let given = [
         ("/payload_file", envelope.payload_file.is_some()),
         ("/ordering_key", envelope.ordering_key.is_some()),
-        ("/group", envelope.group.is_some()),
         ("/unique", envelope.unique.is_some()),
         ("/callback", envelope.callback.is_some()),
         ("/reply_to", envelope.reply_to.is_some()),
@@ -131,7 +131,6 @@ mod tests {
         for (field, value) in [
             ("payload_file", r#""f""#),
             ("ordering_key", r#""k""#),
-            ("group", r#""g""#),
             ("unique", r#""u""#),
             ("callback", r#"{"url":"http://x"}"#),
             ("reply_to", r#""t""#),

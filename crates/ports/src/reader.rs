@@ -114,7 +114,7 @@ pub struct Timeline {
     pub truncated: bool,
 }
 
-/// Waiting jobs that are alike for dispatch: of one queue, type and priority. Within a lane jobs stand
+/// Waiting jobs that are alike for dispatch: of one queue, type, priority and group. Within a lane jobs stand
 /// in the order of the time they are due and their number.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Lane {
@@ -124,6 +124,8 @@ pub struct Lane {
     pub kind: Option<Arc<str>>,
     /// The priority.
     pub priority: u8,
+    /// The group, or the jobs that have none.
+    pub group: Option<Arc<str>>,
 }
 
 impl Lane {
@@ -131,7 +133,7 @@ impl Lane {
     #[must_use]
     pub fn of(job: &Job) -> Lane {
         let spec = &job.spec;
-        Lane { queue: spec.queue.clone(), kind: spec.kind.clone(), priority: spec.priority }
+        Lane { queue: spec.queue.clone(), kind: spec.kind.clone(), priority: spec.priority, group: spec.group.clone() }
     }
 }
 

@@ -105,6 +105,7 @@ fn spec(submission: Submission, queue: Option<&Arc<Queue>>) -> Spec {
         queue: submission.queue,
         kind: submission.kind,
         priority: submission.priority.unwrap_or(limits::DEFAULT_PRIORITY),
+        group: submission.group,
         max_attempts: submission
             .max_attempts
             .unwrap_or_else(|| queue.map_or(limits::DEFAULT_ATTEMPTS, |queue| queue.max_attempts())),

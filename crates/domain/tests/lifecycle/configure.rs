@@ -9,6 +9,7 @@ fn full() -> QueueSettings {
         max_attempts: Some(3),
         backoff: Some(backoff(SECOND)),
         timeout: Some(2 * SECOND),
+        group_concurrency: Some(7),
         expires_in: Some(HOUR),
         result_retention: Some(2 * HOUR),
     }
@@ -24,6 +25,8 @@ fn a_patch_leaves_what_it_does_not_name() {
     let patched =
         book.configure(QueuePatch { timeout: Some(None), max_attempts: Some(Some(9)), ..QueuePatch::default() });
     assert_eq!(patched.settings, QueueSettings { timeout: None, max_attempts: Some(9), ..full() });
+    let unlimited = book.configure(QueuePatch { group_concurrency: Some(None), ..QueuePatch::default() });
+    assert_eq!((unlimited.settings.group_concurrency, unlimited.settings.lease_ttl), (None, Some(SECOND)));
     let cleared = book.configure(QueuePatch::replace(&QueueSettings::default()));
     assert_eq!((&cleared.settings, cleared.paused), (&QueueSettings::default(), true));
     assert!(book.changes.is_empty(), "settings are no change of a job");

@@ -196,6 +196,7 @@ pub(super) fn read_spec(
         queue: lane.lane.queue.clone(),
         kind: lane.lane.kind.clone(),
         priority: lane.lane.priority,
+        group: lane.lane.group.clone(),
         max_attempts: more.max_attempts(),
         timeout: more.timeout(),
         backoff: more.backoff()?,

@@ -18,6 +18,8 @@ pub(crate) struct Settings {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     timeout: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    group_concurrency: Option<u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     expires_in: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     result_retention: Option<u64>,
@@ -40,6 +42,7 @@ impl Settings {
             max_attempts: settings.max_attempts,
             backoff: settings.backoff.map(StoredBackoff::of),
             timeout: settings.timeout.map(millis),
+            group_concurrency: settings.group_concurrency,
             expires_in: settings.expires_in.map(millis),
             result_retention: settings.result_retention.map(millis),
         })
@@ -53,6 +56,7 @@ impl Settings {
             max_attempts: settings.max_attempts,
             backoff: settings.backoff.map(StoredBackoff::get).transpose()?,
             timeout: settings.timeout.map(Duration::from_millis),
+            group_concurrency: settings.group_concurrency,
             expires_in: settings.expires_in.map(Duration::from_millis),
             result_retention: settings.result_retention.map(Duration::from_millis),
         })

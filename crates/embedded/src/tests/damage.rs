@@ -24,6 +24,7 @@ fn sample(directory: &Path) -> Truth {
     let rich = Submission {
         kind: Some("clip".into()),
         priority: Some(9),
+        group: Some("tenant-1".into()),
         expires_in: Some(Duration::from_hours(1)),
         tags: vec!["a".into(), "b".into()],
         ..submission("video")
@@ -123,6 +124,8 @@ fn changed_bodies_texts_lanes_and_changes_are_not_served() {
     assert_eq!(store.reader.job(id_of(&store, 5)), Err(ReadError::Damaged("job 5".into())));
     let (_directory, store) = tampered("UPDATE lane SET priority = 1 WHERE id = 1");
     assert_eq!(store.reader.job(id_of(&store, 1)), Err(ReadError::Damaged("lane 1".into())));
+    let (_directory, store) = tampered("UPDATE lane SET \"group\" = 'tenant-2' WHERE id = 2");
+    assert_eq!(store.reader.job(id_of(&store, 2)), Err(ReadError::Damaged("lane 2".into())));
     for sql in [
         "UPDATE change SET at = at + 1 WHERE seq = 4",
         "UPDATE change SET kind = 99 WHERE seq = 4",

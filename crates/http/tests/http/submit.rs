@@ -63,6 +63,25 @@ async fn a_job_without_payload_has_none() {
 }
 
 #[tokio::test]
+async fn a_job_shows_its_group() {
+    let server = Server::start().await;
+    let longest = "g".repeat(512);
+    let id = server.submit(&format!(r#"{{"queue":"q","group":"{longest}"}}"#)).await;
+    assert_eq!(server.job(&id).await.at("/group"), longest);
+    let raw = server.call(Request::post("/v1/queues/q/jobs?group=tenant-1").json("1")).await;
+    assert_eq!(raw.at("/group"), "tenant-1");
+    let id = server.submit(r#"{"queue":"q"}"#).await;
+    assert_eq!(server.job(&id).await.at("/group"), json!(null));
+    // The group is part of what the key stands for.
+    let keyed = |group: &str| one(&format!(r#"{{"queue":"q","idempotency_key":"k","group":"{group}"}}"#));
+    assert_eq!(server.call(keyed("a")).await.status, 202);
+    server.call(keyed("b")).await.is_problem(422, "idempotency-mismatch");
+    let longer = format!(r#"{{"queue":"q","group":"g{longest}"}}"#);
+    server.call(one(&longer)).await.is_problem(400, "invalid-request").points_at("/group");
+    server.call(one(r#"{"queue":"q","group":""}"#)).await.is_problem(400, "invalid-request").points_at("/group");
+}
+
+#[tokio::test]
 async fn what_cannot_be_accepted_is_refused_and_named() {
     let server = Server::start().await;
     let refused = |body: &'static str| server.call(one(body));
@@ -224,7 +243,8 @@ async fn a_raw_body_is_the_payload() {
         ("/v1/queues/q/jobs?priority=1&priority=1", "/priority"),
         ("/v1/queues/q/jobs?callback=x", "/callback"),
         ("/v1/queues/q/jobs?type=%ff", "/type"),
-        ("/v1/queues/q/jobs?group=g", "/group"),
+        ("/v1/queues/q/jobs?group=", "/group"),
+        ("/v1/queues/q/jobs?unique=u", "/unique"),
     ] {
         server.call(Request::post(target).json("1")).await.is_problem(400, "invalid-request").points_at(pointer);
     }

@@ -49,6 +49,8 @@ pub(crate) enum Bug {
     LaneByNumber,
     /// Jobs without a type wait in no lane.
     UntypedLaneLost,
+    /// Groups share a lane.
+    GroupsPagedTogether,
     /// A leased job stays in its lane.
     LeasedStaysEligible,
     /// A settled lease is told as live.
@@ -75,7 +77,7 @@ pub(crate) enum Bug {
 
 impl Bug {
     /// Every bug that is one.
-    pub(crate) const ALL: [Bug; 34] = [
+    pub(crate) const ALL: [Bug; 35] = [
         Bug::FailedBatchIsCommitted,
         Bug::LostBatchIsAcknowledged,
         Bug::ReactorAskedOnce,
@@ -99,6 +101,7 @@ impl Bug {
         Bug::TiesLost,
         Bug::LaneByNumber,
         Bug::UntypedLaneLost,
+        Bug::GroupsPagedTogether,
         Bug::LeasedStaysEligible,
         Bug::SettledStaysLeased,
         Bug::ProcessingNeverExpires,

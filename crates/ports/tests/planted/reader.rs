@@ -109,6 +109,15 @@ impl LedgerReader for PlantedReader {
         let mut ready = self.reader.eligible(lane, from, limit)?;
         match self.bug {
             Bug::DelayedNotEligible => ready.retain(|ready| ready.job.run_at == ready.job.created_at()),
+            Bug::GroupsPagedTogether if after.is_none() => {
+                let others =
+                    self.reader.lanes()?.into_iter().filter(|it| {
+                        it.group != lane.group && Lane { group: lane.group.clone(), ..it.clone() } == *lane
+                    });
+                for other in others.collect::<Vec<_>>() {
+                    ready.extend(self.reader.eligible(&other, None, limit - ready.len())?);
+                }
+            }
             Bug::LaneByNumber => ready.sort_by_key(|ready| ready.job.id),
             Bug::LeasedStaysEligible if after.is_none() && ready.len() < limit => {
                 let leased = self.reader.leased()?.into_iter().find(|job| Lane::of(job) == *lane);

@@ -115,7 +115,7 @@ impl World {
                 }
             }
         }
-        let foreign = Lane { queue: super::samples::name("nobody-submits-here"), kind: None, priority: 5 };
+        let foreign = Lane { queue: super::samples::name("nobody-submits-here"), kind: None, priority: 5, group: None };
         assert_eq!(self.reader().eligible(&foreign, None, 10), Ok(vec![]), "jobs wait in a lane that is none");
     }
 

@@ -27,6 +27,7 @@ fn extreme() -> QueueSettings {
         max_attempts: Some(limits::ATTEMPTS),
         backoff: Backoff::new(Duration::from_millis(1), 1.1, Backoff::LONGEST, 1.0 / 3.0).ok(),
         timeout: Some(limits::DURATION),
+        group_concurrency: Some(limits::GROUP_CONCURRENCY),
         expires_in: Some(limits::DURATION),
         result_retention: Some(limits::DURATION),
     }

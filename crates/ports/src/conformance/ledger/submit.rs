@@ -3,7 +3,7 @@ use std::sync::Arc;
 use ackd_domain::{Accepted, Answer, Command, Refusal, Start, Status, Submission, Timestamp, limits};
 
 use super::Case;
-use super::samples::{HOUR, SECOND, START, json, name, submission, sure_backoff};
+use super::samples::{HOUR, SECOND, START, filled, json, name, submission, sure_backoff};
 use super::world::World;
 
 pub(super) const CASES: &[Case] = &[
@@ -40,6 +40,7 @@ fn a_submission_keeps_every_field(world: &mut World) {
         start: Start::After(90 * SECOND),
         expires_in: Some(3 * HOUR),
         priority: Some(0),
+        group: Some(filled("größe", limits::GROUP_BYTES)),
         max_attempts: Some(3),
         timeout: Some(7 * SECOND),
         backoff: Some(sure_backoff(2 * SECOND)),
@@ -55,6 +56,7 @@ fn a_submission_keeps_every_field(world: &mut World) {
         assert_eq!(spec.kind, submission.kind);
         assert_eq!(spec.key, submission.key);
         assert_eq!(spec.tags, submission.tags);
+        assert_eq!(spec.group, submission.group);
         assert_eq!(spec.backoff, submission.backoff);
         assert_eq!(spec.timeout, submission.timeout);
         assert_eq!(spec.result_retention, submission.result_retention);

@@ -7,7 +7,8 @@ use super::samples::{HOUR, SECOND, START, failure, name, submission};
 use super::world::World;
 
 pub(super) const CASES: &[Case] = &[
-    ("jobs wait in the lane of their queue, type and priority", jobs_wait_in_lanes),
+    ("jobs wait in the lane of their queue, type, priority and group", jobs_wait_in_lanes),
+    ("no group's jobs stand in the page of another", groups_are_paged_apart),
     ("a lane is in the order of due time and number", a_lane_is_in_order),
     ("only what waits is in a lane", only_what_waits),
     ("a retried job goes to its new place", a_retried_job_moves),
@@ -15,17 +16,31 @@ pub(super) const CASES: &[Case] = &[
 ];
 
 fn jobs_wait_in_lanes(world: &mut World) {
-    for n in 0..90u8 {
+    for n in 0..162u8 {
         let kind = [None, Some("clip".into()), Some("".into())][usize::from(n % 3)].clone();
         let priority = [None, Some(0), Some(9)][usize::from(n / 3 % 3)];
         let queue = ["video", "audio", "ackd.own"][usize::from(n / 9 % 3)];
-        world.submit(Submission { kind, priority, ..submission(queue) });
+        let group = [None, Some("clip".into()), Some("größe".into())][usize::from(n / 27 % 3)].clone();
+        world.submit(Submission { kind, priority, group, ..submission(queue) });
     }
-    assert_eq!(world.reader().lanes().map(|lanes| lanes.len()), Ok(27));
+    assert_eq!(world.reader().lanes().map(|lanes| lanes.len()), Ok(81));
     world.audit();
     // A paused queue holds its jobs back; they wait there all the same.
     world.one(Command::Configure { queue: name("video"), patch: Box::new(QueuePatch::pause(true)) }).expect("a pause");
-    assert_eq!(world.reader().lanes().map(|lanes| lanes.len()), Ok(27));
+    assert_eq!(world.reader().lanes().map(|lanes| lanes.len()), Ok(81));
+}
+
+fn groups_are_paged_apart(world: &mut World) {
+    let of = |group: Option<&str>| Submission { group: group.map(Into::into), ..submission("video") };
+    world.submit_all(vec![of(Some("many")); 50]);
+    let few = world.submit(of(Some("few")));
+    let none = world.submit(of(None));
+    for job in [few, none] {
+        let ready = world.reader().eligible(&Lane::of(&job), None, 10).expect("a lane can be read");
+        assert!(ready.iter().map(|ready| ready.job.id).eq([job.id]), "a lane holds another's jobs: {ready:?}");
+    }
+    world.reopen();
+    world.audit();
 }
 
 fn a_lane_is_in_order(world: &mut World) {

@@ -193,6 +193,7 @@ fn submission(line: &Line) -> Submission {
         start: line.delay.map_or(Start::Now, Start::After),
         expires_in: line.expires_in,
         priority: line.priority,
+        group: [None, Some("a".into()), Some("b".into())][usize::from(line.group)].clone(),
         max_attempts: line.max_attempts,
         ..Submission::new(name(QUEUES[usize::from(line.queue)]), json(&line.payload.to_string()))
     };
@@ -209,6 +210,7 @@ fn patch(setting: &Setting) -> QueuePatch {
         Setting::Attempts(attempts) => QueuePatch { max_attempts: Some(*attempts), ..patch },
         Setting::Backoff(base) => QueuePatch { backoff: Some(Some(sure_backoff(*base))), ..patch },
         Setting::Timeout(time) => QueuePatch { timeout: Some(*time), ..patch },
+        Setting::GroupConcurrency(most) => QueuePatch { group_concurrency: Some(*most), ..patch },
         Setting::Expiry(time) => QueuePatch { expires_in: Some(*time), ..patch },
         Setting::Retention(time) => QueuePatch { result_retention: Some(*time), ..patch },
         Setting::Paused(paused) => QueuePatch::pause(*paused),
