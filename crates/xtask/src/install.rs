@@ -1,27 +1,37 @@
 //! What a command needs of the system, installed where it is missing.
 
-use std::path::Path;
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use crate::process::{Done, Failure, run};
 
 /// Makes sure that `program` can be run; it comes with the Debian package `package`.
 pub(crate) fn program(program: &str, package: &str) -> Done {
-    if found(program) {
+    if found(program).is_some() {
         return Ok(());
     }
-    if !found("apt-get") {
+    println!("{program} is needed");
+    self::package(package)?;
+    match found(program) {
+        Some(_) => Ok(()),
+        None => Err(Failure::Failed(format!("{package} is installed, and has no {program}"))),
+    }
+}
+
+/// Installs a Debian package.
+pub(crate) fn package(package: &str) -> Done {
+    if found("apt-get").is_none() {
         return Err(Failure::Failed(format!(
-            "{program} is needed, and there is no apt-get to install it with: install {package} and try again"
+            "{package} is needed, and there is no apt-get to install it with: install it and try again"
         )));
     }
-    println!("installing {package} for {program} …");
+    println!("installing {package} …");
     // The first try works from the package lists that are there; an old or empty list wants an update.
     if apt(&["install", "-y", "-q", "--no-install-recommends", package]).is_err() {
         apt(&["update", "-q"])?;
         apt(&["install", "-y", "-q", "--no-install-recommends", package])?;
     }
-    if found(program) { Ok(()) } else { Err(Failure::Failed(format!("{package} is installed, and has no {program}"))) }
+    Ok(())
 }
 
 fn apt(args: &[&str]) -> Done {
@@ -36,8 +46,9 @@ fn apt(args: &[&str]) -> Done {
     run(command.args(args).env("DEBIAN_FRONTEND", "noninteractive").stdin(Stdio::null()).stdout(Stdio::null()))
 }
 
-/// Whether `program` is on the path.
-pub(crate) fn found(program: &str) -> bool {
+/// Where `program` is: on the path, or where Debian puts servers, which is on the path of few users.
+pub(crate) fn found(program: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    std::env::split_paths(&path).any(|folder| Path::new(&folder).join(program).is_file())
+    let folders = std::env::split_paths(&path).chain([PathBuf::from("/usr/sbin")]);
+    folders.map(|folder| folder.join(program)).find(|file| file.is_file())
 }

@@ -4,6 +4,7 @@
 //! command that needs it.
 
 mod bench;
+mod clients;
 mod demo;
 mod install;
 mod process;

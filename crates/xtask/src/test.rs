@@ -1,10 +1,10 @@
-//! `cargo xtask test`: everything, against real processes and a real small disk.
+//! `cargo xtask test`: everything, against real processes, a real small disk and real clients.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::process::{self, Done, cargo};
-use crate::{install, process::Failure};
+use crate::{clients, install, process::Failure};
 
 /// How often the server is killed under load.
 const KILLS: &str = "200";
@@ -12,6 +12,7 @@ const KILLS: &str = "200";
 /// Runs the command.
 pub(crate) fn run(args: &[String]) -> Done {
     install::program("strace", "strace")?;
+    let clients = clients::install()?;
     let disk = SmallDisk::mount()?;
     process::run(
         cargo()
@@ -19,7 +20,10 @@ pub(crate) fn run(args: &[String]) -> Done {
             .args(args)
             .env("TEST_KILLS", KILLS)
             .env("TEST_STRACE", "strace")
-            .env("TEST_SMALL_DISK", disk.path()),
+            .env("TEST_SMALL_DISK", disk.path())
+            .env("TEST_CLIENTS", clients.folder)
+            .env("TEST_NGINX", clients.nginx)
+            .env("TEST_CHROMIUM", clients.chromium),
     )
 }
 
