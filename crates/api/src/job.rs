@@ -376,6 +376,9 @@ pub struct JobList<'a> {
     pub jobs: Vec<JobDocument<'a>>,
     /// What to ask the next page with; null at the end.
     pub next_page_token: Option<Cow<'a, str>>,
+    /// From where on the feed tells whatever this page does not show: list, then watch, without a gap. Of several
+    /// pages the first one's counts.
+    pub position: Cow<'a, str>,
 }
 
 #[cfg(test)]
@@ -441,7 +444,7 @@ pub(crate) mod tests {
 
     #[test]
     fn a_list_ends_with_a_null_token() {
-        let list = JobList { jobs: Vec::new(), next_page_token: None };
-        assert_eq!(serde_json::to_string(&list).unwrap(), r#"{"jobs":[],"next_page_token":null}"#);
+        let list = JobList { jobs: Vec::new(), next_page_token: None, position: "12".into() };
+        assert_eq!(serde_json::to_string(&list).unwrap(), r#"{"jobs":[],"next_page_token":null,"position":"12"}"#);
     }
 }

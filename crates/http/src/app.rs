@@ -12,6 +12,7 @@ use crate::browser::{Hosts, Origin, Origins};
 use crate::limits::Limits;
 use crate::metrics::Metrics;
 use crate::problem::Rejection;
+use crate::stream::Spread;
 
 /// What an [`App`] is to be.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,6 +81,8 @@ pub(crate) struct Shared {
     pub(crate) openapi: OnceLock<Bytes>,
     /// The bytes of bodies that are being received.
     receiving: AtomicUsize,
+    /// So that streams that began together do not all end together.
+    pub(crate) spread: Spread,
 }
 
 impl App {
@@ -128,6 +131,7 @@ impl App {
                 origins: known_origins,
                 openapi: OnceLock::new(),
                 receiving: AtomicUsize::new(0),
+                spread: Spread::default(),
             }),
         })
     }

@@ -25,6 +25,7 @@ use crate::outlet::{Outlet, Served};
 use crate::problem::Rejection;
 use crate::query::{self, Query};
 use crate::router::{self, Found};
+use crate::takeover::Takeover;
 
 /// What an operation comes to.
 pub(crate) type Outcome = Result<Response<Outlet>, Rejection>;
@@ -53,6 +54,15 @@ impl Call {
 
     pub(crate) fn headers(&self) -> &HeaderMap {
         &self.head.headers
+    }
+
+    pub(crate) fn method(&self) -> &http::Method {
+        &self.head.method
+    }
+
+    /// What the client speaks.
+    pub(crate) fn version(&self) -> http::Version {
+        self.head.version
     }
 
     /// The parameter of the path, decoded.
@@ -261,6 +271,11 @@ impl Future for Answering {
         self.link.shared.metrics.count(self.operation, response.status());
         if let Some(origin) = self.origin.take() {
             browser::allow(origin, response.headers_mut());
+        }
+        if let Some(run) = response.body_mut().take_run() {
+            self.link.take_over(Takeover::new(response.map(|_| run)));
+            // The connection sees that it is taken over, and never asks again.
+            return Poll::Pending;
         }
         Poll::Ready(Ok(response.map(|outlet| outlet.through(&self.link))))
     }

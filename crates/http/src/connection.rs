@@ -4,6 +4,7 @@ use std::future::poll_fn;
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use ackd_api::{Code, Problem};
@@ -17,6 +18,7 @@ use tokio::sync::watch;
 use crate::app::Shared;
 use crate::call::Caller;
 use crate::problem::Rejection;
+use crate::takeover::{Taken, Takeover};
 use crate::wire::{Wire, WireEnd};
 
 /// How long a client that was refused may go on sending before the connection is cut.
@@ -43,6 +45,8 @@ pub(crate) struct Link {
     carried: Mutex<Vec<Grants>>,
     /// A request was answered whose body was not read.
     unread: AtomicBool,
+    /// An operation takes the connection over.
+    takeover: Mutex<Option<Takeover>>,
 }
 
 // All of it is touched by the connection's own task only: the atomics are for the compiler, and relaxed.
@@ -57,6 +61,7 @@ impl Link {
             carries: AtomicBool::new(false),
             carried: Mutex::default(),
             unread: AtomicBool::new(false),
+            takeover: Mutex::default(),
         }
     }
 
@@ -100,11 +105,22 @@ impl Link {
         self.unread.store(true, Ordering::Relaxed);
     }
 
+    /// The connection is no longer HTTP's.
+    pub(crate) fn take_over(&self, takeover: Takeover) {
+        *self.takeover.lock().unwrap_or_else(PoisonError::into_inner) = Some(takeover);
+    }
+
+    fn taken_over(&self) -> Option<Takeover> {
+        self.takeover.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
     /// Nothing more will be written: what was carried has not arrived, and is released.
     fn cut(&self) {
         self.carried.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 }
+
+type Serving = http1::Connection<TokioIo<Wire>, Caller>;
 
 /// Serves one connection to its end. Once `stopping` changes, the request at hand is the last.
 pub(crate) async fn run(
@@ -116,16 +132,30 @@ pub(crate) async fn run(
     let link = Arc::new(Link::new(shared));
     let wire = Wire::new(stream, Arc::clone(&link));
     let caller = Caller::new(Arc::clone(&link));
-    let mut connection = builder.serve_connection(TokioIo::new(wire), caller);
+    // Apart from the task, which stays as large as it is once the connection is taken over.
+    let mut connection = Box::new(builder.serve_connection(TokioIo::new(wire), caller));
+    let mut takeover = None;
+    let mut poll = |connection: &mut Serving, cx: &mut Context<'_>| {
+        let polled = connection.poll_without_shutdown(cx);
+        takeover = link.taken_over();
+        if takeover.is_some() { Poll::Ready(Ok(())) } else { polled }
+    };
     let outcome = tokio::select! {
         biased;
-        outcome = poll_fn(|cx| connection.poll_without_shutdown(cx)) => outcome,
+        outcome = poll_fn(|cx| poll(&mut connection, cx)) => outcome,
         _ = stopping.changed() => {
-            std::pin::Pin::new(&mut connection).graceful_shutdown();
-            poll_fn(|cx| connection.poll_without_shutdown(cx)).await
+            std::pin::Pin::new(&mut *connection).graceful_shutdown();
+            poll_fn(|cx| poll(&mut connection, cx)).await
         }
     };
-    let wire = connection.into_parts().io.into_inner();
+    let parts = connection.into_parts();
+    let wire = parts.io.into_inner();
+    if let Some(takeover) = takeover {
+        let shared = Arc::clone(&link.shared);
+        let taken = Taken { stream: wire.into_stream(), shared };
+        drop((link, parts.read_buf, parts.service, stopping));
+        return takeover.run(taken).await;
+    }
     link.cut();
     let rejection = outcome.err().and_then(|error| rejection(&error, &wire));
     let linger = rejection.is_some() || (link.unread.load(Ordering::Relaxed) && wire.end == WireEnd::Open);

@@ -1,172 +1,213 @@
-//! The events of one job, as a stream of server-sent events (WHATWG HTML, section 9.2).
+//! Following a job, or a part of the change feed, by server-sent events.
 
-use std::future::Future;
-use std::pin::Pin;
-use std::task::{Context, Poll};
-use std::time::Duration;
-
-use ackd_api::{EventName, event::Reset};
-use ackd_domain::{Body, ChangeKind, Job, Position};
-use ackd_engine::{Engine, Event, Events, EventsStart, ReadError};
-use bytes::Bytes;
-use http::Response;
-use http::header::{self, HeaderName, HeaderValue};
-use tokio::time::{Instant, Sleep};
+use ackd_api::{EventName, Faults, event::Reset};
+use ackd_domain::{ChangeKind, JobId, Position};
+use ackd_engine::{Engine, Event, Events, EventsStart, Feed, FeedItem, FeedStart, Interest, ReadError, Record};
 
 use crate::answer;
 use crate::call::{Call, Outcome};
-use crate::document::{self, Texts};
 use crate::headers;
-use crate::outlet::Outlet;
+use crate::list;
 use crate::problem::no_such_job;
+use crate::shown;
+use crate::stream::{self, Source, Told};
 use crate::token;
 
-/// How often a stream says where it is while nothing happens: more often than proxies lose patience.
-const COMMENT_EVERY: Duration = Duration::from_secs(15);
+/// The most jobs that one feed names.
+const JOBS: usize = 100;
 
-/// What a stream begins with: after how many milliseconds a client that lost it comes back.
-const RETRY: &[u8] = b"retry: 3000\n\n";
+/// The most events that are told before the client is given them.
+const AT_ONCE: usize = 64;
 
 /// `GET /v1/jobs/{id}/events`.
 pub(crate) async fn of_job(mut call: Call) -> Outcome {
     call.no_body().await?;
     let id = call.job_id()?;
-    let after = after(&call)?;
+    let after = after(&call)?.map(|from| match from {
+        FeedStart::After(position) => position,
+        FeedStart::Now | FeedStart::Earliest => Position::START,
+    });
     match call.engine().events(id, after).await? {
         EventsStart::NotFound => Err(no_such_job().into()),
         EventsStart::Over => Ok(answer::no_content()),
         EventsStart::Events(events) => {
-            let mut response = Response::new(Outlet::events(EventFrames::new(events, call.engine().clone())));
-            let headers = response.headers_mut();
-            headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
-            headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache, no-transform"));
-            headers.insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
-            Ok(response)
+            let source = OfJob { engine: call.engine().clone(), events, begun: None };
+            Ok(stream::answer(&call, source))
         }
     }
+}
+
+/// `GET /v1/events`.
+pub(crate) async fn of_feed(mut call: Call) -> Outcome {
+    call.no_body().await?;
+    let mut faults = Faults::new();
+    let filter = list::narrowing(&call.query, &mut faults);
+    let ids: Vec<JobId> = list::several(&call.query, "job", JOBS, &mut faults, str::parse);
+    faults.into_result()?;
+    let filter = list::of_clients(filter)?;
+    let from = after(&call)?.unwrap_or(FeedStart::Now);
+    for id in &ids {
+        call.engine().job(*id).await?.ok_or_else(no_such_job)?;
+    }
+    let interest = Interest::new(filter, ids.iter().map(|id| id.number()).collect());
+    let feed = Box::new(call.engine().feed(interest.clone(), from, None).await?);
+    let source = OfFeed { engine: call.engine().clone(), feed, interest, ids, begins_anew: false, shown: Vec::new() };
+    Ok(stream::answer(&call, source))
 }
 
 /// After which position the client would have events. A browser that comes back says it in the header; the address
 /// that it was given first still says where it began.
-fn after(call: &Call) -> Result<Option<Position>, ackd_api::Problem> {
+fn after(call: &Call) -> Result<Option<FeedStart>, ackd_api::Problem> {
     const WHAT: &str = "is no position that this server gave out";
     if let Some(text) = headers::last_event_id(call.headers())? {
-        return token::read_position(text).map(Some).ok_or_else(|| headers::bad(&headers::LAST_EVENT_ID, WHAT));
+        let position = token::read_position(text).ok_or_else(|| headers::bad(&headers::LAST_EVENT_ID, WHAT))?;
+        return Ok(Some(FeedStart::After(position)));
     }
     call.query.read("after", |text| match text {
-        "earliest" => Ok(Position::START),
-        text => token::read_position(text).ok_or_else(|| WHAT.to_owned()),
+        "earliest" => Ok(FeedStart::Earliest),
+        text => token::read_position(text).map(FeedStart::After).ok_or_else(|| WHAT.to_owned()),
     })
 }
 
-/// What follows, and what it follows from. It is never cut off half-way: a follower that has fallen behind is reading
-/// the ledger then, and would lose its place.
-type Next = Pin<Box<dyn Future<Output = (Box<Events>, Result<Option<Bytes>, ReadError>)> + Send>>;
+/// That what was asked for is no longer kept, and that what follows is as of `position`.
+fn reset(position: Position) -> Result<Told, ReadError> {
+    let text = token::position(position);
+    let data = shown::line(&Reset { position: text.as_str().into() })?;
+    Ok(Told { position: None, name: EventName::Reset, data })
+}
 
-/// The frames of a stream.
-pub(crate) struct EventFrames {
+/// The events of one job, to the end of its run.
+struct OfJob {
     engine: Engine,
-    /// The stream has begun.
-    begun: bool,
-    next: Option<Next>,
-    /// The position of the last event that was given out.
-    at: Position,
-    comment: Pin<Box<Sleep>>,
+    events: Box<Events>,
+    /// An event whose result is being read.
+    begun: Option<Event>,
 }
 
-impl EventFrames {
-    fn new(events: Box<Events>, engine: Engine) -> EventFrames {
-        EventFrames {
-            begun: false,
-            at: events.position(),
-            next: Some(next(events, engine.clone())),
-            engine,
-            comment: Box::pin(tokio::time::sleep(COMMENT_EVERY)),
+impl Source for OfJob {
+    async fn next(&mut self, told: &mut Vec<Told>) -> Result<bool, ReadError> {
+        if self.begun.is_none() {
+            self.begun = self.events.next().await?;
         }
-    }
-
-    /// The next frame; `None` at the end.
-    pub(crate) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, ReadError>>> {
-        if !std::mem::replace(&mut self.begun, true) {
-            return Poll::Ready(Some(Ok(Bytes::from_static(RETRY))));
-        }
-        let Some(following) = &mut self.next else { return Poll::Ready(None) };
-        if let Poll::Ready((events, frame)) = following.as_mut().poll(cx) {
-            self.at = events.position();
-            self.next = match &frame {
-                Ok(Some(_)) => Some(next(events, self.engine.clone())),
-                _ => None,
-            };
-            self.comment.as_mut().reset(Instant::now() + COMMENT_EVERY);
-            return Poll::Ready(frame.transpose());
-        }
-        if self.comment.as_mut().poll(cx).is_ready() {
-            self.comment.as_mut().reset(Instant::now() + COMMENT_EVERY);
-            // The deadline is new: somebody must be woken by it.
-            let _ = self.comment.as_mut().poll(cx);
-            let comment = format!(": here\nid: {}\n\n", token::position(self.at));
-            return Poll::Ready(Some(Ok(comment.into())));
-        }
-        Poll::Pending
-    }
-}
-
-fn next(mut events: Box<Events>, engine: Engine) -> Next {
-    Box::pin(async move {
-        let frame = match events.next().await {
-            Ok(Some(event)) => written(&engine, event).await.map(Some),
-            Ok(None) => Ok(None),
-            Err(error) => Err(error),
+        let Some(event) = &self.begun else { return Ok(false) };
+        let result = result(&self.engine, event).await?;
+        let Some(event) = self.begun.take() else { return Ok(false) };
+        let job = event.job();
+        let name = match &event {
+            Event::Change(change) => shown::name(change.kind),
+            Event::Current(_) | Event::Reset(_) => EventName::Status,
         };
-        (events, frame)
-    })
-}
-
-async fn written(engine: &Engine, event: Event) -> Result<Bytes, ReadError> {
-    let job = event.job();
-    let at_hand = match &event {
-        Event::Change(change) if change.kind == ChangeKind::Completed => change.body.clone(),
-        _ => None,
-    };
-    let result = match at_hand {
-        None if job.result.is_some() => engine.result(job.id.number()).await?,
-        at_hand => at_hand,
-    };
-    let name = match &event {
-        Event::Change(change) if matches!(change.kind, ChangeKind::Progressed | ChangeKind::Checkpointed) => {
-            EventName::Progress
+        if matches!(event, Event::Reset(_)) {
+            told.push(reset(job.changed)?);
         }
-        _ => EventName::Status,
-    };
-    let mut bytes = Vec::with_capacity(1664);
-    let position = token::position(job.changed).to_string();
-    if matches!(event, Event::Reset(_)) {
-        frame(&mut bytes, &position, EventName::Reset, &Reset { position: position.as_str().into() })?;
+        let data = shown::job(&self.engine, job, result.as_ref())?;
+        told.push(Told { position: Some(job.changed), name, data });
+        Ok(true)
     }
-    show(engine, &mut bytes, &position, name, job, result.as_ref())?;
-    Ok(bytes.into())
+
+    fn position(&mut self) -> Position {
+        self.events.position()
+    }
+
+    fn start(&mut self) -> Option<Position> {
+        None
+    }
+
+    fn is_endless(&self) -> bool {
+        false
+    }
 }
 
-fn show(
-    engine: &Engine,
-    bytes: &mut Vec<u8>,
-    position: &str,
-    name: EventName,
-    job: &Job,
-    result: Option<&Body>,
-) -> Result<(), ReadError> {
-    let (texts, waiting) = (Texts::of(job), engine.waiting(job));
-    frame(bytes, position, name, &document::document(job, &texts, None, result, waiting.as_ref()))
+/// The result of the job as of the event.
+async fn result(engine: &Engine, event: &Event) -> Result<Option<ackd_domain::Body>, ReadError> {
+    match event {
+        Event::Change(change) if change.kind == ChangeKind::Completed && change.body.is_some() => {
+            Ok(change.body.clone())
+        }
+        event if event.job().result.is_some() => engine.result(event.job().id.number()).await,
+        _ => Ok(None),
+    }
 }
 
-fn frame(bytes: &mut Vec<u8>, id: &str, name: EventName, data: &impl serde::Serialize) -> Result<(), ReadError> {
-    let head = format!("id: {id}\nevent: {}\ndata: ", name.as_str());
-    bytes.extend_from_slice(head.as_bytes());
-    let start = bytes.len();
-    serde_json::to_writer(&mut *bytes, data).map_err(|error| ReadError::Failed(error.to_string()))?;
-    // JSON that a client handed in may stand on several lines, and a line's end would end the field. Between JSON's
-    // tokens it means no more than a space, and within its strings there is none.
-    bytes[start..].iter_mut().filter(|byte| matches!(byte, b'\n' | b'\r')).for_each(|byte| *byte = b' ');
-    bytes.extend_from_slice(b"\n\n");
-    Ok(())
+/// The events of a part of the feed, for as long as the client likes.
+struct OfFeed {
+    engine: Engine,
+    feed: Box<Feed>,
+    interest: Interest,
+    /// The jobs that it names.
+    ids: Vec<JobId>,
+    /// What its jobs are is to be shown, for some of what happened to them is not kept.
+    begins_anew: bool,
+    /// The jobs that were shown as they are, and as of which position.
+    shown: Vec<(JobId, Position)>,
+}
+
+impl OfFeed {
+    fn tell(&mut self, item: FeedItem, told: &mut Vec<Told>) -> Result<(), ReadError> {
+        match item {
+            FeedItem::Entry(entry) => {
+                let change = &entry.change;
+                if !self.shown.iter().any(|(id, at)| *id == change.job.id && change.position <= *at) {
+                    let data = shown::entry(&self.engine, &entry)?;
+                    let name = shown::name(change.kind);
+                    told.push(Told { position: Some(change.position), name, data });
+                }
+            }
+            // Where it names its jobs they are shown as they are.
+            FeedItem::Reset(_) if !self.ids.is_empty() => self.begins_anew = true,
+            FeedItem::Reset(position) => told.push(Told { position: Some(position), ..reset(position)? }),
+            FeedItem::CaughtUp | FeedItem::Lagging => {}
+        }
+        Ok(())
+    }
+
+    /// The jobs that it names, as they are. It goes on from the feed's end: what came before is in them.
+    async fn current(&mut self) -> Result<Vec<Told>, ReadError> {
+        let feed = self.engine.feed(self.interest.clone(), FeedStart::Now, None).await?;
+        *self.feed = feed;
+        let position = self.feed.position();
+        let mut told = vec![reset(position)?];
+        self.shown.clear();
+        for id in &self.ids {
+            let Some(Record { job, result, .. }) = self.engine.record(*id).await? else { continue };
+            self.shown.push((*id, job.changed));
+            let data = shown::job(&self.engine, &job, result.as_ref())?;
+            told.push(Told { position: None, name: EventName::Status, data });
+        }
+        // Only who has got all of them goes on from here.
+        if let Some(last) = told.last_mut() {
+            last.position = Some(position);
+        }
+        Ok(told)
+    }
+}
+
+impl Source for OfFeed {
+    async fn next(&mut self, told: &mut Vec<Told>) -> Result<bool, ReadError> {
+        if self.begins_anew {
+            told.extend(self.current().await?);
+            self.begins_anew = false;
+            return Ok(true);
+        }
+        let Some(item) = self.feed.next().await? else { return Ok(false) };
+        self.tell(item, told)?;
+        while told.len() < AT_ONCE
+            && let Some(item) = self.feed.try_next()
+        {
+            self.tell(item, told)?;
+        }
+        Ok(true)
+    }
+
+    fn position(&mut self) -> Position {
+        self.feed.position()
+    }
+
+    fn start(&mut self) -> Option<Position> {
+        Some(self.feed.position())
+    }
+
+    fn is_endless(&self) -> bool {
+        true
+    }
 }

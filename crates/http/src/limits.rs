@@ -26,6 +26,8 @@ pub struct Limits {
     pub body_rate: u32,
     /// How long a client may take nothing of an answer.
     pub write_time: Duration,
+    /// How long a stream of events that has no end goes on, and up to a fifth of it more; then the client comes back.
+    pub stream_time: Duration,
     /// How long requests may go on after the server was told to stop.
     pub drain_time: Duration,
 }
@@ -53,6 +55,7 @@ impl Default for Limits {
             body_time: Duration::from_secs(30),
             body_rate: 1024,
             write_time: Duration::from_secs(30),
+            stream_time: Duration::from_secs(3600),
             drain_time: Duration::from_secs(10),
         }
     }

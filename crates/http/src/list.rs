@@ -31,6 +31,8 @@ pub(crate) async fn jobs(mut call: Call) -> Outcome {
     let shape = format!("{filter:?}");
     let before =
         call.query.read("page_token", |text| token::read_page(text, &shape).ok_or_else(|| OTHER_LIST.to_owned()))?;
+    // First this and then the list: who watches from here on sees all that the list did not.
+    let position = call.engine().head().await?;
     let Page { jobs, next } = call.engine().list(filter, before, size).await?;
     let shown: Vec<_> = jobs.iter().map(|job| (job, Texts::of(job), call.engine().waiting(job))).collect();
     let list = JobList {
@@ -38,6 +40,7 @@ pub(crate) async fn jobs(mut call: Call) -> Outcome {
             .iter()
             .map(|(job, texts, waiting)| document::document(job, texts, None, None, waiting.as_ref()))
             .collect(),
+        position: token::position(position).to_string().into(),
         next_page_token: next.map(|before| token::page(before, &shape).to_string().into()),
     };
     answer::passing(&list)
@@ -61,36 +64,50 @@ fn filter(query: &Query) -> Result<Filter, Problem> {
             faults.add(&query::pointer(&name), NOT_YET);
         }
     }
-    let queues = several(query, "queue", &mut faults, Name::new);
     let filter = Filter {
-        statuses: several(query, "status", &mut faults, |text| {
-            let known = Status::ALL.into_iter().find(|status| status.as_str() == text);
-            known.ok_or("must be of INIT, PROCESSING, DONE, FAILED, CANCELLED and EXPIRED")
-        }),
-        kinds: several(query, "type", &mut faults, |text| label(text, limits::TYPE_BYTES)),
-        tags: several(query, "tag", &mut faults, |text| label(text, limits::TAG_BYTES)),
         // A key may hold commas.
         key: single(query, "idempotency_key", &mut faults, |text| label(text, limits::KEY_BYTES)),
         created_after: single(query, "created_after", &mut faults, since),
         created_before: single(query, "created_before", &mut faults, since),
-        queues,
+        ..narrowing(query, &mut faults)
     };
     faults.into_result()?;
+    of_clients(filter)
+}
+
+/// What lists and feeds can both be narrowed by.
+pub(crate) fn narrowing(query: &Query, faults: &mut Faults) -> Filter {
+    Filter {
+        queues: several(query, "queue", VALUES, faults, Name::new),
+        statuses: several(query, "status", VALUES, faults, |text| {
+            let known = Status::ALL.into_iter().find(|status| status.as_str() == text);
+            known.ok_or("must be of INIT, PROCESSING, DONE, FAILED, CANCELLED and EXPIRED")
+        }),
+        kinds: several(query, "type", VALUES, faults, |text| label(text, limits::TYPE_BYTES)),
+        tags: several(query, "tag", VALUES, faults, |text| label(text, limits::TAG_BYTES)),
+        ..Filter::default()
+    }
+}
+
+/// The filter, if it names none of the server's own queues.
+pub(crate) fn of_clients(filter: Filter) -> Result<Filter, Problem> {
     if filter.queues.iter().any(Name::is_reserved) {
         return Err(reserved("/queue"));
     }
     Ok(filter)
 }
 
-fn several<T, E: Display>(
+/// The values of a parameter, at most `most`.
+pub(crate) fn several<T, E: Display>(
     query: &Query,
     name: &str,
+    most: usize,
     faults: &mut Faults,
     read: impl Fn(&str) -> Result<T, E>,
 ) -> Vec<T> {
-    let values: Vec<&str> = query.list(name).take(VALUES + 1).collect();
-    if values.len() > VALUES {
-        faults.add(&query::pointer(name), format_args!("has more than {VALUES} values"));
+    let values: Vec<&str> = query.list(name).take(most + 1).collect();
+    if values.len() > most {
+        faults.add(&query::pointer(name), format_args!("has more than {most} values"));
         return Vec::new();
     }
     let read = |text: &&str| read(text).map_err(|error| faults.add(&query::pointer(name), error)).ok();

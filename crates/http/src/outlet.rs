@@ -10,7 +10,7 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 
 use crate::connection::Link;
-use crate::events::EventFrames;
+use crate::takeover::Run;
 
 /// The body of an answer.
 ///
@@ -25,7 +25,8 @@ enum Content {
     Nothing,
     Whole(Bytes),
     Leases(Bytes, Box<Grants>),
-    Events(Box<EventFrames>),
+    /// The connection is taken over: the body is written by other means.
+    Takeover(Run),
 }
 
 impl Outlet {
@@ -43,8 +44,19 @@ impl Outlet {
         Outlet { content: Content::Leases(bytes, Box::new(grants)), link: None }
     }
 
-    pub(crate) fn events(frames: EventFrames) -> Outlet {
-        Outlet { content: Content::Events(Box::new(frames)), link: None }
+    pub(crate) fn takeover(run: Run) -> Outlet {
+        Outlet { content: Content::Takeover(run), link: None }
+    }
+
+    /// What takes the connection over, if anything does.
+    pub(crate) fn take_run(&mut self) -> Option<Run> {
+        match std::mem::replace(&mut self.content, Content::Nothing) {
+            Content::Takeover(run) => Some(run),
+            content => {
+                self.content = content;
+                None
+            }
+        }
     }
 
     /// This body, on its way out through `link`.
@@ -63,12 +75,12 @@ impl Outlet {
 
 impl Body for Outlet {
     type Data = Bytes;
-    /// Why a stream of events ends before its time; whatever else is sent was at hand before.
-    type Error = ackd_engine::ReadError;
+    type Error = Infallible;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
         match std::mem::replace(&mut self.content, Content::Nothing) {
-            Content::Nothing => Poll::Ready(None),
+            // Who takes the connection over has been asked for before the body is.
+            Content::Nothing | Content::Takeover(_) => Poll::Ready(None),
             Content::Whole(bytes) => Poll::Ready(Some(Ok(Frame::data(bytes)))),
             Content::Leases(bytes, grants) => {
                 match &self.link {
@@ -77,13 +89,6 @@ impl Body for Outlet {
                     None => drop(grants),
                 }
                 Poll::Ready(Some(Ok(Frame::data(bytes))))
-            }
-            Content::Events(mut frames) => {
-                let polled = frames.poll_next(cx);
-                if !matches!(polled, Poll::Ready(None | Some(Err(_)))) {
-                    self.content = Content::Events(frames);
-                }
-                polled.map_ok(Frame::data)
             }
         }
     }
@@ -94,9 +99,8 @@ impl Body for Outlet {
 
     fn size_hint(&self) -> SizeHint {
         match &self.content {
-            Content::Nothing => SizeHint::with_exact(0),
+            Content::Nothing | Content::Takeover(_) => SizeHint::with_exact(0),
             Content::Whole(bytes) | Content::Leases(bytes, _) => SizeHint::with_exact(bytes.len() as u64),
-            Content::Events(_) => SizeHint::default(),
         }
     }
 }

@@ -7,6 +7,9 @@ use ackd_api::{Code, Duration, Faults, Problem};
 /// The most parameters of a request.
 const PARAMETERS: usize = 100;
 
+/// The one parameter that may be given again and again, once for each value.
+const REPEATED: &str = "job";
+
 /// The decoded parameters of a request.
 #[derive(Debug, Default)]
 pub(crate) struct Query(Vec<(String, String)>);
@@ -30,7 +33,7 @@ impl Query {
                 (Some(name), _) if !known(&name) => {
                     faults.add(&pointer(&shown), "is not a query parameter that is known here");
                 }
-                (Some(name), Some(_)) if query.get(&name).is_some() => {
+                (Some(name), Some(_)) if name != REPEATED && query.get(&name).is_some() => {
                     faults.add(&pointer(&shown), "is given twice; several values are separated by commas");
                 }
                 (Some(name), Some(value)) => query.0.push((name.into_owned(), value.into_owned())),
@@ -47,7 +50,7 @@ impl Query {
 
     /// The values of a parameter that are separated by commas.
     pub(crate) fn list(&self, name: &str) -> impl Iterator<Item = &str> {
-        self.get(name).into_iter().flat_map(|value| value.split(','))
+        self.0.iter().filter(move |(it, _)| it == name).flat_map(|(_, value)| value.split(','))
     }
 
     /// A duration; a bare number is seconds.

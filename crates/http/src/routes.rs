@@ -333,6 +333,35 @@ pub(crate) static OPERATIONS: &[Operation] = &[
         handle: |call| Box::pin(events::of_job(call)),
     },
     Operation {
+        method: Method::GET,
+        path: "/v1/events",
+        id: "follow_feed",
+        summary: "Follow all jobs, or those that a filter names (server-sent events).",
+        query: &[
+            parameter("queue", "Of one of these queues.", schema::<String>),
+            parameter("status", "Changes to one of these statuses, or within one.", schema::<String>),
+            parameter("type", "Of one of these types.", schema::<String>),
+            parameter("tag", "With one of these tags.", schema::<String>),
+            parameter("job", "One of these jobs; may be given several times.", schema::<String>),
+            parameter(
+                "after",
+                "The position after which to begin, or `earliest`. Absent: with what happens next.",
+                schema::<String>,
+            ),
+        ],
+        headers: &[parameter("Last-Event-ID", "As `after`, and goes before it.", schema::<String>)],
+        bodies: &[],
+        answers: &[Answer {
+            status: 200,
+            what: "Events `status`, `progress` and `reset`, without end. `data` is the job as of it, without payload, \
+                   or, of `reset`, the position from where it goes on; `id` is a position.",
+            content: &[Content { media_type: "text/event-stream", schema: Some(schema::<String>) }],
+            headers: &["Cache-Control", "X-Accel-Buffering"],
+        }],
+        problems: &[READING, OF_JOB],
+        handle: |call| Box::pin(events::of_feed(call)),
+    },
+    Operation {
         method: Method::POST,
         path: "/v1/leases/{lease}/result",
         id: "complete_raw",

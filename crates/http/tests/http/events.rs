@@ -10,7 +10,7 @@ struct Stream {
     client: Client,
 }
 
-#[derive(Debug, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 struct Event {
     id: String,
     name: String,
@@ -34,8 +34,26 @@ impl Stream {
         assert_eq!(head.header("cache-control"), Some("no-cache, no-transform"));
         assert_eq!(head.header("x-accel-buffering"), Some("no"));
         let mut stream = Stream { client };
-        assert_eq!(stream.frame().await.as_deref(), Some("retry: 3000\n\n"));
+        let begin = stream.frame().await.unwrap();
+        assert!(begin.starts_with("retry: 3000\n"), "{begin}");
         stream
+    }
+
+    async fn feed(server: &Server, query: &str, last: &str) -> Stream {
+        let request = Request::get(&format!("/v1/events?{query}"));
+        Stream::open(server, if last.is_empty() { request } else { request.header("last-event-id", last) }).await
+    }
+
+    /// The versions of the jobs in the next `count` events, and the id of the last one.
+    async fn versions(&mut self, count: usize) -> (Vec<u64>, String) {
+        let (mut versions, mut id) = (Vec::new(), String::new());
+        while versions.len() < count {
+            let frame = self.next().await;
+            assert!(!frame.is_empty(), "the stream ended after {versions:?}");
+            id = frame.last().unwrap().id.clone();
+            versions.extend(frame.iter().map(|event| event.brief().1));
+        }
+        (versions, id)
     }
 
     async fn frame(&mut self) -> Option<String> {
@@ -49,10 +67,11 @@ impl Stream {
             let line = block.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
             line.unwrap_or_else(|| panic!("no {name} in {block:?}")).to_owned()
         };
+        let has_id = |block: &str| block.starts_with("id: ");
         frame
             .split_terminator("\n\n")
             .map(|block| Event {
-                id: field(block, "id"),
+                id: if has_id(block) { field(block, "id") } else { String::new() },
                 name: field(block, "event"),
                 data: serde_json::from_str(&field(block, "data")).unwrap(),
             })
@@ -151,10 +170,12 @@ async fn a_position_that_is_no_longer_kept_is_reset() {
     server.lease("q").await;
     server.faults.purge(ackd_domain::Position(2));
     let mut stream = Stream::open(&server, events(&id).header("last-event-id", &first)).await;
-    let frame = stream.next().await;
+    let frame = [stream.next().await, stream.next().await].concat();
     assert_eq!((frame[0].name.as_str(), frame[1].brief()), ("reset", ("status", 4)));
     let now = server.job(&id).await.text("/position");
-    assert_eq!((&frame[0].data["position"], &frame[0].id, &frame[1].id), (&Value::from(now.as_str()), &now, &now));
+    assert_eq!((&frame[0].data["position"], &frame[1].id), (&Value::from(now.as_str()), &now));
+    // Were it cut off here, the client would have to be told anew.
+    assert_eq!(frame[0].id, "");
     let timeline = server.call(Request::get(&format!("/v1/jobs/{id}/timeline"))).await;
     assert_eq!(timeline.at("/truncated"), true);
 }
@@ -214,4 +235,133 @@ async fn who_goes_away_is_followed_by_nothing() {
     let head = server.call(Request::new("HEAD", &format!("/v1/jobs/{id}/events"))).await;
     assert_eq!(head.status, 200);
     server.until("no follower", async |server| server.engine.followers() == 0).await;
+}
+
+#[tokio::test]
+async fn a_feed_tells_what_its_filter_names_from_now_on() {
+    let server = Server::start().await;
+    server.submit(r#"{"queue":"a","tags":["x"]}"#).await;
+    let mut of_a = Stream::feed(&server, "queue=a,c", "").await;
+    let mut of_x = Stream::feed(&server, "tag=x&status=INIT,DONE", "").await;
+    let mut of_type = Stream::feed(&server, "type=t&after=earliest", "").await;
+    let other = server.submit(r#"{"queue":"b","tags":["x"],"payload":"secret"}"#).await;
+    let own = server.submit(r#"{"queue":"a","type":"t"}"#).await;
+    let mut of_jobs = Stream::feed(&server, &format!("job={own}&job={other}&after=earliest"), "").await;
+    let event = &of_a.next().await[0];
+    assert_eq!((event.brief(), event.data["id"].as_str()), (("status", 1), Some(own.as_str())));
+    assert_eq!(event.id, server.job(&own).await.text("/position"));
+    let event = &of_type.next().await[0];
+    assert_eq!(event.data["id"].as_str(), Some(own.as_str()));
+    let lease = server.lease("b").await;
+    server.settle(&lease, "complete", r#"{"result":{"a":1}}"#).await;
+    let events = [of_x.next().await, of_x.next().await].concat();
+    let statuses: Vec<_> = events.iter().map(|event| event.data["status"].as_str().unwrap()).collect();
+    assert_eq!(statuses, ["INIT", "DONE"]);
+    assert_eq!((&events[0].data["payload"], &events[1].data["result"]), (&Value::Null, &serde_json::json!({"a": 1})));
+    assert_eq!(of_jobs.versions(4).await.0, [1, 1, 2, 3]);
+}
+
+#[tokio::test]
+async fn a_feed_goes_on_where_it_was_across_a_restart() {
+    let ledger = SharedLedger::new();
+    let server = Server::over(&ledger, Config::default()).await;
+    let mut stream = Stream::feed(&server, "queue=q", "").await;
+    for _ in 0..3 {
+        server.submit(r#"{"queue":"q"}"#).await;
+    }
+    let (_, last) = stream.versions(2).await;
+    server.lease("q").await;
+    server.stop().await;
+
+    let server = Server::over(&ledger, Config::default()).await;
+    server.submit(r#"{"queue":"other"}"#).await;
+    let mut stream = Stream::feed(&server, "queue=q", &last).await;
+    assert_eq!(stream.versions(2).await.0, [1, 2]);
+    server.submit(r#"{"queue":"q"}"#).await;
+    assert_eq!(stream.versions(1).await.0, [1]);
+}
+
+#[tokio::test]
+async fn a_list_is_watched_from_its_position_on() {
+    let server = Server::start().await;
+    server.submit(r#"{"queue":"q"}"#).await;
+    let list = server.call(Request::get("/v1/jobs?queue=none")).await;
+    let later = server.submit(r#"{"queue":"q"}"#).await;
+    let mut stream = Stream::feed(&server, &format!("after={}", list.text("/position")), "").await;
+    assert_eq!(stream.next().await[0].data["id"].as_str(), Some(later.as_str()));
+}
+
+#[tokio::test]
+async fn a_feed_whose_position_is_no_longer_kept_is_reset() {
+    let server = Server::start().await;
+    let first = server.submit(r#"{"queue":"q"}"#).await;
+    let at = server.job(&first).await.text("/position");
+    let second = server.submit(r#"{"queue":"q"}"#).await;
+    server.submit(r#"{"queue":"q"}"#).await;
+    server.faults.purge(ackd_domain::Position(2));
+    // All that is kept is told.
+    let mut feed = Stream::feed(&server, "queue=q", &at).await;
+    let reset = feed.next().await.remove(0);
+    assert_eq!((reset.name.as_str(), reset.data["position"].as_str()), ("reset", Some(reset.id.as_str())));
+    assert_eq!(feed.versions(1).await.0, [1]);
+    // Jobs that are named are shown as they are.
+    let mut feed = Stream::feed(&server, &format!("job={first}&job={second}"), &at).await;
+    let events = [feed.next().await, feed.next().await, feed.next().await].concat();
+    assert_eq!((events[0].name.as_str(), events[0].id.as_str(), events[1].id.as_str()), ("reset", "", ""));
+    let ids: Vec<_> = events[1..].iter().map(|event| event.data["id"].as_str().unwrap()).collect();
+    assert_eq!(ids, [&first, &second]);
+    assert_eq!(events[0].data["position"].as_str(), Some(events[2].id.as_str()));
+}
+
+#[tokio::test]
+async fn a_feed_that_cannot_be_is_refused() {
+    let server = Server::start().await;
+    let unknown = "01941f29-7c00-7abc-8def-0123456789ab";
+    server.call(Request::get(&format!("/v1/events?job={unknown}"))).await.is_problem(404, "not-found");
+    server.call(Request::get("/v1/events?queue=ackd.x")).await.is_problem(403, "forbidden").points_at("/queue");
+    for (query, pointer) in [
+        ("queue=a%20b", "/queue"),
+        ("status=SOON", "/status"),
+        ("job=7", "/job"),
+        ("after=7", "/after"),
+        ("color=red", "/color"),
+        ("queue=a&queue=b", "/queue"),
+    ] {
+        let answer = server.call(Request::get(&format!("/v1/events?{query}"))).await;
+        answer.is_problem(400, "invalid-request").points_at(pointer);
+    }
+    let id = server.submit(r#"{"queue":"q"}"#).await;
+    let jobs = |count: usize| vec![format!("job={id}"); count].join("&");
+    Stream::feed(&server, &jobs(99), "").await;
+    Stream::feed(&server, &format!("job={}", vec![id.as_str(); 100].join(",")), "").await;
+    let answer = server.call(Request::get(&format!("/v1/events?job={}", vec![id.as_str(); 101].join(",")))).await;
+    answer.is_problem(400, "invalid-request").points_at("/job");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_quiet_feed_says_where_it_is_and_ends_after_its_time() {
+    let server = Server::start().await;
+    let mut quiet = Stream::feed(&server, "queue=quiet", "").await;
+    let id = server.submit(r#"{"queue":"q"}"#).await;
+    let at = server.job(&id).await.text("/position");
+    // Time runs ahead of the threads that tell: it is said with one of the next comments.
+    let passed_over = format!(": here\nid: {at}\n\n");
+    while quiet.frame().await.unwrap() != passed_over {}
+    let begun = tokio::time::Instant::now();
+    while quiet.frame().await.is_some() {}
+    let hours = begun.elapsed().as_secs_f64() / 3600.0;
+    assert!((0.9..1.21).contains(&hours), "{hours}");
+}
+
+#[tokio::test]
+async fn a_client_of_http_1_0_gets_its_stream_to_the_end_of_the_connection() {
+    let server = Server::start().await;
+    let id = server.submit(r#"{"queue":"q"}"#).await;
+    server.call(Request::post(&format!("/v1/jobs/{id}/cancel"))).await;
+    let mut client = server.connect().await;
+    client.write(format!("GET /v1/jobs/{id}/events HTTP/1.0\r\nhost: localhost\r\n\r\n").as_bytes()).await;
+    let head = client.head().await;
+    assert_eq!((head.status, head.header("transfer-encoding"), head.header("connection")), (200, None, Some("close")));
+    let body = String::from_utf8(client.rest().await).unwrap();
+    assert!(body.starts_with("retry: 3000\n\nid: ") && body.ends_with("}\n\n"), "{body}");
 }

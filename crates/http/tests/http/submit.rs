@@ -119,7 +119,7 @@ async fn nothing_that_was_refused_is_there() {
     server.call(one(r#"{"queue":"q","priority":10}"#)).await.is_problem(400, "invalid-request");
     server.call(lines("{\"queue\":\"q\"}\n{\"queue\":\"\"}\n")).await.is_problem(400, "invalid-request");
     let jobs = server.call(Request::get("/v1/jobs")).await;
-    assert_eq!(jobs.json(), json!({"jobs": [], "next_page_token": null}));
+    assert_eq!((jobs.at("/jobs"), jobs.at("/next_page_token")), (json!([]), json!(null)));
 }
 
 #[tokio::test]

@@ -1,0 +1,111 @@
+//! A connection that an operation takes over from HTTP: for a stream of events, or for a WebSocket.
+//!
+//! Many of these stand open for hours and say little. What hyper keeps for a connection, two buffers and the states of
+//! its parser, would be most of what each of them costs; so it is put away, and the operation writes its answer itself.
+
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{HeaderMap, Response, StatusCode, Version};
+use tokio::net::TcpStream;
+
+use crate::app::Shared;
+
+/// What is done with the connection.
+pub(crate) type Run = Box<dyn FnOnce(Taken) -> Pin<Box<dyn Future<Output = ()> + Send>> + Send>;
+
+/// A connection on its way from HTTP to its operation.
+pub(crate) struct Takeover {
+    status: StatusCode,
+    headers: HeaderMap,
+    run: Run,
+}
+
+/// A connection that was taken over. Its answer's head is written already.
+pub(crate) struct Taken {
+    pub(crate) stream: TcpStream,
+    pub(crate) shared: Arc<Shared>,
+}
+
+impl std::fmt::Debug for Takeover {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Takeover").field("status", &self.status).finish_non_exhaustive()
+    }
+}
+
+impl Takeover {
+    /// The answer's head, whose body `run` will write.
+    pub(crate) fn new(response: Response<Run>) -> Takeover {
+        let (head, run) = response.into_parts();
+        Takeover { status: head.status, headers: head.headers, run }
+    }
+
+    /// Writes the head of the answer, and hands the connection over.
+    pub(crate) async fn run(self, taken: Taken) {
+        let Takeover { status, headers, run } = self;
+        let head = head(status, &headers);
+        drop(headers);
+        if write(&taken.stream, &mut [io::IoSlice::new(&head)], taken.shared.limits.write_time).await.is_ok() {
+            drop(head);
+            run(taken).await;
+        }
+    }
+}
+
+/// RFC 9112, section 4. It says HTTP/1.1 whatever the client speaks, as RFC 9110, section 2.5, asks.
+fn head(status: StatusCode, headers: &HeaderMap) -> Vec<u8> {
+    let mut head = Vec::with_capacity(512);
+    let reason = status.canonical_reason().unwrap_or_default();
+    head.extend_from_slice(format!("{:?} {} {reason}\r\n", Version::HTTP_11, status.as_u16()).as_bytes());
+    for (name, value) in headers {
+        head.extend_from_slice(name.as_str().as_bytes());
+        head.extend_from_slice(b": ");
+        head.extend_from_slice(value.as_bytes());
+        head.extend_from_slice(b"\r\n");
+    }
+    let date = httpdate::fmt_http_date(std::time::SystemTime::now());
+    head.extend_from_slice(format!("date: {date}\r\n\r\n").as_bytes());
+    head
+}
+
+/// Writes all of `slices`. A client that takes nothing for `patience` is given up.
+///
+/// # Errors
+/// If the connection is gone, or the client takes nothing.
+pub(crate) async fn write(
+    stream: &TcpStream,
+    mut slices: &mut [io::IoSlice<'_>],
+    patience: Duration,
+) -> io::Result<()> {
+    while !slices.is_empty() {
+        match stream.try_write_vectored(slices) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(written) => io::IoSlice::advance_slices(&mut slices, written),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                // Only now is there anything to be patient about.
+                tokio::time::timeout(patience, stream.writable()).await??;
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+/// Completes once the client has gone away. What it sends meanwhile is for nobody.
+pub(crate) async fn gone(stream: &TcpStream) {
+    let mut unread = [0; 256];
+    loop {
+        if stream.readable().await.is_err() {
+            return;
+        }
+        match stream.try_read(&mut unread) {
+            Ok(0) => return,
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(_) => return,
+        }
+    }
+}
