@@ -11,6 +11,7 @@ use serde_json::json;
 use crate::pages::Pages;
 use crate::run::{Installed, Running, tail};
 use crate::seen::Seen;
+use crate::server::QUEUE;
 
 /// The type of the job that is the last one.
 pub(crate) const LAST: &str = "last";
@@ -18,29 +19,48 @@ pub(crate) const LAST: &str = "last";
 /// Every client, with its name, its script and what it follows.
 pub(crate) const ALL: &[Client] = &[
     Client { name: "httpx-sse", script: Script::Python("sse.py"), channel: Channel::Jobs },
+    Client { name: "httpx-sse-feed", script: Script::Python("sse.py"), channel: Channel::Feed },
     Client { name: "eventsource", script: Script::Node("eventsource.mjs"), channel: Channel::Jobs },
+    Client { name: "eventsource-feed", script: Script::Node("eventsource.mjs"), channel: Channel::Feed },
     Client { name: "chromium-eventsource", script: Script::Page("eventsource.html"), channel: Channel::Jobs },
+    Client { name: "chromium-eventsource-feed", script: Script::Page("eventsource.html"), channel: Channel::Feed },
 ];
 
 /// A client of another project.
 pub(crate) struct Client {
     name: &'static str,
     script: Script,
-    pub(crate) channel: Channel,
+    channel: Channel,
 }
 
-/// What runs a script.
-enum Script {
+/// A script, and what runs it.
+#[derive(Clone, Copy)]
+pub(crate) enum Script {
     Python(&'static str),
     Node(&'static str),
     Page(&'static str),
 }
 
+impl Script {
+    /// The command that runs it; a page is opened by a browser instead.
+    pub(crate) fn command(self, installed: &Installed) -> Option<Command> {
+        let (mut command, script) = match self {
+            Script::Python(script) => (Command::new(installed.folder.join("venv/bin/python")), script),
+            Script::Node(script) => (Command::new("node"), script),
+            Script::Page(_) => return None,
+        };
+        command.arg(scripts().join(script)).env("TEST_CLIENTS", &installed.folder).stdout(Stdio::piped());
+        Some(command)
+    }
+}
+
 /// What a client follows.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Channel {
+#[derive(Clone, Copy)]
+enum Channel {
     /// The stream of each job.
     Jobs,
+    /// The feed of the queue.
+    Feed,
 }
 
 impl Channel {
@@ -48,6 +68,7 @@ impl Channel {
     fn urls(self, url: &str, jobs: &[String]) -> Vec<String> {
         match self {
             Channel::Jobs => jobs.iter().map(|job| format!("{url}/v1/jobs/{job}/events")).collect(),
+            Channel::Feed => vec![format!("{url}/v1/events?queue={QUEUE}&after=earliest")],
         }
     }
 
@@ -55,6 +76,7 @@ impl Channel {
     fn until(self) -> Option<&'static str> {
         match self {
             Channel::Jobs => None,
+            Channel::Feed => Some(LAST),
         }
     }
 }
@@ -77,24 +99,12 @@ impl Client {
         let name = format!("{}-{route}", self.name);
         seen.expect(&name);
         let urls = self.channel.urls(url, jobs);
-        let asked = json!({"client": name, "urls": urls, "until": self.channel.until()}).to_string();
-        let mut command = match self.script {
-            Script::Page(page) => {
-                pages.show(page, &asked);
-                return None;
-            }
-            Script::Python(script) => {
-                let mut command = Command::new(installed.folder.join("venv/bin/python"));
-                command.arg("-u").arg(scripts().join(script));
-                command
-            }
-            Script::Node(script) => {
-                let mut command = Command::new("node");
-                command.arg(scripts().join(script));
-                command
-            }
-        };
-        command.arg(asked).env("TEST_CLIENTS", &installed.folder).stdout(Stdio::piped());
+        let asked = json!({"client": name, "urls": urls, "jobs": jobs, "until": self.channel.until()}).to_string();
+        if let Script::Page(page) = self.script {
+            pages.show(page, &asked);
+        }
+        let mut command = self.script.command(installed)?;
+        command.arg(asked);
         let mut running = Running::start(&mut command, &folder.join(format!("{name}.log")));
         let lines = BufReader::new(running.child.stdout.take().unwrap()).lines();
         let seen = Arc::clone(seen);
