@@ -461,14 +461,14 @@ mod tests {
         let (mut server, client) = Server::memory();
         let calls = tokio::spawn(async move {
             let list = client.list(&JobFilter { page_size: Some(1), ..JobFilter::default() }).await.unwrap();
-            assert_eq!((list.jobs.len(), list.next_page_token.as_deref()), (1, Some("n")));
+            assert_eq!((list.jobs.len(), list.next_page_token.as_deref(), &*list.position), (1, Some("n"), "p"));
             assert!(client.timeline("a").await.unwrap().truncated);
             assert_eq!(client.cancel("a").await.unwrap().version, 2);
             assert_eq!(client.retry("a").await.unwrap().version, 3);
             assert_eq!(client.payload_bytes("a").await.unwrap().bytes, "[1]");
             client.delete("a").await.unwrap();
         });
-        let list = format!(r#"{{"jobs":[{}],"next_page_token":"n"}}"#, job("a", "INIT", 1));
+        let list = format!(r#"{{"jobs":[{}],"next_page_token":"n","position":"p"}}"#, job("a", "INIT", 1));
         server.expect("GET /v1/jobs?page_size=1").await.answer(200, &list);
         server.expect("GET /v1/jobs/a/timeline").await.answer(200, r#"{"entries":[],"truncated":true}"#);
         server.expect("POST /v1/jobs/a/cancel").await.answer(202, &job("a", "PROCESSING", 2));
