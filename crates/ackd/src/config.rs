@@ -76,7 +76,7 @@ pub(crate) struct ServeArgs {
     #[arg(long, value_name = "BYTES", env = "ACKD_MAX_PAYLOAD")]
     max_payload: Option<usize>,
 
-    /// The most connections at a time [default: 10000]
+    /// The most connections at a time [default: 16384]
     #[arg(long, value_name = "N", env = "ACKD_MAX_CONNECTIONS")]
     max_connections: Option<usize>,
 
@@ -245,7 +245,7 @@ impl ServeArgs {
                 1,
                 ackd_domain::limits::BODY_BYTES,
             )?,
-            max_connections: within("max-connections", self.max_connections.unwrap_or(10_000), 1, 1_000_000)?,
+            max_connections: within("max-connections", self.max_connections.unwrap_or(16_384), 1, 1_000_000)?,
             log_format: self.log_format.unwrap_or_default(),
             log_level: self.log_level.unwrap_or_default(),
         })
@@ -279,7 +279,7 @@ mod tests {
         assert_eq!(config.max_payload, 5);
         assert_eq!(config.log_format, LogFormat::Json);
         assert_eq!(config.listen, DEFAULT_LISTEN);
-        assert_eq!(config.max_connections, 10_000);
+        assert_eq!(config.max_connections, 16_384);
     }
 
     #[test]

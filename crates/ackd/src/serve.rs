@@ -46,6 +46,7 @@ pub(crate) fn serve(args: ServeArgs) -> Result<(), ServeError> {
     let config = args.config()?;
     logging::start(config.log_format, config.log_level);
     let app = wire(&config)?;
+    allow_files(config.max_connections);
     let engine = app.engine().clone();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let served = runtime.block_on(async {
@@ -64,6 +65,22 @@ pub(crate) fn serve(args: ServeArgs) -> Result<(), ServeError> {
     engine.stop();
     tracing::info!("stopped");
     served
+}
+
+/// Lets the process have as many open files as it may: each connection is one. Many systems begin with 1024.
+fn allow_files(connections: usize) {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    // The store's files, the listener and what else is open.
+    const OTHERS: u64 = 128;
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    if setrlimit(Resource::Nofile, limit).is_err() {
+        limit = getrlimit(Resource::Nofile);
+    }
+    let wanted = connections as u64 + OTHERS;
+    if let Some(files) = limit.current.filter(|files| *files < wanted) {
+        tracing::warn!(files, connections, "fewer files may be open than connections are allowed; see `ulimit -n`");
+    }
 }
 
 /// Completes at the first SIGTERM or SIGINT; a second one ends the process at once.

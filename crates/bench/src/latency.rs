@@ -38,27 +38,41 @@ pub(crate) fn run(bench: &Bench) -> io::Result<()> {
     Ok(())
 }
 
-fn one_at_a_time(server: &Server) -> io::Result<Quantiles> {
-    // Client and worker each on a thread of their own, as they would be on machines of their own.
-    let addr = server.addr().to_owned();
-    let worker = std::thread::spawn(move || -> io::Result<()> {
-        runtime()?.block_on(async {
-            let mut wire = Wire::connect(&addr).await?;
-            let ask = lease("bench", 1, "20s");
-            for _ in 0..JOBS {
-                let token = loop {
-                    let answer = wire.send(&ask).await?;
-                    expect(&answer, &[200, 204])?;
-                    if let Some(token) = fields(answer.body, "lease").next() {
-                        break complete(token);
-                    }
-                };
-                let answer = wire.send(&token).await?;
-                expect(&answer, &[200])?;
+/// A worker on a thread of its own, as it would be on a machine of its own.
+pub(crate) struct Worker(std::thread::JoinHandle<io::Result<()>>);
+
+impl Worker {
+    /// Works off `jobs` jobs, one after another.
+    pub(crate) fn start(addr: &str, jobs: usize) -> Worker {
+        let addr = addr.to_owned();
+        Worker(std::thread::spawn(move || runtime()?.block_on(work(&addr, jobs))))
+    }
+
+    /// Waits until it has worked them off.
+    pub(crate) fn finish(self) -> io::Result<()> {
+        self.0.join().map_err(|_| io::Error::other("the worker panicked"))?
+    }
+}
+
+async fn work(addr: &str, jobs: usize) -> io::Result<()> {
+    let mut wire = Wire::connect(addr).await?;
+    let ask = lease("bench", 1, "20s");
+    for _ in 0..jobs {
+        let token = loop {
+            let answer = wire.send(&ask).await?;
+            expect(&answer, &[200, 204])?;
+            if let Some(token) = fields(answer.body, "lease").next() {
+                break complete(token);
             }
-            Ok(())
-        })
-    });
+        };
+        let answer = wire.send(&token).await?;
+        expect(&answer, &[200])?;
+    }
+    Ok(())
+}
+
+fn one_at_a_time(server: &Server) -> io::Result<Quantiles> {
+    let worker = Worker::start(server.addr(), JOBS);
     let took = runtime()?.block_on(async {
         let mut wire = Wire::connect(server.addr()).await?;
         let body = envelope("bench", None);
@@ -78,10 +92,10 @@ fn one_at_a_time(server: &Server) -> io::Result<Quantiles> {
         }
         Ok::<_, io::Error>(took)
     })?;
-    worker.join().map_err(|_| io::Error::other("the worker panicked"))??;
+    worker.finish()?;
     Ok(Quantiles::of(took))
 }
 
-fn runtime() -> io::Result<tokio::runtime::Runtime> {
+pub(crate) fn runtime() -> io::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()
 }

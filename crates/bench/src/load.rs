@@ -19,6 +19,12 @@ pub(crate) struct Outcome {
     pub(crate) rounds: Quantiles,
 }
 
+/// Runs `work` and what it spawns on this thread.
+pub(crate) fn on_one_thread<T>(work: impl Future<Output = io::Result<T>>) -> io::Result<T> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
+    tokio::task::LocalSet::new().block_on(&runtime, work)
+}
+
 /// Lets `connections` of them run `round` again and again for `time`; a round says how many things it
 /// did. One thread serves all connections, so that the client takes one core at most.
 pub(crate) fn run<F, R>(addr: &str, connections: usize, time: Duration, round: F) -> io::Result<Outcome>
@@ -26,12 +32,10 @@ where
     F: Fn(usize, u64, Wire) -> R + 'static,
     R: Future<Output = io::Result<(u64, Wire)>>,
 {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
     let over = Arc::new(AtomicBool::new(false));
     let done = Arc::new(AtomicU64::new(0));
     let round = std::rc::Rc::new(round);
-    let local = tokio::task::LocalSet::new();
-    local.block_on(&runtime, async {
+    on_one_thread(async {
         let mut tasks = Vec::new();
         for connection in 0..connections {
             let mut wire = Wire::connect(addr).await?;

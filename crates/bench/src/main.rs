@@ -5,6 +5,7 @@
 
 mod accept;
 mod backlog;
+mod delivery;
 mod disk;
 mod jobs;
 mod latency;
@@ -60,6 +61,8 @@ enum Scenario {
     Latency,
     /// 10 k against 10 M waiting
     Backlog,
+    /// Events to thousands of clients
+    Delivery,
     /// Not for people: the server without storage that accept is compared with
     #[command(hide = true)]
     ServeWithoutStorage,
@@ -67,7 +70,7 @@ enum Scenario {
 
 fn main() -> ExitCode {
     let bench = Bench::parse();
-    let all = [Scenario::Accept, Scenario::Lifecycle, Scenario::Latency, Scenario::Backlog];
+    let all = [Scenario::Accept, Scenario::Lifecycle, Scenario::Latency, Scenario::Backlog, Scenario::Delivery];
     let scenarios = bench.scenario.as_ref().map_or(&all[..], std::slice::from_ref);
     for scenario in scenarios {
         let measured = match scenario {
@@ -75,6 +78,7 @@ fn main() -> ExitCode {
             Scenario::Lifecycle => lifecycle::run(&bench),
             Scenario::Latency => latency::run(&bench),
             Scenario::Backlog => backlog::run(&bench),
+            Scenario::Delivery => delivery::run(&bench),
             Scenario::ServeWithoutStorage => serve_without_storage(),
         };
         if let Err(error) = measured {

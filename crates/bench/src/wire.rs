@@ -91,6 +91,6 @@ fn length(head: &[u8]) -> io::Result<usize> {
     text.trim().parse().map_err(io::Error::other)
 }
 
-fn find(bytes: &[u8], wanted: &[u8]) -> Option<usize> {
+pub(crate) fn find(bytes: &[u8], wanted: &[u8]) -> Option<usize> {
     bytes.windows(wanted.len()).position(|window| window == wanted)
 }

@@ -37,8 +37,14 @@ struct Block {
     entries: Entries,
 }
 
+impl Block {
+    fn reaches(&self, position: Position) -> bool {
+        self.entries.last().is_some_and(|entry| entry.change.position >= position)
+    }
+}
+
 /// A part of the feed.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Part {
     entries: Entries,
     /// Where in them it begins.
@@ -53,33 +59,39 @@ impl Part {
 }
 
 impl Blocks {
-    /// Some of the changes after `after`; none where there are no more yet.
+    /// Some of the changes after `after`; none where there are no more yet. `head` is the position of the last one.
     ///
     /// # Errors
     /// As [`ChangeFeed::changes`].
     pub(crate) async fn after(
         &self,
         after: Position,
+        head: Position,
         feed: &Arc<dyn ChangeFeed>,
         reader: &Arc<dyn LedgerReader>,
     ) -> Result<Part, FeedError> {
+        if after >= head {
+            return if after == head { Ok(Part::default()) } else { Err(FeedError::Beyond(head)) };
+        }
         // Positions count from 1: the first block is 1 to BLOCK.
         let number = after.0 / BLOCK;
+        let wanted = head.min(Position((number + 1) * BLOCK));
         let mut kept = self.kept.lock().await;
-        if let Some(at) = kept.iter().position(|block| block.number == number) {
+        if let Some(at) = kept.iter().position(|block| block.number == number)
+            // What was read of the last block may be too little by now.
+            && let Some(block) = kept.remove(at).filter(|block| block.reaches(wanted))
+        {
             // It stays for as long as it is used.
-            if let Some(block) = kept.remove(at) {
-                let part = part(&block.entries, after);
-                kept.push_back(block);
-                return Ok(part);
-            }
+            let part = part(&block.entries, after);
+            kept.push_back(block);
+            return Ok(part);
         }
         let (feed, reader) = (Arc::clone(feed), Arc::clone(reader));
         let read = tokio::task::spawn_blocking(move || read(&*feed, &*reader, Position(number * BLOCK), after));
         let read = read.await.unwrap_or_else(|stopped| Err(ReadError::Failed(stopped.to_string()).into()));
-        let (entries, is_whole) = read?;
+        let (entries, from_start) = read?;
         let part = part(&entries, after);
-        if is_whole {
+        if from_start {
             if kept.len() == KEPT {
                 kept.pop_front();
             }
@@ -95,7 +107,7 @@ fn part(entries: &Entries, after: Position) -> Part {
 }
 
 /// The block that begins after `start`; where its beginning is no longer kept, what is left of it after `after`.
-/// Says also whether it is whole, so that it never changes.
+/// Says also whether it begins where it should.
 fn read(
     feed: &dyn ChangeFeed,
     reader: &dyn LedgerReader,
@@ -116,12 +128,5 @@ fn read(
         }
         entries.push(Arc::new(FeedEntry::new(change)));
     }
-    if entries.last().map_or(start, |entry| entry.change.position) < after {
-        let head = feed.head()?;
-        if after > head {
-            return Err(FeedError::Beyond(head));
-        }
-    }
-    let is_whole = from_start && entries.last().is_some_and(|entry| entry.change.position == end);
-    Ok((entries.into(), is_whole))
+    Ok((entries.into(), from_start))
 }

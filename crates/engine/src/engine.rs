@@ -130,7 +130,7 @@ impl Engine {
         let inner = Arc::new(Inner {
             mailbox: Arc::new(Mailbox::new(parts.mailbox)),
             hub: Arc::default(),
-            tail: Arc::default(),
+            tail: Arc::new(Tail::new(parts.feed.head()?)),
             blocks: Blocks::default(),
             queues: Arc::new(QueuesSeen::new(tick)),
             stats: Arc::default(),

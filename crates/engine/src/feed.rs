@@ -60,7 +60,7 @@ impl Engine {
         // Follow first, read second: what happens between the two is seen twice rather than never.
         let following = self.tail().follow(interest, most);
         let (at, behind) = match from {
-            FeedStart::Now => (self.head().await?, false),
+            FeedStart::Now => (self.tail().head(), false),
             FeedStart::Earliest => (self.earliest().await?, true),
             FeedStart::After(position) => (position, true),
         };
@@ -79,7 +79,9 @@ impl Feed {
                 return Ok(Some(item));
             }
             if self.behind {
-                match self.engine.blocks().after(self.read, self.engine.change_feed(), self.engine.reader()).await {
+                let head = self.engine.tail().head();
+                let engine = &self.engine;
+                match engine.blocks().after(self.read, head, engine.change_feed(), engine.reader()).await {
                     Ok(part) => {
                         let Some(last) = part.entries().last() else {
                             self.behind = false;

@@ -39,6 +39,8 @@ impl FeedEntry {
 /// See the module.
 #[derive(Debug, Default)]
 pub(crate) struct Tail {
+    /// The position of the last committed change.
+    head: AtomicU64,
     /// How many follow, so that a change costs nothing while nobody does.
     followers: AtomicUsize,
     inbox: Mutex<Inbox>,
@@ -99,9 +101,21 @@ pub(crate) enum Next {
 }
 
 impl Tail {
+    /// The tail of a feed whose last change is at `head`.
+    pub(crate) fn new(head: Position) -> Tail {
+        Tail { head: AtomicU64::new(head.0), told: AtomicU64::new(head.0), ..Tail::default() }
+    }
+
+    /// The position of the last committed change. Whoever follows before asking is told of every later one.
+    pub(crate) fn head(&self) -> Position {
+        Position(self.head.load(Ordering::SeqCst))
+    }
+
     /// Leaves committed changes, in the order of the feed.
     pub(crate) fn publish(&self, changes: &[Change]) {
         let Some(last) = changes.last() else { return };
+        // First this and then the look at who follows, as they do it the other way round: one sees the other.
+        self.head.store(last.position.0, Ordering::SeqCst);
         if self.followers.load(Ordering::SeqCst) == 0 {
             return;
         }

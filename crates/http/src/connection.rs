@@ -215,7 +215,8 @@ pub(crate) async fn part(mut stream: TcpStream, words: Option<&[u8]>) -> io::Res
         stream.write_all(words).await?;
     }
     stream.shutdown().await?;
-    let mut unread = [0; 8192];
+    // Not in the connection's own task, which would be that much larger for as long as it lives.
+    let mut unread = vec![0; 8192];
     while stream.read(&mut unread).await? > 0 {}
     Ok(())
 }

@@ -47,7 +47,7 @@ impl Default for Limits {
         Limits {
             payload: 1 << 20,
             bodies: 256 << 20,
-            connections: 10_000,
+            connections: 16_384,
             head: 64 << 10,
             fields: 100,
             head_time: Duration::from_secs(10),

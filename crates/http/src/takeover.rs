@@ -14,6 +14,9 @@ use tokio::net::TcpStream;
 
 use crate::app::Shared;
 
+/// What may be on its way to a client that does not take it, in bytes; the system takes twice that for itself.
+const SEND_BUFFER: usize = 128 << 10;
+
 /// What is done with the connection.
 pub(crate) type Run = Box<dyn FnOnce(Taken) -> Pin<Box<dyn Future<Output = ()> + Send>> + Send>;
 
@@ -46,6 +49,9 @@ impl Takeover {
     /// Writes the head of the answer, and hands the connection over.
     pub(crate) async fn run(self, taken: Taken) {
         let Takeover { status, headers, run } = self;
+        // The system would let it grow to megabytes for each client that reads nothing. Where it cannot be set, the
+        // system's own bounds hold.
+        let _ = socket2::SockRef::from(&taken.stream).set_send_buffer_size(SEND_BUFFER);
         let head = head(status, &headers);
         drop(headers);
         if write(&taken.stream, &mut [io::IoSlice::new(&head)], taken.shared.limits.write_time).await.is_ok() {

@@ -1,0 +1,18 @@
+//! How the news of a job reaches those who wait for it: many at once, soon, and whoever else sleeps.
+
+mod fan_out;
+mod latency;
+mod reconnect;
+mod stalled;
+mod stream;
+
+use std::io;
+
+use crate::Bench;
+
+pub(crate) fn run(bench: &Bench) -> io::Result<()> {
+    fan_out::run(bench)?;
+    stalled::run(bench)?;
+    reconnect::run(bench)?;
+    latency::run(bench)
+}
