@@ -19,7 +19,7 @@ const JOBS: usize = 100;
 const SINGLES: usize = 64;
 
 pub(crate) fn run(bench: &Bench) -> io::Result<()> {
-    let (mut batches, mut singles, mut sqlite) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut batches, mut singles, mut sqlite, mut nothing) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for _ in 0..bench.runs {
         let data = tempfile::tempdir_in(&bench.dir)?;
         let server = Server::start(Kind::Ackd, data.path())?;
@@ -29,6 +29,7 @@ pub(crate) fn run(bench: &Bench) -> io::Result<()> {
         let data = tempfile::tempdir_in(&bench.dir)?;
         let server = Server::start(Kind::Ackd, data.path())?;
         singles.push(one_by_one(&server, bench.time)?);
+        nothing.push(three_calls(&server, bench.time)?);
     }
     Line {
         what: format!("lifecycle in batches of {JOBS}, {BATCHES} connections"),
@@ -43,7 +44,7 @@ pub(crate) fn run(bench: &Bench) -> io::Result<()> {
         what: format!("lifecycle in single calls, {SINGLES} connections"),
         unit: "jobs/s",
         figures: rates(&singles),
-        bound: None,
+        bound: Some(("three calls a job that do nothing".into(), nothing)),
         target: "at least 18 000 jobs/s".into(),
     }
     .print();
@@ -63,6 +64,22 @@ fn in_batches(server: &Server, time: Duration) -> io::Result<Measured> {
         }
     };
     Measured::of(server, || load::run(server.addr(), BATCHES, time, round))
+}
+
+/// What HTTP alone costs: three requests without a body that are answered with next to nothing.
+fn three_calls(server: &Server, time: Duration) -> io::Result<f64> {
+    let request: Rc<[u8]> = b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n".as_slice().into();
+    let round = move |_, _, mut wire: Wire| {
+        let request = Rc::clone(&request);
+        async move {
+            for _ in 0..3 {
+                let answer = wire.send(&request).await?;
+                expect(&answer, &[200])?;
+            }
+            Ok((1, wire))
+        }
+    };
+    Ok(load::run(server.addr(), SINGLES, time, round)?.rate)
 }
 
 fn one_by_one(server: &Server, time: Duration) -> io::Result<Measured> {
