@@ -217,6 +217,15 @@ impl Problem {
         self
     }
 
+    /// Puts where a part of the request stands in front of where its faults are.
+    #[must_use]
+    pub fn within(mut self, at: &str) -> Problem {
+        for fault in &mut self.errors {
+            fault.pointer.insert_str(0, at);
+        }
+        self
+    }
+
     /// Puts the line of an NDJSON body, counted from 1, in front of where the faults are.
     #[must_use]
     pub fn on_line(mut self, line: usize) -> Problem {
@@ -308,6 +317,13 @@ mod tests {
     #[test]
     fn an_error_is_small_to_hand_on() {
         assert_eq!(size_of::<Problem>(), size_of::<usize>());
+    }
+
+    #[test]
+    fn a_part_stands_in_front_of_the_pointer() {
+        let problem = Problem::at("/priority", "must be 0 to 9").within("/job");
+        assert_eq!(problem.errors[0].pointer, "/job/priority");
+        assert_eq!(Problem::new(Code::NotFound, "is gone").within("/job").errors, []);
     }
 
     #[test]

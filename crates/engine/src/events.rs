@@ -55,6 +55,8 @@ pub struct Events {
     ready: VecDeque<Event>,
     /// Changes were missed: the ledger has them.
     behind: bool,
+    /// Changes were missed, and nobody was told.
+    lagged: bool,
     over: bool,
 }
 
@@ -98,6 +100,7 @@ impl Engine {
             at: after.unwrap_or(Position::START),
             ready: VecDeque::new(),
             behind: false,
+            lagged: false,
             over: false,
         };
         match after {
@@ -172,7 +175,7 @@ impl Events {
             match self.following.next().await {
                 Followed::Change(change) if change.position > self.at => self.ready.push_back(Event::Change(change)),
                 Followed::Change(_) => {}
-                Followed::Lagging => self.behind = true,
+                Followed::Lagging => (self.behind, self.lagged) = (true, true),
                 Followed::Closed => return Ok(None),
             }
         }
@@ -182,6 +185,23 @@ impl Events {
     #[must_use]
     pub const fn position(&self) -> Position {
         self.at
+    }
+
+    /// Whether everything that had happened was given out: what comes next has not happened yet.
+    #[must_use]
+    pub fn is_live(&self) -> bool {
+        self.ready.is_empty() && !self.behind
+    }
+
+    /// Whether the run has ended with the last event that was given out, or the job is gone.
+    #[must_use]
+    pub const fn is_over(&self) -> bool {
+        self.over
+    }
+
+    /// Whether, since this was asked last, events came faster than they were taken, and were read from the ledger.
+    pub const fn take_lagged(&mut self) -> bool {
+        std::mem::replace(&mut self.lagged, false)
     }
 
     /// Reads what happened after the last event.

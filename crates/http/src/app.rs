@@ -81,6 +81,8 @@ pub(crate) struct Shared {
     pub(crate) openapi: OnceLock<Bytes>,
     /// The bytes of bodies that are being received.
     receiving: AtomicUsize,
+    /// The subscriptions of all sockets.
+    subscriptions: AtomicUsize,
     /// So that streams that began together do not all end together.
     pub(crate) spread: Spread,
 }
@@ -131,6 +133,7 @@ impl App {
                 origins: known_origins,
                 openapi: OnceLock::new(),
                 receiving: AtomicUsize::new(0),
+                subscriptions: AtomicUsize::new(0),
                 spread: Spread::default(),
             }),
         })
@@ -163,10 +166,29 @@ impl Shared {
         }
     }
 
+    /// A share of the subscriptions of all sockets, until the [`Subscribed`] is dropped.
+    pub(crate) fn subscribe(self: &Arc<Shared>) -> Result<Subscribed, Problem> {
+        // It is counted first, so that whatever becomes of it is counted off.
+        let before = self.subscriptions.fetch_add(1, Ordering::Relaxed);
+        let subscribed = Subscribed(Arc::clone(self));
+        let most = self.limits.subscriptions;
+        if before >= most { Err(crate::socket::too_many(most)) } else { Ok(subscribed) }
+    }
+
     /// Room for `bytes` of a body, until the [`Room`] is dropped.
     pub(crate) fn room(self: &Arc<Shared>, bytes: usize) -> Result<Room, Rejection> {
         let mut room = Room { shared: Arc::clone(self), bytes: 0 };
         room.grow(bytes).map(|()| room)
+    }
+}
+
+/// One of the subscriptions of all sockets.
+#[derive(Debug)]
+pub(crate) struct Subscribed(Arc<Shared>);
+
+impl Drop for Subscribed {
+    fn drop(&mut self) {
+        self.0.subscriptions.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -178,6 +200,11 @@ pub(crate) struct Room {
 }
 
 impl Room {
+    /// Takes as many bytes more as make it `bytes`.
+    pub(crate) fn grow_to(&mut self, bytes: usize) -> Result<(), Rejection> {
+        self.grow(bytes.saturating_sub(self.bytes))
+    }
+
     /// Takes so many bytes more.
     pub(crate) fn grow(&mut self, bytes: usize) -> Result<(), Rejection> {
         let before = self.shared.receiving.fetch_add(bytes, Ordering::Relaxed);

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use ackd_api::{Code, Problem};
 use ackd_engine::Grants;
+use bytes::Bytes;
 use hyper::server::conn::http1;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -145,6 +146,8 @@ pub(crate) async fn run(
         outcome = poll_fn(|cx| poll(&mut connection, cx)) => outcome,
         _ = stopping.changed() => {
             std::pin::Pin::new(&mut *connection).graceful_shutdown();
+            // Whoever takes the connection over now is to hear of it too.
+            stopping.mark_changed();
             poll_fn(|cx| poll(&mut connection, cx)).await
         }
     };
@@ -152,8 +155,10 @@ pub(crate) async fn run(
     let wire = parts.io.into_inner();
     if let Some(takeover) = takeover {
         let shared = Arc::clone(&link.shared);
-        let taken = Taken { stream: wire.into_stream(), shared };
-        drop((link, parts.read_buf, parts.service, stopping));
+        // Nearly always it is nothing; what it is is not to hold on to all that was read.
+        let unread = Bytes::copy_from_slice(&parts.read_buf);
+        let taken = Taken { stream: wire.into_stream(), unread, shared, stopping };
+        drop((link, parts.read_buf, parts.service));
         return takeover.run(taken).await;
     }
     link.cut();

@@ -1,7 +1,7 @@
 //! Following a job, or a part of the change feed, by server-sent events.
 
 use ackd_api::{EventName, Faults, event::Reset};
-use ackd_domain::{ChangeKind, JobId, Position};
+use ackd_domain::{JobId, Position};
 use ackd_engine::{Engine, Event, Events, EventsStart, Feed, FeedItem, FeedStart, Interest, ReadError, Record};
 
 use crate::answer;
@@ -9,7 +9,7 @@ use crate::call::{Call, Outcome};
 use crate::headers;
 use crate::list;
 use crate::problem::no_such_job;
-use crate::shown;
+use crate::shown::{self, Shown};
 use crate::stream::{self, Source, Told};
 use crate::token;
 
@@ -90,18 +90,12 @@ impl Source for OfJob {
             self.begun = self.events.next().await?;
         }
         let Some(event) = &self.begun else { return Ok(false) };
-        let result = result(&self.engine, event).await?;
-        let Some(event) = self.begun.take() else { return Ok(false) };
-        let job = event.job();
-        let name = match &event {
-            Event::Change(change) => shown::name(change.kind),
-            Event::Current(_) | Event::Reset(_) => EventName::Status,
-        };
-        if matches!(event, Event::Reset(_)) {
-            told.push(reset(job.changed)?);
+        let Shown { is_reset, position, name, document } = shown::event(&self.engine, event).await?;
+        self.begun = None;
+        if is_reset {
+            told.push(reset(position)?);
         }
-        let data = shown::job(&self.engine, job, result.as_ref())?;
-        told.push(Told { position: Some(job.changed), name, data });
+        told.push(Told { position: Some(position), name, data: document });
         Ok(true)
     }
 
@@ -115,17 +109,6 @@ impl Source for OfJob {
 
     fn is_endless(&self) -> bool {
         false
-    }
-}
-
-/// The result of the job as of the event.
-async fn result(engine: &Engine, event: &Event) -> Result<Option<ackd_domain::Body>, ReadError> {
-    match event {
-        Event::Change(change) if change.kind == ChangeKind::Completed && change.body.is_some() => {
-            Ok(change.body.clone())
-        }
-        event if event.job().result.is_some() => engine.result(event.job().id.number()).await,
-        _ => Ok(None),
     }
 }
 

@@ -8,7 +8,8 @@
 //! - A request: `call`, `browser`, `routes` and `router`, `query`, `headers`, `intake` (its body).
 //! - An operation: a file for each noun of the API.
 //! - An answer: `answer`, `outlet` (its body), `document` (a job), `problem`, `token`.
-//! - A stream: `takeover` (the connection is no longer HTTP's), `stream` (server-sent events), `events`, `shown`.
+//! - A stream: `takeover` (the connection is no longer HTTP's), `stream` (server-sent events), `events`, `shown`;
+//!   `socket` (WebSockets).
 //!
 //! A lease counts as delivered once its answer was written to the socket: the body hands it to its connection
 //! (`outlet`), and the connection says so when its bytes are flushed, or releases it.
@@ -42,6 +43,7 @@ mod routes;
 mod serve;
 mod settle;
 mod shown;
+mod socket;
 mod stream;
 mod submission;
 mod submit;

@@ -28,6 +28,8 @@ pub struct Limits {
     pub write_time: Duration,
     /// How long a stream of events that has no end goes on, and up to a fifth of it more; then the client comes back.
     pub stream_time: Duration,
+    /// The most subscriptions of all WebSockets together; one socket has at most 10 000.
+    pub subscriptions: usize,
     /// How long requests may go on after the server was told to stop.
     pub drain_time: Duration,
 }
@@ -56,6 +58,7 @@ impl Default for Limits {
             body_rate: 1024,
             write_time: Duration::from_secs(30),
             stream_time: Duration::from_secs(3600),
+            subscriptions: 1_000_000,
             drain_time: Duration::from_secs(10),
         }
     }

@@ -15,7 +15,7 @@ const COME_AGAIN: u64 = 1;
 #[derive(Debug)]
 pub(crate) struct Rejection {
     pub(crate) problem: Problem,
-    header: Option<(HeaderName, HeaderValue)>,
+    headers: Vec<(HeaderName, HeaderValue)>,
     /// What follows on this connection cannot be told from the rest of this request.
     close: bool,
 }
@@ -31,7 +31,7 @@ impl Rejection {
     }
 
     pub(crate) fn with(mut self, name: HeaderName, value: HeaderValue) -> Rejection {
-        self.header = Some((name, value));
+        self.headers.push((name, value));
         self
     }
 
@@ -54,7 +54,7 @@ impl Rejection {
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(ackd_api::problem::MEDIA_TYPE));
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        if let Some((name, value)) = self.header {
+        for (name, value) in self.headers {
             headers.insert(name, value);
         }
         if self.close {
@@ -67,7 +67,7 @@ impl Rejection {
 impl From<Problem> for Rejection {
     fn from(problem: Problem) -> Rejection {
         let busy = matches!(problem.status, 429 | 503);
-        let rejection = Rejection { problem, header: None, close: false };
+        let rejection = Rejection { problem, headers: Vec::new(), close: false };
         if busy { rejection.retry_after(COME_AGAIN) } else { rejection }
     }
 }

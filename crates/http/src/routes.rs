@@ -4,14 +4,16 @@
 use ackd_api::cloud_event::{CloudEvent, JobEvent};
 use ackd_api::{
     Code, Complete, Duration, Envelope, Fail, Heartbeat, HeartbeatAnswer, JobDocument, JobList, LeaseRequest, Leases,
-    QueueDocument, QueueList, QueuePatch, QueueSettings, Release, Released, SettleAnswer, SettleLine, Settled,
+    Problem, QueueDocument, QueueList, QueuePatch, QueueSettings, Release, Released, SettleAnswer, SettleLine, Settled,
     SubmitLine, Time, Timeline,
 };
 use http::Method;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 
 use crate::call::{Call, Handling};
-use crate::{cancel, events, headers, health, job, leases, list, metrics, openapi, problems, queues, settle, submit};
+use crate::{
+    cancel, events, headers, health, job, leases, list, metrics, openapi, problems, queues, settle, socket, submit,
+};
 
 /// A path and a method, what they do, and what can be asked and answered.
 pub(crate) struct Operation {
@@ -360,6 +362,38 @@ pub(crate) static OPERATIONS: &[Operation] = &[
         }],
         problems: &[READING, OF_JOB],
         handle: |call| Box::pin(events::of_feed(call)),
+    },
+    Operation {
+        method: Method::GET,
+        path: "/v1/ws",
+        id: "socket",
+        summary: "Open a WebSocket (RFC 6455) with the sub-protocol `ackd.v1`: submit, and follow any number of jobs and \
+                  filters.",
+        query: &[],
+        headers: &[
+            parameter("Upgrade", "`websocket`.", schema::<String>),
+            parameter("Connection", "`Upgrade`.", schema::<String>),
+            parameter("Sec-WebSocket-Version", "`13`.", schema::<String>),
+            parameter("Sec-WebSocket-Key", "16 random bytes in base64.", schema::<String>),
+            parameter("Sec-WebSocket-Protocol", "A list with `ackd.v1`.", schema::<String>),
+        ],
+        bodies: &[],
+        answers: &[
+            Answer {
+                status: 101,
+                what: "The WebSocket is open. Its messages are JSON, told apart by `op`.",
+                content: &[],
+                headers: &["Upgrade", "Connection", "Sec-WebSocket-Accept", "Sec-WebSocket-Protocol"],
+            },
+            Answer {
+                status: 426,
+                what: "`invalid-request`: no WebSocket was asked for, or none of version 13.",
+                content: &[Content { media_type: ackd_api::problem::MEDIA_TYPE, schema: Some(schema::<Problem>) }],
+                headers: &["Upgrade", "Sec-WebSocket-Version"],
+            },
+        ],
+        problems: &[],
+        handle: |call| Box::pin(socket::open(call)),
     },
     Operation {
         method: Method::POST,

@@ -1,8 +1,8 @@
 //! What an event shows: the job as of it, without its payload, with a small result.
 
 use ackd_api::EventName;
-use ackd_domain::{Body, ChangeKind, Job};
-use ackd_engine::{Engine, FeedEntry, ReadError};
+use ackd_domain::{Body, ChangeKind, Job, Position};
+use ackd_engine::{Engine, Event, FeedEntry, ReadError};
 use bytes::Bytes;
 
 use crate::document::{self, Texts};
@@ -24,6 +24,34 @@ pub(crate) fn entry(engine: &Engine, entry: &FeedEntry) -> Result<Bytes, ReadErr
     let result = change.body.as_ref().filter(|_| change.kind == ChangeKind::Completed);
     let document = job(engine, &change.job, result)?;
     Ok(entry.document.get_or_init(|| document).clone())
+}
+
+/// What is shown of an event of one job.
+pub(crate) struct Shown {
+    /// Something is missing before it, for it is no longer kept.
+    pub(crate) is_reset: bool,
+    pub(crate) position: Position,
+    pub(crate) name: EventName,
+    pub(crate) document: Bytes,
+}
+
+/// What is shown of an event of one job. Its result is read where it is not at hand.
+pub(crate) async fn event(engine: &Engine, event: &Event) -> Result<Shown, ReadError> {
+    let shown = event.job();
+    let at_hand = match event {
+        Event::Change(change) if change.kind == ChangeKind::Completed => change.body.clone(),
+        _ => None,
+    };
+    let result = match at_hand {
+        None if shown.result.is_some() => engine.result(shown.id.number()).await?,
+        at_hand => at_hand,
+    };
+    let name = match event {
+        Event::Change(change) => name(change.kind),
+        Event::Current(_) | Event::Reset(_) => EventName::Status,
+    };
+    let is_reset = matches!(event, Event::Reset(_));
+    Ok(Shown { is_reset, position: shown.changed, name, document: job(engine, shown, result.as_ref())? })
 }
 
 /// What is shown of a job, on one line.

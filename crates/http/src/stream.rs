@@ -111,7 +111,7 @@ fn before(framing: Framing, event: &Told) -> String {
 }
 
 async fn run(taken: Taken, mut source: impl Source, framing: Framing) {
-    let Taken { stream, shared } = taken;
+    let Taken { stream, shared, .. } = taken;
     let patience = shared.limits.write_time;
     // After how many milliseconds a client that lost the stream comes back, and where it would go on.
     let begin = match source.start() {

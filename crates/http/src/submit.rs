@@ -110,13 +110,7 @@ async fn accept(call: &Call, submission: Submission) -> Outcome {
     let wait = headers::prefer_wait(call.headers())?;
     let payload = submission.payload.clone();
     let answers = call.engine().run(vec![Command::Submit(vec![submission])]).await?;
-    let Accepted { job, replayed } = match answers.into_iter().next() {
-        Some(Ok(Answer::Accepted(mut accepted))) if !accepted.is_empty() => accepted.swap_remove(0),
-        Some(Err(refusal)) => return Err(refusal.into()),
-        _ => return Err(Rejection::new(Code::Internal, "the job was accepted, and the answer lost")),
-    };
-    // The payload is the same to the byte, or the key would have been refused.
-    let mut record = Record { job, payload: Some(payload), result: None };
+    let Committed { mut record, replayed } = committed(answers, payload)?;
     let mut status = StatusCode::ACCEPTED;
     if let Some(wait) = wait {
         match Box::pin(call.engine().wait(record.clone(), Until::Terminal, wait.get())).await {
@@ -141,6 +135,25 @@ async fn accept(call: &Call, submission: Submission) -> Outcome {
     }
     applied(&mut response, wait);
     Ok(response)
+}
+
+/// A job that was accepted, and is durable.
+pub(crate) struct Committed {
+    /// The job and its payload.
+    pub(crate) record: Record,
+    /// Its key was known: it is the job of an earlier request.
+    pub(crate) replayed: bool,
+}
+
+/// What came of the one submission with this payload.
+pub(crate) fn committed(answers: Vec<Result<Answer, Refusal>>, payload: Body) -> Result<Committed, Rejection> {
+    let Accepted { job, replayed } = match answers.into_iter().next() {
+        Some(Ok(Answer::Accepted(mut accepted))) if !accepted.is_empty() => accepted.swap_remove(0),
+        Some(Err(refusal)) => return Err(refusal.into()),
+        _ => return Err(Rejection::new(Code::Internal, "the job was accepted, and the answer lost")),
+    };
+    // The payload is the same to the byte, or the key would have been refused.
+    Ok(Committed { record: Record { job, payload: Some(payload), result: None }, replayed })
 }
 
 fn location(record: &Record) -> HeaderValue {

@@ -9,8 +9,10 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::{HeaderMap, Response, StatusCode, Version};
 use tokio::net::TcpStream;
+use tokio::sync::watch;
 
 use crate::app::Shared;
 
@@ -30,7 +32,11 @@ pub(crate) struct Takeover {
 /// A connection that was taken over. Its answer's head is written already.
 pub(crate) struct Taken {
     pub(crate) stream: TcpStream,
+    /// What the client sent behind its request.
+    pub(crate) unread: Bytes,
     pub(crate) shared: Arc<Shared>,
+    /// Changes once the server stops.
+    pub(crate) stopping: watch::Receiver<()>,
 }
 
 impl std::fmt::Debug for Takeover {

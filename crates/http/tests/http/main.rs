@@ -13,6 +13,7 @@ mod leases;
 mod lists;
 mod openapi;
 mod queues;
+mod socket;
 mod spine;
 mod submit;
 mod trouble;

@@ -1,0 +1,68 @@
+use std::sync::Arc;
+
+use ackd_api::socket::{Label, ServerFrame, ServerOp};
+use ackd_api::{Envelope, Problem};
+use ackd_domain::{Body, Command, Submission};
+use ackd_engine::Engine;
+use bytes::Bytes;
+
+use crate::app::Shared;
+use crate::document::{self, Texts};
+use crate::problem::Rejection;
+use crate::submission::{no_payload, submission, too_large};
+use crate::submit::{Committed, committed};
+
+/// The submission that `envelope` asks for, its payload of at most `most` bytes.
+///
+/// # Errors
+/// The problem that `POST /v1/jobs` would answer with.
+pub(crate) fn accept(envelope: &Envelope<'_>, most: usize) -> Result<Submission, Problem> {
+    let payload = match envelope.payload {
+        None => no_payload(),
+        Some(json) if json.get().len() > most => return Err(too_large("/payload", json.get().len(), most)),
+        Some(json) => {
+            Body { content_type: Arc::from(ackd_domain::JSON), bytes: Bytes::copy_from_slice(json.get().as_bytes()) }
+        }
+    };
+    submission(envelope, payload)
+}
+
+/// The frame that answers a submission, once it is durable.
+pub(crate) async fn answer(shared: Arc<Shared>, reference: Label, submission: Submission) -> Vec<u8> {
+    let frame = match commit(&shared.engine, submission).await {
+        Ok(committed) => accepted(&shared, reference.clone(), &committed),
+        Err(rejection) => Err(rejection),
+    };
+    frame.unwrap_or_else(|rejection| {
+        let problem = Some(shared.addressed(rejection.problem));
+        let refused = ServerFrame { reference: Some(reference), problem, ..ServerFrame::new(ServerOp::Error) };
+        // Texts and numbers: there is nothing in it that could fail to be written.
+        serde_json::to_vec(&refused).unwrap_or_default()
+    })
+}
+
+async fn commit(engine: &Engine, submission: Submission) -> Result<Committed, Rejection> {
+    let payload = submission.payload.clone();
+    let answers = engine.run(vec![Command::Submit(vec![submission])]).await?;
+    let mut committed = committed(answers, payload)?;
+    let record = &mut committed.record;
+    if record.job.result.is_some() {
+        // It was known by its key, and is done. It is accepted, whatever can be read of it now.
+        record.result = engine.result(record.job.id.number()).await.unwrap_or_default();
+    }
+    Ok(committed)
+}
+
+fn accepted(shared: &Shared, reference: Label, committed: &Committed) -> Result<Vec<u8>, Rejection> {
+    let Committed { record, replayed } = committed;
+    let (texts, waiting) = (Texts::of(&record.job), shared.engine.waiting(&record.job));
+    let (payload, result) = (record.payload.as_ref(), record.result.as_ref());
+    let job = document::document(&record.job, &texts, payload, result, waiting.as_ref());
+    let frame = ServerFrame {
+        reference: Some(reference),
+        replayed: *replayed,
+        job: Some(Box::new(job)),
+        ..ServerFrame::new(ServerOp::Accepted)
+    };
+    Ok(serde_json::to_vec(&frame)?)
+}
