@@ -28,6 +28,7 @@ mod follow;
 mod jobs;
 mod leases;
 mod queues;
+mod socket;
 mod sse;
 mod submission;
 #[cfg(test)]
@@ -43,6 +44,7 @@ pub use filter::{EventFilter, JobFilter};
 pub use follow::{Event, Follow};
 pub use jobs::{Accepted, Body, Submitted};
 pub use leases::GrantedLease;
+pub use socket::{Socket, Subscription};
 pub use submission::{Submission, SubmissionError};
 pub use worker::{CheckpointError, Context, Job, JobError, Worker, WorkerError};
 

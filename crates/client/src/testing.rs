@@ -94,12 +94,19 @@ pub(crate) struct Request {
     answer: oneshot::Sender<Answer>,
 }
 
+/// A connection that is no longer HTTP's.
+pub(crate) trait Duplex: AsyncRead + AsyncWrite + std::fmt::Debug + Send + Unpin + 'static {}
+
+impl<S: AsyncRead + AsyncWrite + std::fmt::Debug + Send + Unpin + 'static> Duplex for S {}
+
 /// What a test answers.
 #[derive(Debug)]
 struct Answer {
     bytes: Vec<u8>,
     /// What follows, until its sender is dropped; then the connection closes.
     stream: Option<mpsc::Receiver<Vec<u8>>>,
+    /// Who gets the connection afterwards.
+    switch: Option<oneshot::Sender<Box<dyn Duplex>>>,
 }
 
 impl Server {
@@ -184,15 +191,23 @@ impl Request {
     pub(crate) fn answer_with(self, status: u16, headers: &[(&str, &str)], body: &str) {
         let head = head(status, headers, &format!("content-length: {}", body.len()));
         // The client may have gone.
-        let _ = self.answer.send(Answer { bytes: (head + body).into_bytes(), stream: None });
+        let _ = self.answer.send(Answer { bytes: (head + body).into_bytes(), stream: None, switch: None });
     }
 
     /// Answers 200 with a body that goes on until the sender is dropped.
     pub(crate) fn stream(self, content_type: &str) -> mpsc::Sender<Vec<u8>> {
         let (sender, chunks) = mpsc::channel(16);
         let head = head(200, &[("content-type", content_type)], "connection: close");
-        let _ = self.answer.send(Answer { bytes: head.into_bytes(), stream: Some(chunks) });
+        let _ = self.answer.send(Answer { bytes: head.into_bytes(), stream: Some(chunks), switch: None });
         sender
+    }
+
+    /// Answers 101 and gives the connection.
+    pub(crate) async fn switch(self, headers: &[(&str, &str)]) -> Box<dyn Duplex> {
+        let (sender, stream) = oneshot::channel();
+        let head = head(101, headers, "x-switched: yes");
+        let _ = self.answer.send(Answer { bytes: head.into_bytes(), stream: None, switch: Some(sender) });
+        stream.await.unwrap()
     }
 
     /// Breaks the connection without an answer.
@@ -210,7 +225,7 @@ fn head(status: u16, headers: &[(&str, &str)], last: &str) -> String {
 }
 
 /// Reads requests from a connection one by one and writes what the test answers.
-async fn serve(mut stream: impl AsyncRead + AsyncWrite + Unpin, requests: mpsc::UnboundedSender<Request>) {
+async fn serve(mut stream: impl Duplex, requests: mpsc::UnboundedSender<Request>) {
     let mut buffer = Vec::new();
     loop {
         let Some(end) = read_until(&mut stream, &mut buffer, |bytes| {
@@ -246,6 +261,11 @@ async fn serve(mut stream: impl AsyncRead + AsyncWrite + Unpin, requests: mpsc::
         };
         let Ok(answer) = answer else { return };
         if stream.write_all(&answer.bytes).await.is_err() {
+            return;
+        }
+        if let Some(switch) = answer.switch {
+            // The test may have ended.
+            let _ = switch.send(Box::new(stream));
             return;
         }
         let Some(mut chunks) = answer.stream else { continue };

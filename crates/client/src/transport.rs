@@ -168,6 +168,19 @@ impl Transport {
         tokio::time::timeout(timeout, opened).await.map_err(|_| Error::Timeout(timeout))?
     }
 
+    /// Asks for another protocol on the connection: an answer of 101, unless it is an error.
+    pub(crate) async fn upgrade(&self, call: Call) -> Result<Response<Incoming>, Error> {
+        let upgraded = async {
+            let response = self.request(call).await?;
+            if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+                return Ok(response);
+            }
+            let answer = accepted(read(response).await?)?;
+            Err(bad_answer(answer.status, "no answer of one who speaks WebSocket"))
+        };
+        tokio::time::timeout(self.timeout, upgraded).await.map_err(|_| Error::Timeout(self.timeout))?
+    }
+
     async fn request(&self, call: Call) -> Result<Response<Incoming>, Error> {
         let uri = self.address.uri(&call.path).map_err(|error| Error::BadRequest(error.to_string()))?;
         let mut request = Request::new(Full::new(call.body));
