@@ -105,7 +105,7 @@ fn row(job: &Document) -> [Cell; 7] {
     ]
 }
 
-fn status(text: &str) -> Result<Status, String> {
+pub(crate) fn status(text: &str) -> Result<Status, String> {
     Status::from_text(&text.to_ascii_uppercase())
         .ok_or_else(|| "a status is init, processing, done, failed, cancelled or expired".to_owned())
 }

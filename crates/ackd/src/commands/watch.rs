@@ -1,10 +1,11 @@
-//! `ackd watch`: what happens to a job, as it happens.
+//! `ackd watch`: what happens to a job, or to many, as it happens.
 
 use ackd_client::api::Status;
-use ackd_client::{Document, Event};
+use ackd_client::{Document, Event, EventFilter, JobFilter};
 use clap::Args;
 
 use crate::cli::Session;
+use crate::commands::list::status;
 use crate::console::{Colour, Console, note};
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -13,26 +14,74 @@ use crate::words;
 
 /// The arguments of `ackd watch`.
 #[derive(Debug, Args)]
-#[command(after_help = "It goes on across restarts of the server, and ends with the job.\n\n\
-                  Example: ackd watch ID --json | jq -r .progress.percent")]
+#[command(
+    after_help = "One job is watched to its end; the feed of many, or of all, for as long as you like. It goes on across \
+                  restarts of the server.\n\n\
+                  Examples: ackd watch ID --json | jq -r .progress.percent\n\
+                  \x20         ackd watch --queue video --status done,failed"
+)]
 pub(crate) struct WatchArgs {
-    /// The job's id
-    id: String,
+    /// The job's id; several, or none for the feed of all jobs
+    ids: Vec<String>,
+
+    #[command(flatten)]
+    of: Of,
+
+    /// Begin after this position, as `--json` and lists show it, or with `earliest`
+    #[arg(long, value_name = "POSITION")]
+    after: Option<String>,
+}
+
+/// Which jobs of the feed.
+#[derive(Debug, Default, PartialEq, Eq, Args)]
+struct Of {
+    /// Only jobs of these queues
+    #[arg(long, value_delimiter = ',')]
+    queue: Vec<String>,
+
+    /// Only events that lead to these statuses: init, processing, done, failed, cancelled, expired
+    #[arg(long, value_delimiter = ',', value_parser = status)]
+    status: Vec<Status>,
+
+    /// Only jobs of these types
+    #[arg(long = "type", value_delimiter = ',')]
+    kind: Vec<String>,
+
+    /// Only jobs with one of these tags
+    #[arg(long, value_delimiter = ',')]
+    tag: Vec<String>,
 }
 
 /// Prints the job as of each event.
 pub(crate) async fn run(args: WatchArgs, session: &Session) -> Result<Exit, Failure> {
+    let WatchArgs { ids, of, after } = args;
+    let one = match &ids[..] {
+        [id] if of == Of::default() => Some(id.clone()),
+        _ => None,
+    };
     // A server that is not there at all is told at once; only one that goes away later is waited for.
-    session.client.get(&args.id).await?;
+    match &one {
+        Some(id) => drop(session.client.get(id).await?),
+        None => drop(session.client.list(&JobFilter { page_size: Some(1), ..JobFilter::default() }).await?),
+    }
     notices::start(None);
-    let mut events = session.client.follow(&args.id);
+    let mut events = match (&one, after) {
+        (Some(id), None) => session.client.follow(id),
+        (Some(id), Some(after)) => session.client.follow_after(id, &after),
+        (None, after) => {
+            let Of { queue: queues, status: statuses, kind: kinds, tag: tags } = of;
+            session.client.events(&EventFilter { jobs: ids, queues, statuses, kinds, tags, after })
+        }
+    };
     while let Some(event) = events.next().await {
         match event? {
             Event::Status { job, .. } | Event::Progress { job, .. } => {
                 if session.console.is_json {
                     session.console.document(&*job)?;
-                } else {
+                } else if one.is_some() {
                     session.console.line(&line(&job, session.console))?;
+                } else {
+                    session.console.line(&format!("{}  {}  {}", job.id, job.queue, line(&job, session.console)))?;
                 }
             }
             Event::Reset { .. } => note("some older events are not kept any more"),

@@ -96,6 +96,24 @@ fn a_job_is_watched_to_its_end() {
 }
 
 #[test]
+fn the_feed_is_watched_by_queue_and_status_or_from_a_position_on() {
+    let server = Server::start();
+    let first = server.submit(&["q", "1"]);
+    server.submit(&["other", "1"]);
+    let mut all = server.spawn(["watch", "--queue", "q,r", "--after", "earliest", "--json"]);
+    let event = |line: String| -> Value { serde_json::from_str(&line).unwrap() };
+    assert_eq!(event(all.line())["id"], first.as_str());
+    let second = server.submit(&["r", "1"]);
+    assert_eq!(event(all.line())["id"], second.as_str());
+    let position = server.get(&second)["position"].as_str().unwrap().to_owned();
+    server.run(&["cancel", &first]).fine();
+    let mut ended = server.spawn(["watch", &first, &second, "--status", "cancelled", "--after", &position]);
+    let line = ended.line();
+    assert!(line.starts_with(&format!("{first}  q  ")) && line.contains("CANCELLED"), "{line}");
+    assert!(server.run(&["watch", "--status", "soon"]).failed(2).contains("a status is"));
+}
+
+#[test]
 fn completions_are_printed_and_a_reader_that_leaves_is_no_error() {
     let server = Server::start();
     for shell in ["bash", "zsh", "fish"] {
