@@ -13,7 +13,7 @@ use crate::{Bench, disk};
 const JOBS: usize = 400;
 
 /// What is between two jobs: the worker is parked again before the next one comes, and the machine idle.
-const PAUSE: Duration = Duration::from_millis(2);
+pub(crate) const PAUSE: Duration = Duration::from_millis(2);
 
 pub(crate) fn run(bench: &Bench) -> io::Result<()> {
     let (mut beyond, mut beyond_idle, mut lines) = (Vec::new(), Vec::new(), Vec::new());
