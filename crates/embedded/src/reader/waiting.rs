@@ -35,6 +35,9 @@ macro_rules! with_short_payload {
     };
 }
 
+/// Rows that are looked at at most, where all before are damaged, to find one job that is not.
+const BEYOND_DAMAGED: i64 = 4096;
+
 /// The jobs that wait in `lane`, in the order of its index; their number makes no difference to what a
 /// page costs. One that is damaged is noted and left out, so that those behind it are still worked on.
 pub(super) fn eligible(
@@ -56,16 +59,24 @@ pub(super) fn eligible(
     let Reading { connection, checksum } = reading;
     let Some(lane) = lane::find(connection, lane)? else { return Ok(Vec::new()) };
     let mut page = EligiblePage { connection, checksum, shared, seen: 0, loaded: Vec::new(), payloads: Vec::new() };
-    let limit = limited(limit);
+    let mut limit = limited(limit);
     let snapshot = connection.unchecked_transaction()?;
-    let mut time = -1;
-    if let Some((run_at, number)) = after {
-        time = run_at.millis();
-        page.read(connection.prepare_cached(SAME_TIME)?, (lane, time, saturated(number), limit))?;
-    }
-    let rest = limit - page.seen;
-    if rest > 0 {
-        page.read(connection.prepare_cached(LATER)?, (lane, time, rest))?;
+    loop {
+        page.seen = 0;
+        let mut time = -1;
+        if let Some((run_at, number)) = after {
+            time = run_at.millis();
+            page.read(connection.prepare_cached(SAME_TIME)?, (lane, time, saturated(number), limit))?;
+        }
+        let rest = limit - page.seen;
+        if rest > 0 {
+            page.read(connection.prepare_cached(LATER)?, (lane, time, rest))?;
+        }
+        // A page without a job would say that none is left: a few damaged ones must not.
+        if !page.loaded.is_empty() || page.seen < limit || limit >= BEYOND_DAMAGED {
+            break;
+        }
+        limit *= 8;
     }
     let EligiblePage { loaded, payloads, .. } = page;
     let as_of = meta::head(connection)?;

@@ -107,6 +107,19 @@ fn a_changed_job_is_neither_served_nor_decided_on() {
 }
 
 #[test]
+fn a_page_of_damaged_jobs_does_not_hide_those_behind_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut store = open(directory.path());
+    let jobs: Vec<_> = (0..20).map(|_| submit(&mut store, submission("video"))).collect();
+    store.ledger.connection().execute("UPDATE job SET attempt = 3 WHERE id <= 19", []).unwrap();
+    let lane = Lane::of(&jobs[0]);
+    for limit in [1, 2, 19, 20] {
+        let page = store.reader.eligible(&lane, None, limit).unwrap();
+        assert!(page.iter().map(|ready| ready.job.id).eq([jobs[19].id]), "{limit}: {page:?}");
+    }
+}
+
+#[test]
 fn changed_bodies_texts_lanes_and_changes_are_not_served() {
     let flipped = "unhex(replace(hex(body), '7B', '7C'))";
     let (_directory, store) = tampered(&format!("UPDATE submission SET body = {flipped} WHERE id = 3"));
