@@ -9,11 +9,11 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use ackd_domain::{Answer, Body, Change, Command, Job, LeaseToken, Name, Refusal, Timestamp};
+use ackd_domain::{Answer, Body, Change, Command, Job, LeaseToken, Name, Queue, Refusal, Timestamp};
 use ackd_ports::{Lane, Ledger, LedgerError, LedgerReader, Reactor, ReadError, Ready};
 use tokio::sync::oneshot;
 
-use crate::dispatch::{self, Ask, AskId, Dispatcher, WindowLimits};
+use crate::dispatch::{self, Ask, AskId, Dispatcher, QueueRules, WindowLimits};
 use crate::engine::Unavailable;
 use crate::hub::Hub;
 use crate::leases::{self, LiveLeases};
@@ -127,8 +127,8 @@ struct Parked {
 enum Origin {
     /// The request at this place of the turn's list. A heartbeat re-arms its lease.
     Request(usize, Option<LeaseToken>),
-    /// The dispatcher, for this ask.
-    Ask(AskId, Option<Body>),
+    /// The dispatcher, for this ask; the job's number and payload.
+    Ask(AskId, u64, Option<Body>),
     /// Nobody.
     Own,
 }
@@ -141,15 +141,19 @@ impl Core {
     pub(crate) fn start(parts: CoreParts, shared: Shared, now: Timestamp, tick: Duration) -> Result<Core, ReadError> {
         let Shared { hub, tail, queues, stats } = shared;
         let mut leases = LiveLeases::default();
-        for job in parts.reader.leased()? {
-            leases.resume(&job, now, tick);
+        let leased = parts.reader.leased()?;
+        for job in &leased {
+            leases.resume(job, now, tick);
         }
+        queues.count(leases.take_counts());
         let mut dispatcher = Dispatcher::new(parts.window);
         let mut outputs = Vec::new();
         for queue in parts.reader.queues()? {
-            queues.paused(&queue.name, queue.paused);
-            dispatcher.step(dispatch::Input::Paused(&queue.name, queue.paused), now, &mut outputs);
+            queues.configured(&queue.name, rules(&queue));
+            dispatcher.step(dispatch::Input::Configured(&queue.name, rules(&queue)), now, &mut outputs);
         }
+        let running = leases.of_groups();
+        dispatcher.step(dispatch::Input::Leased(&running), now, &mut outputs);
         dispatcher.step(dispatch::Input::Lanes(parts.reader.lanes()?), now, &mut outputs);
         Ok(Core {
             ledger: parts.ledger,
@@ -370,7 +374,6 @@ impl Core {
         if tick >= self.next_expiry && !self.looking_for_expired {
             self.next_expiry = tick + EXPIRY_INTERVAL;
             self.looking_for_expired = true;
-            // Counting takes a look at every queue: now and then is enough.
             self.stats.in_memory.store(self.dispatcher.in_memory() as u64, Ordering::Relaxed);
             self.reads.push(PagerRequest::Expired(now, EXPIRED_AT_ONCE));
         }
@@ -394,6 +397,7 @@ impl Core {
     fn commit(&mut self, batch: Batch, now: Timestamp, tick: Duration) {
         let Batch { commands, origins, mut requests, own } = batch;
         let submits = commands.iter().any(|command| matches!(command, Command::Submit(_)));
+        let assigns = origins.iter().any(|origin| matches!(origin, Origin::Ask(..)));
         let mut reaction = Reaction {
             dispatcher: &mut self.dispatcher,
             outputs: &mut self.dispatch_outputs,
@@ -414,13 +418,15 @@ impl Core {
                 self.stats.commits.record(started.elapsed());
                 self.stats.count(&applied.changes);
                 self.leases.observe(&applied.changes, now, tick);
+                self.queues.count(self.leases.take_counts());
                 self.hub.publish(&applied.changes);
                 self.tail.publish(&applied.changes);
                 self.hand_out(applied.answers, origins, &mut requests, now, tick);
                 requests.into_iter().for_each(Request::answer);
             }
             Err(error) => {
-                if told {
+                // What was assigned has left its lane, even where the ledger failed before it told anything.
+                if told || assigns {
                     self.forget_what_was_told(&configured, now, tick);
                 }
                 if !own.is_empty() {
@@ -446,8 +452,8 @@ impl Core {
                 self.stats.refusals.fetch_add(1, Ordering::Relaxed);
             }
             if let Ok(Answer::Queue(queue)) = &answer {
-                let was = self.queues.paused(&queue.name, queue.paused);
-                if was && !queue.paused {
+                let was = self.queues.configured(&queue.name, rules(queue));
+                if was.paused && !queue.paused {
                     // A job that was taken up just as its queue was paused was refused, and stands in no
                     // window any more.
                     self.reads.push(PagerRequest::Lanes);
@@ -460,7 +466,7 @@ impl Core {
                     }
                     requests[at].answers.push(answer);
                 }
-                Origin::Ask(ask, payload) => {
+                Origin::Ask(ask, _, payload) => {
                     if let Ok(Answer::Job(job)) = answer {
                         granted.entry(ask).or_default().push(Assigned { job, payload });
                     }
@@ -490,10 +496,11 @@ impl Core {
     fn forget_what_was_told(&mut self, configured: &[Name], now: Timestamp, tick: Duration) {
         let outputs = &mut self.dispatch_outputs;
         for name in configured {
-            let paused = self.queues.is_paused(name);
-            self.dispatcher.step(dispatch::Input::Paused(name, paused), now, outputs);
+            let rules = self.queues.rules(name);
+            self.dispatcher.step(dispatch::Input::Configured(name, rules), now, outputs);
         }
         self.dispatcher.step(dispatch::Input::Reset, now, outputs);
+        self.dispatcher.step(dispatch::Input::Leased(&self.leases.of_groups()), now, outputs);
         outputs.clear();
         self.resting_until.get_or_insert(tick + REST);
     }
@@ -612,13 +619,13 @@ impl Reactor for Reaction<'_> {
         for (answer, origin) in answers.iter().zip(&self.origins[self.seen..]) {
             if let Ok(Answer::Queue(queue)) = answer {
                 self.configured.push(queue.name.clone());
-                let input = dispatch::Input::Paused(&queue.name, queue.paused);
+                let input = dispatch::Input::Configured(&queue.name, rules(queue));
                 self.dispatcher.step(input, self.now, self.outputs);
             }
-            if let Origin::Ask(ask, _) = origin {
+            if let Origin::Ask(ask, number, _) = origin {
                 let input = match answer {
                     Ok(_) => dispatch::Input::Granted(*ask),
-                    Err(_) => dispatch::Input::Refused(*ask),
+                    Err(_) => dispatch::Input::Refused(*ask, *number),
                 };
                 self.dispatcher.step(input, self.now, self.outputs);
             }
@@ -648,7 +655,7 @@ fn make_commands(
                 let parked = asks.get(&ask);
                 let worker = parked.and_then(|parked| parked.worker.clone());
                 let ttl = parked.and_then(|parked| parked.ttl);
-                add(Command::Lease { number, worker, ttl }, Origin::Ask(ask, payload));
+                add(Command::Lease { number, worker, ttl }, Origin::Ask(ask, number, payload));
             }
             dispatch::Output::Expire { number } => add(Command::Expire { number }, Origin::Own),
             dispatch::Output::Read(request) => reads.push(PagerRequest::Backlog(request)),
@@ -659,6 +666,11 @@ fn make_commands(
 /// The token of the live lease of `job`.
 pub(crate) fn token(job: &Job) -> Option<LeaseToken> {
     job.lease.as_ref().map(|lease| lease.token(job.id.number()))
+}
+
+/// What of the queue's settings matters to dispatch.
+const fn rules(queue: &Queue) -> QueueRules {
+    QueueRules { paused: queue.paused, group_concurrency: queue.settings.group_concurrency }
 }
 
 fn report(read: Result<Pages, ReadError>) {

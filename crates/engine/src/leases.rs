@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ackd_domain::{Change, Job, LapseReason, Lease, LeaseToken, Progress, Status, Timestamp};
+use ackd_domain::{Change, Job, LapseReason, Lease, LeaseToken, Name, Progress, Status, Timestamp};
 use rustc_hash::FxHashMap;
 
 /// At most once in so long is a job's progress recorded: a chatty worker must not flood the feed.
@@ -31,12 +31,25 @@ pub struct LiveLeases {
     live: FxHashMap<u64, Watched>,
     /// When to look at which job next, soonest first.
     due: BTreeSet<(Duration, u64)>,
+    /// By how much the live leases of each group have changed since somebody took note.
+    counts: Vec<(Name, Arc<str>, Count)>,
+}
+
+/// A change of how many leases a group has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Count {
+    /// One more.
+    More,
+    /// One less.
+    Less,
 }
 
 #[derive(Debug)]
 struct Watched {
     token: LeaseToken,
     worker: Option<Arc<str>>,
+    /// The job, where it belongs to a group.
+    of_group: Option<Arc<Job>>,
     ttl: Duration,
     /// When the lease runs out for want of a heartbeat.
     silent_at: Duration,
@@ -59,7 +72,7 @@ impl Watched {
 impl LiveLeases {
     /// Takes up a lease that was live when the server started: `now` on the wall clock, `tick` on the
     /// monotonic one.
-    pub fn resume(&mut self, job: &Job, now: Timestamp, tick: Duration) {
+    pub fn resume(&mut self, job: &Arc<Job>, now: Timestamp, tick: Duration) {
         if let Some(lease) = &job.lease {
             self.arm(job, lease, now, tick);
         }
@@ -157,6 +170,17 @@ impl LiveLeases {
         tokens
     }
 
+    /// The jobs with a live lease that belong to a group, each as of when it was leased.
+    #[must_use]
+    pub fn of_groups(&self) -> Vec<Arc<Job>> {
+        self.live.values().filter_map(|watched| watched.of_group.clone()).collect()
+    }
+
+    /// By how much the live leases of each group have changed since the last call, in order.
+    pub fn take_counts(&mut self) -> Vec<(Name, Arc<str>, Count)> {
+        std::mem::take(&mut self.counts)
+    }
+
     /// How many leases are live.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -169,13 +193,14 @@ impl LiveLeases {
         self.live.is_empty()
     }
 
-    fn arm(&mut self, job: &Job, lease: &Lease, now: Timestamp, tick: Duration) {
+    fn arm(&mut self, job: &Arc<Job>, lease: &Lease, now: Timestamp, tick: Duration) {
         let number = job.id.number();
         self.disarm(number);
         let elapsed = now.since(lease.granted_at);
         let mut watched = Watched {
             token: lease.token(number),
             worker: job.worker.clone(),
+            of_group: job.spec.group.is_some().then(|| Arc::clone(job)),
             ttl: lease.ttl,
             silent_at: tick + lease.ttl,
             timeout_at: lease.timeout.map(|timeout| tick + timeout.saturating_sub(elapsed)),
@@ -185,12 +210,22 @@ impl LiveLeases {
         };
         watched.look_at = watched.next_look();
         self.due.insert((watched.look_at, number));
+        self.count(watched.of_group.as_ref(), Count::More);
         self.live.insert(number, watched);
+    }
+
+    fn count(&mut self, job: Option<&Arc<Job>>, count: Count) {
+        if let Some(job) = job
+            && let Some(group) = &job.spec.group
+        {
+            self.counts.push((job.spec.queue.clone(), Arc::clone(group), count));
+        }
     }
 
     fn disarm(&mut self, number: u64) {
         if let Some(watched) = self.live.remove(&number) {
             self.due.remove(&(watched.look_at, number));
+            self.count(watched.of_group.as_ref(), Count::Less);
         }
     }
 

@@ -1,8 +1,12 @@
-use std::sync::{PoisonError, RwLock};
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use ackd_domain::{Failure, Job, Name, Status, Timestamp};
 use rustc_hash::FxHashMap;
+
+use crate::dispatch::QueueRules;
+use crate::leases::Count;
 
 /// After so long without anybody asking a queue for jobs, it counts as having no worker.
 pub const NO_WORKER_AFTER: Duration = Duration::from_secs(60);
@@ -16,17 +20,21 @@ pub enum Waiting {
     Scheduled(Timestamp),
     /// Its last attempt failed, and the next is not due yet.
     Retrying(Timestamp, Option<Failure>),
+    /// As many jobs of its group run as its queue allows at once.
+    GroupLimited,
     /// Nobody has asked its queue for jobs in the last [`NO_WORKER_AFTER`].
     NoWorker,
     /// Others are before it.
     Queued,
 }
 
-/// What is known of the queues beside their jobs: whether they are paused, and who asked when.
+/// What is known of the queues beside their waiting jobs: their rules, who asked when, and how many jobs of
+/// each group run. All of it is committed.
 #[derive(Debug)]
 pub(crate) struct QueuesSeen {
     seen: RwLock<AllSeen>,
     started: Duration,
+    running: RwLock<HashMap<Name, HashMap<Arc<str>, u32>>>,
 }
 
 #[derive(Debug, Default)]
@@ -38,7 +46,7 @@ struct AllSeen {
 
 #[derive(Debug, Clone, Copy, Default)]
 struct Seen {
-    paused: bool,
+    rules: QueueRules,
     asked_at: Option<Duration>,
 }
 
@@ -47,7 +55,7 @@ const REMEMBERED: usize = 10_000;
 
 impl QueuesSeen {
     pub(crate) fn new(started: Duration) -> QueuesSeen {
-        QueuesSeen { seen: RwLock::default(), started }
+        QueuesSeen { seen: RwLock::default(), started, running: RwLock::default() }
     }
 
     /// Somebody asks this queue for jobs.
@@ -61,21 +69,50 @@ impl QueuesSeen {
         if seen.queues.len() >= REMEMBERED && tick.saturating_sub(seen.pruned_at) >= Duration::from_secs(1) {
             seen.pruned_at = tick;
             seen.queues.retain(|_, seen| {
-                seen.paused || seen.asked_at.is_some_and(|at| tick.saturating_sub(at) < NO_WORKER_AFTER)
+                seen.rules != QueueRules::default()
+                    || seen.asked_at.is_some_and(|at| tick.saturating_sub(at) < NO_WORKER_AFTER)
             });
         }
         seen.queues.entry(name.clone()).or_default().asked_at = Some(tick);
     }
 
-    /// Notes whether the queue is paused. Says whether it was before.
-    pub(crate) fn paused(&self, name: &Name, paused: bool) -> bool {
+    /// Notes the rules of the queue. Says which it had before.
+    pub(crate) fn configured(&self, name: &Name, rules: QueueRules) -> QueueRules {
         let mut seen = self.seen.write().unwrap_or_else(PoisonError::into_inner);
-        std::mem::replace(&mut seen.queues.entry(name.clone()).or_default().paused, paused)
+        std::mem::replace(&mut seen.queues.entry(name.clone()).or_default().rules, rules)
     }
 
-    /// Whether the queue is paused, as far as is committed.
-    pub(crate) fn is_paused(&self, name: &Name) -> bool {
-        self.read(name).is_some_and(|seen| seen.paused)
+    /// The rules of the queue, as far as is committed.
+    pub(crate) fn rules(&self, name: &Name) -> QueueRules {
+        self.read(name).unwrap_or_default().rules
+    }
+
+    /// Notes by how much the running jobs of some groups have changed.
+    pub(crate) fn count(&self, counts: Vec<(Name, Arc<str>, Count)>) {
+        if counts.is_empty() {
+            return;
+        }
+        let mut running = self.running.write().unwrap_or_else(PoisonError::into_inner);
+        for (name, group, count) in counts {
+            let groups = running.entry(name.clone()).or_default();
+            let jobs = groups.entry(Arc::clone(&group)).or_default();
+            match count {
+                Count::More => *jobs += 1,
+                Count::Less => *jobs = jobs.saturating_sub(1),
+            }
+            if *jobs == 0 {
+                groups.remove(&group);
+                if groups.is_empty() {
+                    running.remove(&name);
+                }
+            }
+        }
+    }
+
+    /// How many jobs of the group run.
+    fn running(&self, name: &Name, group: &Arc<str>) -> u32 {
+        let running = self.running.read().unwrap_or_else(PoisonError::into_inner);
+        running.get(name).and_then(|groups| groups.get(group)).copied().unwrap_or_default()
     }
 
     pub(crate) fn why(&self, job: &Job, now: Timestamp, tick: Duration) -> Option<Waiting> {
@@ -83,13 +120,19 @@ impl QueuesSeen {
             return None;
         }
         let seen = self.read(&job.spec.queue).unwrap_or_default();
-        Some(if seen.paused {
+        let is_limited = || {
+            let (most, group) = (seen.rules.group_concurrency, job.spec.group.as_ref());
+            most.zip(group).is_some_and(|(most, group)| self.running(&job.spec.queue, group) >= most)
+        };
+        Some(if seen.rules.paused {
             Waiting::Paused
         } else if job.run_at > now {
             match &job.error {
                 Some(error) => Waiting::Retrying(job.run_at, Some(error.clone())),
                 None => Waiting::Scheduled(job.run_at),
             }
+        } else if is_limited() {
+            Waiting::GroupLimited
         } else if tick.saturating_sub(seen.asked_at.unwrap_or(self.started)) >= NO_WORKER_AFTER {
             Waiting::NoWorker
         } else {

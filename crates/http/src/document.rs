@@ -142,6 +142,7 @@ fn why(waiting: &ackd_engine::Waiting) -> Waiting<'_> {
         ackd_engine::Waiting::Retrying(at, error) => {
             Waiting::Retrying { run_at: time(*at), error: error.as_ref().and_then(failure) }
         }
+        ackd_engine::Waiting::GroupLimited => Waiting::Limited { limit: Cow::Borrowed("group_concurrency") },
         ackd_engine::Waiting::NoWorker => Waiting::NoWorker,
         ackd_engine::Waiting::Queued => Waiting::Queued,
     }

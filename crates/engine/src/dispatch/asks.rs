@@ -19,13 +19,6 @@ pub struct Ask {
     pub ttl: Option<Duration>,
 }
 
-impl Ask {
-    /// Whether jobs of type `kind` are asked for.
-    pub(super) fn takes(&self, kind: Option<&Arc<str>>) -> bool {
-        self.kinds.is_empty() || kind.is_some_and(|kind| self.kinds.contains(kind))
-    }
-}
-
 /// One asking of one worker. Ids grow in the order of asking.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AskId(pub u64);

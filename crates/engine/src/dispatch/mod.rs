@@ -5,20 +5,38 @@
 //! of every lane (see [`window`]); the ledger holds the rest.
 
 mod asks;
+mod choose;
+mod group;
+mod lanes;
+mod live;
+mod memory;
+mod order;
 mod queue;
+#[cfg(test)]
+mod tests;
 mod window;
 
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use ackd_domain::{Body, Change, ChangeKind, Name, Status, Timestamp};
+use ackd_domain::{Body, Change, ChangeKind, Job, Name, Status, Timestamp};
 use ackd_ports::{Lane, Ready};
 use rustc_hash::FxHashMap;
 
 use asks::Asks;
 pub use asks::{Ask, AskId};
+use live::Live;
+use memory::{Memory, Pace};
 use queue::QueueLanes;
+pub use queue::QueueRules;
 pub use window::WindowLimits;
+
+/// The most pages that are on their way for lanes nobody waits for at this moment.
+const PAGES: usize = 32;
+
+/// So many queues of which nothing need be remembered are, so that one which runs empty with every job is not
+/// made anew with every job.
+const RESTING: usize = 64;
 
 /// What the dispatcher is told.
 #[derive(Debug)]
@@ -31,12 +49,14 @@ pub enum Input<'a> {
     Changes(&'a [Change]),
     /// The job that was to be leased for this ask is leased.
     Granted(AskId),
-    /// The job that was to be leased for this ask could not be.
-    Refused(AskId),
+    /// The job of this number, that was to be leased for this ask, could not be.
+    Refused(AskId, u64),
     /// The asks that were granted something have their answer.
     Answered,
-    /// A queue is held back, or no longer.
-    Paused(&'a Name, bool),
+    /// A queue is configured.
+    Configured(&'a Name, QueueRules),
+    /// These jobs are leased. With those told of as changes since the start, or since a reset, they are all.
+    Leased(&'a [Arc<Job>]),
     /// These lanes have jobs waiting in the ledger.
     Lanes(Vec<Lane>),
     /// A part of the backlog that was asked for by [`Output::Read`].
@@ -44,7 +64,7 @@ pub enum Input<'a> {
     /// A part of the backlog could not be read.
     Unread(&'a PageRequest),
     /// What was told last has not been committed after all: only [`Input::Lanes`] makes the dispatcher
-    /// see jobs again.
+    /// see jobs again, and [`Input::Leased`] those that run.
     Reset,
     /// Time has passed.
     Tick,
@@ -93,10 +113,12 @@ pub struct Dispatcher {
     asks: Asks,
     /// Queues in which something happened that may let a parked ask have a job.
     stirred: VecDeque<Name>,
+    /// Queues of which nothing had to be remembered when they were looked at last.
+    resting: VecDeque<Name>,
     /// When to look again at queues in which somebody waits for a job that is not due yet.
     alarms: BTreeSet<(Timestamp, Name)>,
-    /// The bytes of payload that all windows hold.
-    payload_bytes: usize,
+    memory: Memory,
+    live: Live,
 }
 
 impl Dispatcher {
@@ -109,13 +131,16 @@ impl Dispatcher {
             queues: FxHashMap::default(),
             asks: Asks::default(),
             stirred: VecDeque::new(),
+            resting: VecDeque::new(),
             alarms: BTreeSet::new(),
-            payload_bytes: 0,
+            memory: Memory::default(),
+            live: Live::default(),
         }
     }
 
     /// Takes `input` in at time `now` and adds to `outputs` what is to be done about it.
     pub fn step(&mut self, input: Input<'_>, now: Timestamp, outputs: &mut Vec<Output>) {
+        let pace = self.memory.pace(&self.limits, now);
         match input {
             Input::Ask(id, ask) => {
                 for name in &ask.queues {
@@ -129,9 +154,10 @@ impl Dispatcher {
                     self.stir(&name);
                 }
             }
-            Input::Changes(changes) => changes.iter().for_each(|change| self.observe(change)),
+            Input::Changes(changes) => changes.iter().for_each(|change| self.observe(change, pace)),
             Input::Granted(id) => self.asks.granted(id),
-            Input::Refused(id) => {
+            Input::Refused(id, number) => {
+                self.ended(number, pace);
                 if let Some(ask) = self.asks.refused(id) {
                     for name in ask.queues.clone() {
                         self.queue(&name).waiters.push_front(id);
@@ -144,19 +170,15 @@ impl Dispatcher {
                     self.stir(&name);
                 }
             }
-            Input::Paused(name, paused) => {
-                self.queue(name).paused = paused;
+            Input::Configured(name, rules) => {
+                let (queue, memory) = self.queue_and_memory(name);
+                queue.follow(rules, pace, memory);
                 self.stir(name);
             }
-            Input::Lanes(lanes) => self.find(lanes),
-            Input::Page(request, page) => self.page(&request, page),
-            Input::Unread(request) => {
-                if request.generation == self.generation
-                    && let Some(lane) = self.queue(&request.lane.queue).lane_of(&request.lane)
-                {
-                    lane.unread();
-                }
-            }
+            Input::Leased(jobs) => jobs.iter().for_each(|job| self.began(job)),
+            Input::Lanes(lanes) => self.find(lanes, pace),
+            Input::Page(request, page) => self.page(&request, page, pace),
+            Input::Unread(request) => self.unread(request, pace),
             Input::Reset => self.reset(),
             Input::Tick => {
                 let due: Vec<Name> =
@@ -176,7 +198,7 @@ impl Dispatcher {
     /// Whether a part of this queue's backlog is being read.
     #[must_use]
     pub fn is_reading(&self, name: &Name) -> bool {
-        self.queues.get(name).is_some_and(QueueLanes::is_reading)
+        self.queues.get(name).is_some_and(|queue| queue.pages > 0)
     }
 
     /// How many queues it remembers anything of.
@@ -193,16 +215,26 @@ impl Dispatcher {
 
     /// How many waiting jobs stand in memory.
     #[must_use]
-    pub fn in_memory(&self) -> usize {
-        self.queues.values().map(QueueLanes::len).sum()
+    pub const fn in_memory(&self) -> usize {
+        self.memory.jobs
+    }
+
+    /// How many jobs of groups run, as far as it was told.
+    #[must_use]
+    pub fn running(&self) -> usize {
+        self.live.len()
     }
 
     fn queue(&mut self, name: &Name) -> &mut QueueLanes {
+        self.queue_and_memory(name).0
+    }
+
+    fn queue_and_memory(&mut self, name: &Name) -> (&mut QueueLanes, &mut Memory) {
         // Not the entry call: it would clone the name on every look-up of the hot path.
         if !self.queues.contains_key(name) {
             self.queues.insert(name.clone(), QueueLanes::default());
         }
-        self.queues.get_mut(name).expect("it was there or was just inserted")
+        (self.queues.get_mut(name).expect("it was there or was just inserted"), &mut self.memory)
     }
 
     /// Notes that something happened in the queue `name`.
@@ -214,43 +246,94 @@ impl Dispatcher {
         }
     }
 
-    fn observe(&mut self, change: &Change) {
+    fn observe(&mut self, change: &Change, pace: Pace) {
         let job = &change.job;
-        let key = (job.run_at, job.id.number());
+        let spec = &*job.spec;
+        if job.status == Status::Processing {
+            self.began(job);
+        } else if spec.group.is_some() {
+            self.ended(job.id.number(), pace);
+        }
         if job.status == Status::Init {
             let payload = change.body.clone().filter(|body| {
                 change.kind == ChangeKind::Submitted
                     && body.bytes.len() <= self.limits.payload
-                    && self.payload_bytes + body.bytes.len() <= self.limits.payloads
+                    && self.memory.bytes + body.bytes.len() <= self.limits.payloads
             });
-            let limit = self.limits.jobs;
-            let ready = Ready { job: Arc::clone(job), payload };
-            let gained = self.queue(&job.spec.queue).lane(&Lane::of(job)).insert(key, ready, limit);
-            self.payload_bytes = self.payload_bytes.saturating_add_signed(gained);
-            self.stir(&job.spec.queue);
-        } else if matches!(change.kind, ChangeKind::Leased | ChangeKind::Cancelled | ChangeKind::Expired)
-            && let Some(lane) = self.queue(&job.spec.queue).lane_of(&Lane::of(job))
-        {
-            let freed = lane.remove(key);
-            self.payload_bytes = self.payload_bytes.saturating_sub(freed);
+            self.insert(Ready { job: Arc::clone(job), payload }, pace);
+            self.stir(&spec.queue);
+        } else if matches!(change.kind, ChangeKind::Leased | ChangeKind::Cancelled | ChangeKind::Expired) {
+            let key = (job.run_at, job.id.number());
+            let (queue, memory) = self.queue_and_memory(&spec.queue);
+            if let Some(lane) = queue.lanes.find(spec.into()) {
+                queue.lanes.edit(lane, pace, memory, |window| {
+                    (-isize::try_from(window.remove(key)).unwrap_or(isize::MAX), ())
+                });
+            }
         }
     }
 
-    fn find(&mut self, lanes: Vec<Lane>) {
+    fn insert(&mut self, ready: Ready, pace: Pace) {
+        let name = ready.job.spec.queue.clone();
+        if self.memory.room(&self.limits) == 0 {
+            let queues = self.queues.len();
+            let lanes = &self.queue(&name).lanes;
+            // While lanes wait to be read, a job of a queue that has its share waits behind them.
+            if !lanes.has_line() || lanes.held() < self.limits.total / queues {
+                self.make_room(1, pace);
+            }
+        }
+        let (limit, room) = (self.limits.jobs, self.memory.room(&self.limits));
+        let (queue, memory) = self.queue_and_memory(&name);
+        let lane = queue.lanes.lane((&*ready.job.spec).into());
+        let key = (ready.job.run_at, ready.job.id.number());
+        queue.lanes.edit(lane, pace, memory, |window| {
+            let before = window.len();
+            let gained = window.insert(key, ready, limit);
+            let kept = window.len().min(before + room);
+            (gained - window.shrink(kept), ())
+        });
+    }
+
+    /// A job runs that belongs to a group.
+    fn began(&mut self, job: &Job) {
+        let spec = &*job.spec;
+        if spec.group.is_some() {
+            let queue = self.queue(&spec.queue);
+            let group = queue.lanes.group(&spec.group);
+            if self.live.begin(job.id.number(), &spec.queue, group) {
+                self.queue(&spec.queue).lanes.begin(group);
+            }
+        }
+    }
+
+    /// A job does not run, if it did.
+    fn ended(&mut self, number: u64, pace: Pace) {
+        if let Some((name, group)) = self.live.end(number) {
+            let (queue, memory) = self.queue_and_memory(&name);
+            if queue.lanes.end(group, pace, memory) || queue.is_idle() {
+                self.stir(&name);
+            }
+        }
+    }
+
+    fn find(&mut self, lanes: Vec<Lane>, pace: Pace) {
         for lane in lanes {
-            let freed = self.queue(&lane.queue).lane(&lane).restart();
-            self.payload_bytes -= freed;
+            let (queue, memory) = self.queue_and_memory(&lane.queue);
+            let id = queue.lanes.lane((&lane).into());
+            queue.lanes.edit(id, pace, memory, |window| (-isize::try_from(window.restart()).unwrap_or(isize::MAX), ()));
             self.stir(&lane.queue);
         }
     }
 
-    fn page(&mut self, request: &PageRequest, page: Vec<Ready>) {
+    fn page(&mut self, request: &PageRequest, page: Vec<Ready>, pace: Pace) {
         if request.generation != self.generation {
             return;
         }
-        // Not whether the page is full: what is damaged is left out of it, and more may stand behind.
-        let (limit, more) = (self.limits.jobs, !page.is_empty());
-        let mut room = self.limits.payloads.saturating_sub(self.payload_bytes);
+        self.memory.reserved -= request.limit;
+        self.memory.pages -= 1;
+        let limit = self.limits.jobs;
+        let mut room = self.limits.payloads.saturating_sub(self.memory.bytes);
         let page = page.into_iter().map(|mut ready| {
             let size = ready.payload.as_ref().map_or(0, |body| body.bytes.len());
             if size > room {
@@ -260,14 +343,32 @@ impl Dispatcher {
             }
             ready
         });
-        let gained = self.queue(&request.lane.queue).lane(&request.lane).page(page, more, limit);
-        self.payload_bytes = self.payload_bytes.saturating_add_signed(gained);
+        let (queue, memory) = self.queue_and_memory(&request.lane.queue);
+        queue.pages -= 1;
+        let lane = queue.lanes.lane((&request.lane).into());
+        queue.lanes.edit(lane, pace, memory, |window| (window.page(page, limit), ()));
         self.stir(&request.lane.queue);
+    }
+
+    fn unread(&mut self, request: &PageRequest, pace: Pace) {
+        if request.generation != self.generation {
+            return;
+        }
+        self.memory.reserved -= request.limit;
+        self.memory.pages -= 1;
+        let (queue, memory) = self.queue_and_memory(&request.lane.queue);
+        queue.pages -= 1;
+        let lane = queue.lanes.lane((&request.lane).into());
+        queue.lanes.edit(lane, pace, memory, |window| {
+            window.unread();
+            (0, ())
+        });
     }
 
     fn reset(&mut self) {
         self.generation += 1;
-        self.payload_bytes = 0;
+        self.memory = Memory::default();
+        self.live.clear();
         for (name, queue) in &mut self.queues {
             queue.forget_jobs();
             if !std::mem::replace(&mut queue.stirred, true) {
@@ -286,20 +387,69 @@ impl Dispatcher {
         while let Some(name) = self.stirred.pop_front() {
             let Some(queue) = self.queues.get_mut(&name) else { continue };
             queue.stirred = false;
-            queue.serve(&mut self.asks, now, &mut self.payload_bytes, outputs);
-            let generation = self.generation;
-            queue.wants_more(&self.limits, |lane, after, limit| {
-                outputs.push(Output::Read(PageRequest { lane, after, limit, generation }));
-            });
-            let alarm = queue.next_alarm(now);
+            let pace = self.memory.pace(&self.limits, now);
+            queue.serve(&name, &mut self.asks, pace, (&mut self.memory, &mut self.live), outputs);
+            if !queue.lanes.is_read() {
+                self.read_on(&name, pace, outputs);
+            }
+            let Some(queue) = self.queues.get_mut(&name) else { continue };
+            let alarm = queue.next_alarm();
             let before = std::mem::replace(&mut queue.alarm, alarm);
-            let idle = queue.is_idle();
+            let rests = queue.is_idle() && !std::mem::replace(&mut queue.resting, true);
             if before != alarm {
                 before.map(|at| self.alarms.remove(&(at, name.clone())));
                 alarm.map(|at| self.alarms.insert((at, name.clone())));
             }
-            if idle {
-                self.queues.remove(&name);
+            if rests {
+                self.resting.push_back(name);
+                self.forget_queues();
+            }
+        }
+    }
+
+    /// Asks for the parts of the queue's backlog that are wanted and find room.
+    fn read_on(&mut self, name: &Name, pace: Pace, outputs: &mut Vec<Output>) {
+        loop {
+            let Some(queue) = self.queues.get_mut(name) else { return };
+            let page = self.memory.page(&self.limits);
+            let small = Memory::small_page(&self.limits);
+            let room = self.memory.room(&self.limits);
+            let may_read = room >= small && self.memory.pages < PAGES;
+            // Whoever waits is shown a page, however full the memory is and however much others read.
+            let wanted = if may_read || queue.pages == 0 { queue.next_for_waiters(&self.asks, pace) } else { None };
+            let Some(id) = wanted.or_else(|| if may_read { queue.next_to_read(pace) } else { None }) else { return };
+            let limit = page.min(room).max(small);
+            let (lane, after) = (queue.lanes.name(name, id), queue.lanes.read_on(id));
+            queue.pages += 1;
+            self.memory.pages += 1;
+            if room < limit {
+                self.make_room(limit, pace);
+            }
+            self.memory.reserved += limit;
+            outputs.push(Output::Read(PageRequest { lane, after, limit, generation: self.generation }));
+        }
+    }
+
+    /// Cuts the lanes in memory down until `jobs` more find room, those of the queue first that holds most.
+    fn make_room(&mut self, jobs: usize, pace: Pace) {
+        while self.memory.room(&self.limits) < jobs {
+            let most = self.queues.values_mut().max_by_key(|queue| queue.lanes.held());
+            if most.is_none_or(|queue| queue.lanes.cut_down(pace, &mut self.memory) == 0) {
+                return;
+            }
+        }
+    }
+
+    /// Forgets the queue that has rested longest, if too many rest.
+    fn forget_queues(&mut self) {
+        while self.resting.len() > RESTING
+            && let Some(name) = self.resting.pop_front()
+        {
+            if let Some(queue) = self.queues.get_mut(&name) {
+                queue.resting = false;
+                if queue.is_idle() {
+                    self.queues.remove(&name);
+                }
             }
         }
     }

@@ -1,81 +1,81 @@
 use std::collections::VecDeque;
 
-use ackd_domain::Timestamp;
-use ackd_ports::{Lane, Ready};
+use ackd_domain::{Name, Timestamp};
+use ackd_ports::Ready;
 
 use super::Output;
 use super::asks::{Ask, AskId, Asks};
-use super::window::{Key, Window, WindowLimits};
+use super::lanes::Lanes;
+use super::live::Live;
+use super::memory::{Memory, Pace};
 
 /// Every this many leases of a queue, the job that has been due longest goes first, whatever its priority.
 const OLDEST_FIRST_EVERY: u64 = 16;
 
+/// What of a queue's settings matters here.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct QueueRules {
+    /// Whether its jobs are held back.
+    pub paused: bool,
+    /// How many jobs of one group may run at once.
+    pub group_concurrency: Option<u32>,
+}
+
 /// The waiting jobs of one queue, lane by lane, and who asks for them.
 #[derive(Debug, Default)]
 pub(super) struct QueueLanes {
-    pub(super) paused: bool,
+    paused: bool,
     /// Who asks, in the order of asking. One who no longer does is skipped when its turn comes.
     pub(super) waiters: VecDeque<AskId>,
     /// Whether the queue is among those that the dispatcher is to look at.
     pub(super) stirred: bool,
+    /// Whether the queue is among those that may be forgotten.
+    pub(super) resting: bool,
     /// The queue's entry among the dispatcher's alarms.
     pub(super) alarm: Option<Timestamp>,
-    lanes: Vec<(Lane, Window)>,
+    /// How many pages are on their way.
+    pub(super) pages: usize,
+    pub(super) lanes: Lanes,
     leased: u64,
 }
 
 impl QueueLanes {
-    pub(super) fn lane_of(&mut self, lane: &Lane) -> Option<&mut Window> {
-        self.lanes.iter_mut().find(|(it, _)| it == lane).map(|(_, window)| window)
-    }
-
-    /// The window of `lane`; one that was unknown has no jobs in the ledger that are not told of.
-    pub(super) fn lane(&mut self, lane: &Lane) -> &mut Window {
-        let at = match self.lanes.iter().position(|(it, _)| it == lane) {
-            Some(at) => at,
-            None => {
-                self.lanes.push((lane.clone(), Window::default()));
-                self.lanes.len() - 1
-            }
-        };
-        &mut self.lanes[at].1
-    }
-
-    pub(super) fn len(&self) -> usize {
-        self.lanes.iter().map(|(_, window)| window.len()).sum()
-    }
-
-    pub(super) fn is_reading(&self) -> bool {
-        self.lanes.iter().any(|(_, window)| window.is_reading())
+    pub(super) fn follow(&mut self, rules: QueueRules, pace: Pace, memory: &mut Memory) {
+        self.paused = rules.paused;
+        self.lanes.limit(rules.group_concurrency, pace, memory);
     }
 
     pub(super) fn forget_jobs(&mut self) {
-        self.lanes.clear();
+        self.lanes.forget();
+        self.pages = 0;
     }
 
     /// Whether nothing of the queue need be remembered.
     pub(super) fn is_idle(&self) -> bool {
-        !self.paused && self.waiters.is_empty() && self.lanes.is_empty()
+        !self.paused && self.lanes.most.is_none() && self.waiters.is_empty() && self.lanes.is_idle()
+    }
+
+    /// Whether somebody waits who may be given jobs.
+    fn is_wanting(&self) -> bool {
+        !self.paused && !self.waiters.is_empty()
     }
 
     /// When to look at the queue again, if somebody waits in it for a job that is not due yet.
-    /// What is due already and was not taken is of a type that nobody here asks for.
-    pub(super) fn next_alarm(&self, now: Timestamp) -> Option<Timestamp> {
-        if self.paused || self.waiters.is_empty() {
-            return None;
-        }
-        let heads = self.lanes.iter().filter_map(|(_, window)| window.head());
-        heads.map(|(run_at, _)| run_at).filter(|run_at| *run_at > now).min()
+    /// What is due already and was not taken is of a type that nobody here asks for, or held back.
+    pub(super) fn next_alarm(&mut self) -> Option<Timestamp> {
+        if self.is_wanting() { self.lanes.next_due() } else { None }
     }
 
     /// Gives the jobs that are due to those who ask, first come, first served.
     pub(super) fn serve(
         &mut self,
+        name: &Name,
         asks: &mut Asks,
-        now: Timestamp,
-        payload_bytes: &mut usize,
+        pace: Pace,
+        (memory, live): (&mut Memory, &mut Live),
         outputs: &mut Vec<Output>,
     ) {
+        self.lanes.wake(pace, memory);
         if self.paused {
             return;
         }
@@ -85,16 +85,18 @@ impl QueueLanes {
             let before = outputs.len();
             let mut taken = 0;
             while taken < ask.max
-                && let Some(ready) = self.take(ask, now)
+                && let Some((group, ready)) = self.take(ask, pace, memory)
             {
                 let number = ready.job.id.number();
-                *payload_bytes -= ready.payload.as_ref().map_or(0, |body| body.bytes.len());
-                if ready.job.expires_at <= now {
+                if ready.job.expires_at <= pace.now {
                     outputs.push(Output::Expire { number });
-                } else {
-                    taken += 1;
-                    outputs.push(Output::Lease { ask: id, number, payload: ready.payload });
+                    continue;
                 }
+                taken += 1;
+                if ready.job.spec.group.is_some() && live.begin(number, name, group) {
+                    self.lanes.begin(group);
+                }
+                outputs.push(Output::Lease { ask: id, number, payload: ready.payload });
             }
             if taken > 0 {
                 asks.assign(id, taken);
@@ -110,34 +112,35 @@ impl QueueLanes {
         self.waiters = unserved;
     }
 
-    /// The next job for `ask` that is due: the highest priority first, then the one due longest.
-    fn take(&mut self, ask: &Ask, now: Timestamp) -> Option<Ready> {
+    /// The next job for `ask`, and its group.
+    fn take(&mut self, ask: &Ask, pace: Pace, memory: &mut Memory) -> Option<(usize, Ready)> {
+        if !ask.kinds.is_empty() {
+            self.lanes.by_type(pace, memory);
+        }
         let oldest_first = self.leased % OLDEST_FIRST_EVERY == OLDEST_FIRST_EVERY - 1;
-        let rank = |lane: &Lane, head: Key| {
-            let priority = if oldest_first { 0 } else { lane.priority };
-            (std::cmp::Reverse(priority), head)
-        };
-        let best = self
-            .lanes
-            .iter_mut()
-            .filter(|(lane, _)| ask.takes(lane.kind.as_ref()))
-            .filter_map(|(lane, window)| {
-                let head = window.head().filter(|(run_at, _)| *run_at <= now)?;
-                Some((rank(lane, head), window))
-            })
-            .min_by(|(a, _), (b, _)| a.cmp(b));
-        let (_, window) = best?;
+        let id = self.lanes.next(&ask.kinds, oldest_first, pace.now)?;
         self.leased += 1;
-        window.pop()
+        let group = self.lanes.all[id].group;
+        let ready = self.lanes.pop(id, pace, memory)?;
+        Some((group, ready))
     }
 
-    /// Says which lanes run low and have more in the ledger, and drops those that have nothing at all.
-    pub(super) fn wants_more(&mut self, limits: &WindowLimits, mut read: impl FnMut(Lane, Option<Key>, usize)) {
-        self.lanes.retain_mut(|(lane, window)| {
-            if let Some(after) = window.wants_more(limits) {
-                read(lane.clone(), after, limits.page);
+    /// The lane to read next that may have a job for somebody who waits.
+    pub(super) fn next_for_waiters(&mut self, asks: &Asks, pace: Pace) -> Option<usize> {
+        if self.paused || !self.lanes.has_line() {
+            return None;
+        }
+        for ask in self.waiters.iter().filter_map(|id| asks.parked(*id)) {
+            let id = self.lanes.next_in_line(&ask.kinds, pace);
+            if id.is_some() || ask.kinds.is_empty() {
+                return id;
             }
-            !window.is_void()
-        });
+        }
+        None
+    }
+
+    /// The lane to read next for whoever asks next.
+    pub(super) fn next_to_read(&mut self, pace: Pace) -> Option<usize> {
+        self.lanes.next_in_line(&[], pace).or_else(|| self.lanes.next_low(pace))
     }
 }

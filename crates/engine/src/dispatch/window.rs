@@ -23,11 +23,14 @@ pub struct WindowLimits {
     pub payload: usize,
     /// The bytes of payload of all lanes together.
     pub payloads: usize,
+    /// The most waiting jobs of all lanes together, of whatever queue; a page that somebody waits for may come
+    /// on top.
+    pub total: usize,
 }
 
 impl Default for WindowLimits {
     fn default() -> WindowLimits {
-        WindowLimits { jobs: 4096, page: 1024, payload: 16 << 10, payloads: 16 << 20 }
+        WindowLimits { jobs: 4096, page: 1024, payload: 16 << 10, payloads: 16 << 20, total: 16 << 10 }
     }
 }
 
@@ -45,8 +48,8 @@ enum Beyond {
     /// Nothing: the window holds the whole lane.
     #[default]
     Nothing,
-    /// Jobs in the ledger after this key, or from the start of the lane.
-    After(Option<Key>),
+    /// Jobs in the ledger after this key, or from the start of the lane; none of them is due before this time.
+    After(Option<Key>, Timestamp),
 }
 
 /// A page shows the ledger as of some moment after it was asked for; what happened meanwhile is laid over it.
@@ -70,9 +73,13 @@ impl Window {
         self.jobs.pop_first().map(|(_, ready)| ready)
     }
 
-    /// Whether a page is on its way.
-    pub(super) fn is_reading(&self) -> bool {
-        self.since.is_some()
+    /// When the first waiting job is due, at the earliest; `None` where there is none, or where a page will tell.
+    pub(super) fn due(&self) -> Option<Timestamp> {
+        match (self.head(), self.beyond) {
+            (Some((run_at, _)), _) => Some(run_at),
+            (None, Beyond::After(_, due)) if self.since.is_none() => Some(due),
+            (None, _) => None,
+        }
     }
 
     /// Whether the lane has no waiting jobs at all.
@@ -84,7 +91,7 @@ impl Window {
     pub(super) fn restart(&mut self) -> usize {
         let freed: isize = self.jobs.values().map(size).sum();
         self.jobs.clear();
-        self.beyond = Beyond::After(None);
+        self.beyond = Beyond::After(None, Timestamp::default());
         if let Some(since) = &mut self.since {
             since.too_many = true;
         }
@@ -93,9 +100,10 @@ impl Window {
 
     /// Takes in a waiting job if it lies before the horizon. Gives the bytes of payload gained.
     pub(super) fn insert(&mut self, key: Key, ready: Ready, limit: usize) -> isize {
-        if let Beyond::After(horizon) = self.beyond
+        if let Beyond::After(horizon, due) = &mut self.beyond
             && horizon.is_none_or(|horizon| key > horizon)
         {
+            *due = key.0.min(*due);
             self.note(key, Some(ready), limit);
             return 0;
         }
@@ -128,13 +136,13 @@ impl Window {
     }
 
     /// Drops jobs from the end until `limit` are left. Gives the bytes of payload freed.
-    fn shrink(&mut self, limit: usize) -> isize {
+    pub(super) fn shrink(&mut self, limit: usize) -> isize {
         let mut freed = 0;
         while self.jobs.len() > limit
-            && let Some((_, ready)) = self.jobs.pop_last()
+            && let Some((key, ready)) = self.jobs.pop_last()
         {
             freed += size(&ready);
-            self.beyond = Beyond::After(self.jobs.keys().next_back().copied());
+            self.beyond = Beyond::After(self.jobs.keys().next_back().copied(), key.0);
             // The horizon moved towards the front: a page that was asked for no longer joins on.
             if let Some(since) = &mut self.since {
                 since.too_many = true;
@@ -143,15 +151,17 @@ impl Window {
         freed
     }
 
-    /// Where to read on, if the window runs low and the ledger has more. A page's worth of jobs in memory
-    /// hides the time that reading the next page takes.
-    pub(super) fn wants_more(&mut self, limits: &WindowLimits) -> Option<Option<Key>> {
+    /// Whether the window runs low, with at most `low` jobs, and the ledger has more.
+    pub(super) fn wants_more(&self, low: usize) -> bool {
+        self.since.is_none() && self.jobs.len() <= low && matches!(self.beyond, Beyond::After(..))
+    }
+
+    /// Says where to read on; a page from there is on its way now.
+    pub(super) fn read_on(&mut self) -> Option<Key> {
+        self.since = Some(Since::default());
         match self.beyond {
-            Beyond::After(after) if self.since.is_none() && self.jobs.len() <= limits.page => {
-                self.since = Some(Since::default());
-                Some(after)
-            }
-            _ => None,
+            Beyond::After(after, _) => after,
+            Beyond::Nothing => None,
         }
     }
 
@@ -160,9 +170,9 @@ impl Window {
         self.since = None;
     }
 
-    /// Takes in the page that was asked for; `more` says that the ledger may have more behind it. Gives
-    /// the bytes of payload gained.
-    pub(super) fn page(&mut self, page: impl Iterator<Item = Ready>, more: bool, limit: usize) -> isize {
+    /// Takes in the page that was asked for; behind one that is not empty there may be more, full or not, for
+    /// what is damaged is left out of it. Gives the bytes of payload gained.
+    pub(super) fn page(&mut self, page: impl Iterator<Item = Ready>, limit: usize) -> isize {
         let Some(since) = self.since.take() else { return 0 };
         if since.too_many {
             return 0;
@@ -177,7 +187,7 @@ impl Window {
                 gained -= size(&old);
             }
         }
-        self.beyond = if more { Beyond::After(last) } else { Beyond::Nothing };
+        self.beyond = last.map_or(Beyond::Nothing, |last| Beyond::After(Some(last), last.0));
         for (key, event) in since.events {
             gained += match event {
                 Some(ready) => self.insert(key, ready, limit),
