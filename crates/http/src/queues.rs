@@ -179,7 +179,6 @@ fn set(settings: &QueueSettings) -> Result<ackd_domain::QueueSettings, Problem> 
     let mut faults = Faults::new();
     for (name, is_given) in [
         ("concurrency", settings.concurrency.is_some()),
-        ("group_concurrency", settings.group_concurrency.is_some()),
         ("rate", settings.rate.is_some()),
         ("dead_letter", settings.dead_letter.is_some()),
         ("push", settings.push.is_some()),

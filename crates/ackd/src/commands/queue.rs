@@ -74,6 +74,10 @@ struct Settings {
     #[arg(long, value_name = "DURATION")]
     timeout: Option<Setting<Duration>>,
 
+    /// How many jobs of one group run at once, 1 to 1000000 [server's default: no limit]
+    #[arg(long, value_name = "N")]
+    group_concurrency: Option<Setting<u32>>,
+
     /// The wait after the first attempt [server's default: 1s]
     #[arg(long, value_name = "DURATION")]
     backoff_base: Option<Setting<Duration>>,
@@ -136,6 +140,7 @@ impl Settings {
             max_attempts: patch(self.max_attempts),
             backoff: if backoff == BackoffPatch::default() { Patch::Absent } else { Patch::Value(backoff) },
             timeout: patch(self.timeout),
+            group_concurrency: patch(self.group_concurrency),
             expires_in: patch(self.expires_in),
             result_retention: patch(self.result_retention),
             ..QueuePatch::default()
@@ -267,6 +272,8 @@ mod tests {
     #[test]
     fn settings_become_a_merge_patch() {
         assert_eq!(set(&["--lease-ttl", "3s"]).as_deref(), Ok(r#"{"lease_ttl":"3s"}"#));
+        assert_eq!(set(&["--group-concurrency", "2"]).as_deref(), Ok(r#"{"group_concurrency":2}"#));
+        assert_eq!(set(&["--group-concurrency", "default"]).as_deref(), Ok(r#"{"group_concurrency":null}"#));
         assert_eq!(
             set(&["--backoff-base", "1m", "--backoff-max", "default", "--max-attempts", "3", "--timeout", "default"])
                 .as_deref(),

@@ -47,6 +47,10 @@ pub(crate) struct SubmitArgs {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(0..=9))]
     priority: Option<u8>,
 
+    /// Whom it is for: groups take turns, and a queue may limit each
+    #[arg(long)]
+    group: Option<String>,
+
     /// Begin so long from now
     #[arg(long, value_name = "DURATION", value_parser = super::duration)]
     delay: Option<Duration>,
@@ -151,6 +155,9 @@ impl SubmitArgs {
             };
         }
         set!(priority, delay, run_at, expires_in, max_attempts, timeout, result_retention);
+        if let Some(group) = self.group {
+            submission = submission.group(group);
+        }
         if let Some(kind) = self.kind {
             submission = submission.kind(kind);
         }

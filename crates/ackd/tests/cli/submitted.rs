@@ -40,6 +40,8 @@ fn every_option_reaches_the_job() {
         "t",
         "--priority",
         "9",
+        "--group",
+        "tenant-1",
         "--delay",
         "1h",
         "--max-attempts",
@@ -60,6 +62,7 @@ fn every_option_reaches_the_job() {
         (job["type"].as_str(), job["priority"].as_u64(), job["max_attempts"].as_u64()),
         (Some("t"), Some(9), Some(3))
     );
+    assert_eq!(job["group"], "tenant-1");
     assert_eq!((job["timeout"].as_str(), job["idempotency_key"].as_str()), (Some("1m30s"), Some("k")));
     assert_eq!((&job["tags"], job["traceparent"].as_str()), (&serde_json::json!(["a", "b"]), Some(trace)));
     assert_eq!(job["waiting"]["reason"], "scheduled");

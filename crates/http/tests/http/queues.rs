@@ -67,7 +67,8 @@ async fn settings_that_cannot_be_are_refused_and_change_nothing() {
         (patch("q", r#"{"backoff":{"max":"1s"}}"#), "/backoff/max"),
         (patch("q", r#"{"lease_tt":"1s"}"#), "/lease_tt"),
         (put("q", r#"{"concurrency":1}"#), "/concurrency"),
-        (patch("q", r#"{"group_concurrency":1}"#), "/group_concurrency"),
+        (patch("q", r#"{"group_concurrency":0}"#), "/group_concurrency"),
+        (put("q", r#"{"group_concurrency":1000001}"#), "/group_concurrency"),
         (patch("q", r#"{"rate":{"limit":1,"per":"1s"}}"#), "/rate"),
         (put("q", r#"{"dead_letter":"d"}"#), "/dead_letter"),
         (patch("q", r#"{"push":{"url":"http://x"}}"#), "/push"),
@@ -81,6 +82,32 @@ async fn settings_that_cannot_be_are_refused_and_change_nothing() {
     server.call(Request::get("/v1/queues/a%20b")).await.is_problem(400, "invalid-request");
     let text = Request::new("PUT", "/v1/queues/q").body("text/plain", "{}");
     server.call(text).await.is_problem(415, "unsupported-media-type");
+}
+
+#[tokio::test]
+async fn a_group_has_no_more_leases_than_its_queue_allows() {
+    let server = Server::start().await;
+    let set = server.call(patch("q", r#"{"group_concurrency":1000000}"#)).await;
+    assert_eq!(set.at("/settings/group_concurrency"), 1_000_000);
+    assert_eq!(server.call(put("q", r#"{"group_concurrency":1}"#)).await.at("/settings/group_concurrency"), 1);
+    let first = server.submit(r#"{"queue":"q","group":"a"}"#).await;
+    let second = server.submit(r#"{"queue":"q","group":"a"}"#).await;
+    let other = server.submit(r#"{"queue":"q","group":"b"}"#).await;
+    let asking = Request::post("/v1/leases").json(r#"{"queues":["q"],"max":9}"#);
+    let leased = server.call(asking).await;
+    let ids: Vec<_> = [0, 1].map(|at| leased.text(&format!("/leases/{at}/job/id"))).into();
+    assert_eq!((ids, leased.at("/leases").as_array().unwrap().len()), (vec![first, other], 2));
+    let waiting = server.job(&second).await.at("/waiting");
+    assert_eq!(waiting, json!({"reason": "limited", "limit": "group_concurrency"}));
+    // A worker that waits gets the next one as soon as the limit is lifted.
+    let mut worker = server.connect().await;
+    let asking = Request::post("/v1/queues/q/lease?wait=20");
+    worker.send(&asking).await;
+    assert_eq!(
+        server.call(patch("q", r#"{"group_concurrency":null}"#)).await.at("/settings/group_concurrency"),
+        json!(null)
+    );
+    assert_eq!(worker.finish(&asking).await.header("ackd-job"), Some(&*second));
 }
 
 #[tokio::test]
