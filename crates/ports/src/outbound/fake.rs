@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::{Outbound, OutboundError, Post, Posted, Reply, TargetUrl};
+use super::{Outbound, OutboundError, Post, Posted, Reply, SigningKey, TargetUrl};
 
 /// An [`Outbound`] for tests: it sends nothing, records what it is asked to post, and answers as it was told.
 /// A clone is the same.
@@ -87,6 +87,10 @@ impl FakeOutbound {
 impl Outbound for FakeOutbound {
     fn check(&self, url: &str) -> Result<(), OutboundError> {
         url.parse::<TargetUrl>()?;
+        Ok(())
+    }
+
+    fn check_key(&self, _: &SigningKey) -> Result<(), OutboundError> {
         Ok(())
     }
 

@@ -31,6 +31,12 @@ pub trait Outbound: Send + Sync {
     /// [`OutboundError::Url`], or [`OutboundError::Refused`] where the URL holds an address that is refused.
     fn check(&self, url: &str) -> Result<(), OutboundError>;
 
+    /// Says whether `key` can sign. To be asked where a key is configured.
+    ///
+    /// # Errors
+    /// [`OutboundError::Key`].
+    fn check_key(&self, key: &SigningKey) -> Result<(), OutboundError>;
+
     /// Posts `post.body` to `post.url`, signed as [Standard Webhooks 1.0.0] says, and gives the answer, whatever its
     /// status. An error says that there was no answer; whether the receiver saw the request is then unknown.
     ///
@@ -113,6 +119,9 @@ pub enum OutboundError {
     /// The id or the media type cannot stand in a header.
     #[error("{0} is empty, too long, or holds a character that cannot stand in its header")]
     Header(&'static str),
+    /// The halves of a `whsk_` key are of two pairs.
+    #[error("the public half of the whsk_ key does not belong to its private half: nobody could verify its signature")]
+    Key,
     /// Nothing is sent to this address.
     #[error("{host} leads to {address}, {why}: nothing is sent there unless --webhook-allow names its range")]
     Refused {
@@ -166,7 +175,7 @@ pub enum OutboundError {
     #[error("the answer is no HTTP: {0}")]
     Protocol(Arc<str>),
     /// The head of the answer is larger than is read.
-    #[error("the status line and headers of the answer exceed {limit} bytes")]
+    #[error("the status line and headers of the answer exceed {limit} bytes, or are more than 100")]
     TooLarge {
         /// The most that is read, in bytes.
         limit: usize,
@@ -177,7 +186,13 @@ impl OutboundError {
     /// Whether another attempt at the same post must fail likewise.
     #[must_use]
     pub fn is_permanent(&self) -> bool {
-        matches!(self, OutboundError::Url(_) | OutboundError::Header(_) | OutboundError::Refused { literal: true, .. })
+        matches!(
+            self,
+            OutboundError::Url(_)
+                | OutboundError::Header(_)
+                | OutboundError::Key
+                | OutboundError::Refused { literal: true, .. }
+        )
     }
 }
 
@@ -216,6 +231,7 @@ mod tests {
         };
         assert!(OutboundError::Url(UrlError::Fragment).is_permanent());
         assert!(OutboundError::Header("the id").is_permanent());
+        assert!(OutboundError::Key.is_permanent());
         assert!(refused(true).is_permanent());
         assert!(!refused(false).is_permanent(), "a name may lead elsewhere tomorrow");
         assert!(!OutboundError::Timeout { during: Phase::Connecting, limit: Duration::from_secs(5) }.is_permanent());

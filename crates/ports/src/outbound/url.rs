@@ -48,6 +48,9 @@ pub enum UrlError {
     /// An IPv4 address in a spelling that some read in one way and some in another.
     #[error("the host of the URL must be a name, or an IPv4 address as four decimal numbers without leading zeros")]
     Ipv4Spelling,
+    /// A path that cannot be asked for.
+    #[error("the path of the URL cannot be asked for")]
+    Path,
     /// A port that cannot be.
     #[error("the port of the URL is a number from 1 to 65535")]
     Port,

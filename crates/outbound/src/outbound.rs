@@ -1,0 +1,202 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use ackd_domain::Timestamp;
+use ackd_ports::{Outbound, OutboundError, Phase, Post, Posted, Reply, SigningKey};
+use bytes::Bytes;
+use http::header::{CONTENT_TYPE, HOST, RETRY_AFTER, USER_AGENT};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request};
+use http_body_util::Full;
+use rustls::RootCertStore;
+use tokio::time::{Instant, timeout_at};
+
+use crate::allow::Allow;
+use crate::cache::Cache;
+use crate::connect::Connector;
+pub use crate::connection::{BODY_BYTES, HEAD_BYTES};
+use crate::connection::{Connection, SendError};
+use crate::own::{OwnAddresses, SystemAddresses};
+use crate::pool::{Pool, PoolLimits};
+use crate::resolve::{Resolve, SystemResolver};
+use crate::retry_after;
+use crate::sign::Signer;
+use crate::target::Target;
+use crate::tls::Tls;
+
+const WEBHOOK_ID: HeaderName = HeaderName::from_static("webhook-id");
+const WEBHOOK_TIMESTAMP: HeaderName = HeaderName::from_static("webhook-timestamp");
+const WEBHOOK_SIGNATURE: HeaderName = HeaderName::from_static("webhook-signature");
+const AGENT: HeaderValue = HeaderValue::from_static(concat!("ackd/", env!("CARGO_PKG_VERSION")));
+
+/// How many URLs are remembered as they were read.
+const TARGETS: usize = 4096;
+
+/// How long the body of an answer may take once its head is there. The status has said what became of the post; the body
+/// is for the log of deliveries only, and worth no wait.
+const BODY_WAIT: Duration = Duration::from_secs(1);
+
+/// How long a connection is used at most, so that one in steady use does not miss for ever that its name leads elsewhere.
+const MAX_AGE: Duration = Duration::from_secs(300);
+
+/// The longest timeout of a post.
+const MAX_TIMEOUT: Duration = Duration::from_secs(3600);
+
+/// What an [`HttpOutbound`] is told.
+pub struct Options {
+    /// Ranges that would be refused, and are not.
+    pub allow: Allow,
+    /// How long look-up, connecting and TLS may take together; never longer than the post's own timeout.
+    pub connect_timeout: Duration,
+    /// How many idle connections to one server are kept.
+    pub idle_per_server: usize,
+    /// How many idle connections are kept in all.
+    pub idle_in_all: usize,
+    /// How long an idle connection is kept.
+    pub idle_timeout: Duration,
+    /// Who looks names up.
+    pub resolver: Arc<dyn Resolve>,
+    /// Who knows the machine's own addresses.
+    pub own: Arc<dyn OwnAddresses>,
+    /// Whom https trusts; without it, whom the system trusts.
+    pub roots: Option<Arc<RootCertStore>>,
+}
+
+impl Default for Options {
+    /// Nothing allowed beyond what is public, 10 s to connect, 64 idle connections a server and 256 in all for 4 s, the
+    /// system's resolver and CAs.
+    fn default() -> Options {
+        Options {
+            allow: Allow::default(),
+            connect_timeout: Duration::from_secs(10),
+            idle_per_server: 64,
+            idle_in_all: 256,
+            // Many receivers close after five idle seconds (Node.js, Apache, uvicorn). Whoever gives up first is never
+            // met by a request that crosses the other's close.
+            idle_timeout: Duration::from_secs(4),
+            resolver: Arc::new(SystemResolver::default()),
+            own: Arc::new(SystemAddresses),
+            roots: None,
+        }
+    }
+}
+
+/// The [`Outbound`] that sends, over HTTP/1.1, plain or over TLS.
+///
+/// A post occupies at most some 20 KiB beside its own body, whatever the receiver does. How many are under way at a time is
+/// the caller's to bound. All posts run on one tokio runtime, whose I/O and time are enabled. A clone is the same.
+#[derive(Clone)]
+pub struct HttpOutbound(Arc<Shared>);
+
+struct Shared {
+    targets: Cache<Arc<str>, Target>,
+    signer: Signer,
+    connector: Connector,
+    pool: Arc<Pool<Connection>>,
+}
+
+impl HttpOutbound {
+    /// One that does as `options` say. Nothing is connected to, looked up or read yet.
+    #[must_use]
+    pub fn new(options: Options) -> HttpOutbound {
+        let limits =
+            PoolLimits { per_server: options.idle_per_server, in_all: options.idle_in_all, idle: options.idle_timeout };
+        HttpOutbound(Arc::new(Shared {
+            targets: Cache::new(TARGETS),
+            signer: Signer::new(),
+            connector: Connector {
+                resolver: options.resolver,
+                own: options.own,
+                allow: options.allow,
+                tls: Tls::new(options.roots),
+                timeout: options.connect_timeout,
+            },
+            pool: Pool::new(limits),
+        }))
+    }
+}
+
+impl Outbound for HttpOutbound {
+    fn check(&self, url: &str) -> Result<(), OutboundError> {
+        self.0.connector.check(&Target::parse(url)?)
+    }
+
+    fn check_key(&self, key: &SigningKey) -> Result<(), OutboundError> {
+        Signer::check(key)
+    }
+
+    fn post(&self, post: Post) -> Posted {
+        let shared = Arc::clone(&self.0);
+        Box::pin(async move { shared.post(post).await })
+    }
+}
+
+impl Shared {
+    async fn post(&self, post: Post) -> Result<Reply, OutboundError> {
+        let started = Instant::now();
+        let limit = post.timeout.min(MAX_TIMEOUT);
+        let deadline = started + limit;
+        let target = self.targets.get(&post.url, || Target::parse(&post.url))?;
+        let request = self.request(&post, &target)?;
+        let answering = async {
+            let mut request = request;
+            while let Some(mut connection) = self.pool.take(&target.server) {
+                // That its receiver has closed it may be known to the system and not yet to the runtime, which looks
+                // whenever a task yields.
+                tokio::task::yield_now().await;
+                if !connection.is_idle().await {
+                    continue;
+                }
+                match connection.send(request).await {
+                    Ok(response) => return Ok((connection, response)),
+                    // Its receiver had gone; nothing was sent, so that another may be tried.
+                    Err(SendError::Unsent(again)) => request = again,
+                    Err(SendError::Failed(error)) => return Err(error),
+                }
+            }
+            let mut connection = self.connector.open(&target, deadline).await?;
+            match connection.send(request).await {
+                Ok(response) => Ok((connection, response)),
+                Err(SendError::Unsent(_)) => Err(OutboundError::Closed("the receiver closed it at once".into())),
+                Err(SendError::Failed(error)) => Err(error),
+            }
+        };
+        let Ok(answered) = timeout_at(deadline, answering).await else {
+            return Err(OutboundError::Timeout { during: Phase::Answering, limit });
+        };
+        let (mut connection, response) = answered?;
+        let (head, body) = response.into_parts();
+        let mut kept = Vec::new();
+        let body_deadline = deadline.min(Instant::now() + BODY_WAIT);
+        let complete = timeout_at(body_deadline, connection.read(body, &mut kept)).await.unwrap_or(false);
+        let took = started.elapsed();
+        if complete && connection.opened.elapsed() < MAX_AGE && connection.is_idle().await {
+            self.pool.put(&target.server, connection);
+        }
+        let retry_after = retry_after(&head.headers, post.at.after(took));
+        Ok(Reply { status: head.status.as_u16(), retry_after, took, body: Bytes::from(kept) })
+    }
+
+    fn request(&self, post: &Post, target: &Target) -> Result<Request<Full<Bytes>>, OutboundError> {
+        post.check_headers()?;
+        let value = |text: &str, what| HeaderValue::from_str(text).map_err(|_| OutboundError::Header(what));
+        let timestamp = (post.at.millis() / 1000).to_string();
+        let mut headers = HeaderMap::with_capacity(8);
+        headers.insert(HOST, target.authority.clone());
+        headers.insert(USER_AGENT, AGENT);
+        headers.insert(CONTENT_TYPE, value(&post.content_type, "the media type")?);
+        headers.insert(WEBHOOK_ID, value(&post.id, "the webhook's id")?);
+        headers.insert(WEBHOOK_TIMESTAMP, value(&timestamp, "the time")?);
+        if let Some(signature) = self.signer.sign(post, &timestamp)? {
+            headers.insert(WEBHOOK_SIGNATURE, signature);
+        }
+        let mut request = Request::new(Full::new(post.body.clone()));
+        *request.method_mut() = Method::POST;
+        *request.uri_mut() = target.path.clone();
+        *request.headers_mut() = headers;
+        Ok(request)
+    }
+}
+
+fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
+    headers.get(RETRY_AFTER).and_then(|value| retry_after::parse(value.as_bytes(), now))
+}
