@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::io::{self, IoSlice};
+use std::pin::pin;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
@@ -130,14 +131,24 @@ async fn run(taken: Taken, mut source: impl Source, framing: Framing) {
     let end = source.is_endless().then(|| Instant::now() + shared.spread.over(shared.limits.stream_time));
     let mut quiet_until = Instant::now() + COMMENT_EVERY;
     let mut told = Vec::new();
+    let rings_at = |quiet_until: Instant| end.map_or(quiet_until, |end| end.min(quiet_until));
+    // Not set anew with every event, which would cost more than the event: it looks, when it rings, whether there was one.
+    let mut alarm = pin!(tokio::time::sleep_until(rings_at(quiet_until)));
     loop {
-        let until = end.map_or(quiet_until, |end| end.min(quiet_until));
         let goes_on = tokio::select! {
             biased;
             goes_on = source.next(&mut told) => Some(goes_on),
             () = takeover::gone(&stream) => return,
-            () = tokio::time::sleep_until(until) => None,
+            () = alarm.as_mut() => None,
         };
+        if goes_on.is_none() {
+            let now = Instant::now();
+            if now < rings_at(quiet_until) {
+                alarm.as_mut().reset(rings_at(quiet_until));
+                continue;
+            }
+            alarm.as_mut().reset(rings_at(now + COMMENT_EVERY));
+        }
         let written = match goes_on {
             None if end.is_some_and(|end| end <= Instant::now()) => break,
             None => say(&format!(": here\nid: {}\n\n", token::position(source.position()))).await,
