@@ -1,10 +1,11 @@
 //! `ackd list`: jobs, newest first.
 
-use ackd_client::api::{Status, Time};
+use ackd_client::api::Time;
 use ackd_client::{Document, JobFilter};
 use clap::Args;
 
 use crate::cli::Session;
+use crate::commands::narrowing::Narrowing;
 use crate::console::{Colour, note};
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -19,21 +20,8 @@ const PAGE: usize = 100;
 #[command(after_help = "Several values of an option, separated by commas, are alternatives.\n\n\
                   Example: ackd list --queue video --status init,processing")]
 pub(crate) struct ListArgs {
-    /// Only jobs of these queues
-    #[arg(long, value_delimiter = ',')]
-    queue: Vec<String>,
-
-    /// Only jobs in these statuses: init, processing, done, failed, cancelled, expired
-    #[arg(long, value_delimiter = ',', value_parser = status)]
-    status: Vec<Status>,
-
-    /// Only jobs of these types
-    #[arg(long = "type", value_delimiter = ',')]
-    kind: Vec<String>,
-
-    /// Only jobs with one of these tags
-    #[arg(long, value_delimiter = ',')]
-    tag: Vec<String>,
+    #[command(flatten)]
+    of: Narrowing,
 
     /// Only the job with this idempotency key
     #[arg(long)]
@@ -54,11 +42,12 @@ pub(crate) struct ListArgs {
 
 /// Prints the jobs, page by page.
 pub(crate) async fn run(args: ListArgs, session: &Session) -> Result<Exit, Failure> {
+    let Narrowing { queue: queues, status: statuses, kind: kinds, tag: tags } = args.of;
     let mut filter = JobFilter {
-        queues: args.queue,
-        statuses: args.status,
-        kinds: args.kind,
-        tags: args.tag,
+        queues,
+        statuses,
+        kinds,
+        tags,
         idempotency_key: args.key,
         created_after: args.after,
         created_before: args.before,
@@ -103,21 +92,4 @@ fn row(job: &Document) -> [Cell; 7] {
         Cell::new(job.created_at.to_string()),
         Cell::new(words::note(job)),
     ]
-}
-
-pub(crate) fn status(text: &str) -> Result<Status, String> {
-    Status::from_text(&text.to_ascii_uppercase())
-        .ok_or_else(|| "a status is init, processing, done, failed, cancelled or expired".to_owned())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn statuses_are_read_in_any_case() {
-        assert_eq!(status("init"), Ok(Status::Init));
-        assert_eq!(status("DONE"), Ok(Status::Done));
-        assert!(status("ready").is_err());
-    }
 }

@@ -5,6 +5,7 @@ pub(crate) mod cancel;
 pub(crate) mod completions;
 pub(crate) mod get;
 pub(crate) mod list;
+mod narrowing;
 pub(crate) mod payload;
 pub(crate) mod queue;
 pub(crate) mod result;

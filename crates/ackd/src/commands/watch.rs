@@ -5,7 +5,7 @@ use ackd_client::{Document, Event, EventFilter, JobFilter};
 use clap::Args;
 
 use crate::cli::Session;
-use crate::commands::list::status;
+use crate::commands::narrowing::Narrowing;
 use crate::console::{Colour, Console, note};
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -25,38 +25,18 @@ pub(crate) struct WatchArgs {
     ids: Vec<String>,
 
     #[command(flatten)]
-    of: Of,
+    of: Narrowing,
 
     /// Begin after this position, as `--json` and lists show it, or with `earliest`
     #[arg(long, value_name = "POSITION")]
     after: Option<String>,
 }
 
-/// Which jobs of the feed.
-#[derive(Debug, Default, PartialEq, Eq, Args)]
-struct Of {
-    /// Only jobs of these queues
-    #[arg(long, value_delimiter = ',')]
-    queue: Vec<String>,
-
-    /// Only events that lead to these statuses: init, processing, done, failed, cancelled, expired
-    #[arg(long, value_delimiter = ',', value_parser = status)]
-    status: Vec<Status>,
-
-    /// Only jobs of these types
-    #[arg(long = "type", value_delimiter = ',')]
-    kind: Vec<String>,
-
-    /// Only jobs with one of these tags
-    #[arg(long, value_delimiter = ',')]
-    tag: Vec<String>,
-}
-
 /// Prints the job as of each event.
 pub(crate) async fn run(args: WatchArgs, session: &Session) -> Result<Exit, Failure> {
     let WatchArgs { ids, of, after } = args;
     let one = match &ids[..] {
-        [id] if of == Of::default() => Some(id.clone()),
+        [id] if of == Narrowing::default() => Some(id.clone()),
         _ => None,
     };
     // A server that is not there at all is told at once; only one that goes away later is waited for.
@@ -69,7 +49,7 @@ pub(crate) async fn run(args: WatchArgs, session: &Session) -> Result<Exit, Fail
         (Some(id), None) => session.client.follow(id),
         (Some(id), Some(after)) => session.client.follow_after(id, &after),
         (None, after) => {
-            let Of { queue: queues, status: statuses, kind: kinds, tag: tags } = of;
+            let Narrowing { queue: queues, status: statuses, kind: kinds, tag: tags } = of;
             session.client.events(&EventFilter { jobs: ids, queues, statuses, kinds, tags, after })
         }
     };
