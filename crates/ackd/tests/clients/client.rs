@@ -24,6 +24,8 @@ pub(crate) const ALL: &[Client] = &[
     Client { name: "eventsource-feed", script: Script::Node("eventsource.mjs"), channel: Channel::Feed },
     Client { name: "chromium-eventsource", script: Script::Page("eventsource.html"), channel: Channel::Jobs },
     Client { name: "chromium-eventsource-feed", script: Script::Page("eventsource.html"), channel: Channel::Feed },
+    Client { name: "websockets", script: Script::Python("ws.py"), channel: Channel::Socket },
+    Client { name: "chromium-websocket", script: Script::Page("socket.html"), channel: Channel::Socket },
 ];
 
 /// A client of another project.
@@ -61,6 +63,8 @@ enum Channel {
     Jobs,
     /// The feed of the queue.
     Feed,
+    /// Each job, over one WebSocket.
+    Socket,
 }
 
 impl Channel {
@@ -69,13 +73,14 @@ impl Channel {
         match self {
             Channel::Jobs => jobs.iter().map(|job| format!("{url}/v1/jobs/{job}/events")).collect(),
             Channel::Feed => vec![format!("{url}/v1/events?queue={QUEUE}&after=earliest")],
+            Channel::Socket => vec![format!("{}/v1/ws", url.replacen("http", "ws", 1))],
         }
     }
 
     /// The type of the job with whose end it is over; `None` where the server says so.
     fn until(self) -> Option<&'static str> {
         match self {
-            Channel::Jobs => None,
+            Channel::Jobs | Channel::Socket => None,
             Channel::Feed => Some(LAST),
         }
     }

@@ -35,15 +35,20 @@ impl Proxy {
     }
 }
 
-/// The first lines keep it to this test's folder and processes. Of proxying only what has no default is set.
+/// The first lines keep it to this test's folder and processes. Of proxying only what has no default is set, and for
+/// WebSocket what nginx's documentation says (<https://nginx.org/en/docs/http/websocket.html>).
 fn configured(folder: &Path, port: &Port, server: &str) -> String {
-    let folder = folder.display();
+    let (folder, address) = (folder.display(), port.address);
     let temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];
     let temporary: String = temporary.iter().map(|kind| format!("{kind}_temp_path {folder}/{kind};\n")).collect();
     format!(
         "daemon off;\nmaster_process off;\npid {folder}/nginx.pid;\nerror_log {folder}/nginx.error;\nevents {{}}\n\
          http {{\naccess_log off;\n{temporary}\
-         server {{\nlisten {};\nlocation / {{\nproxy_pass {server};\n}}\n}}\n}}\n",
-        port.address
+         map $http_upgrade $connection_upgrade {{\ndefault upgrade;\n'' close;\n}}\n\
+         server {{\nlisten {address};\n\
+         location / {{\nproxy_pass {server};\n}}\n\
+         location /v1/ws {{\nproxy_pass {server};\nproxy_http_version 1.1;\n\
+         proxy_set_header Upgrade $http_upgrade;\nproxy_set_header Connection $connection_upgrade;\n}}\n\
+         }}\n}}\n"
     )
 }
