@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::config::{ConfigError, ServeArgs};
@@ -50,8 +50,7 @@ pub(crate) fn serve(args: ServeArgs) -> Result<(), ServeError> {
     let engine = app.engine().clone();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let served = runtime.block_on(async {
-        let listener =
-            TcpListener::bind(config.listen).await.map_err(|error| ServeError::Listen(config.listen, error))?;
+        let listener = listen(config.listen).map_err(|error| ServeError::Listen(config.listen, error))?;
         let address = listener.local_addr()?;
         let stop = stop_signal()?;
         tracing::info!(%address, data = %config.data.display(), "serving");
@@ -65,6 +64,18 @@ pub(crate) fn serve(args: ServeArgs) -> Result<(), ServeError> {
     engine.stop();
     tracing::info!("stopped");
     served
+}
+
+/// Listens with room for the thousands of clients that come back at once after a restart: whom the system has no room for
+/// it lets wait, or cuts off.
+fn listen(address: std::net::SocketAddr) -> std::io::Result<TcpListener> {
+    /// The system takes less where `net.core.somaxconn` says so.
+    const WAITING: u32 = 16_384;
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    // As a listener that the library binds by itself: a server that was just stopped can be started again at once.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(WAITING)
 }
 
 /// Lets the process have as many open files as it may: each connection is one. Many systems begin with 1024.

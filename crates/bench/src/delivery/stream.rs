@@ -1,7 +1,7 @@
 //! A client of server-sent events, or of a WebSocket, that counts events and hardly looks at them.
 
 use std::io;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -20,7 +20,20 @@ pub(crate) struct Stream {
 
 impl Stream {
     /// Opens `path`, behind `after` where it is given, and reads the answer's head and the first frame.
+    ///
+    /// Where more come at once than the system lets wait, it cuts some off, and they come again.
     pub(crate) async fn open(addr: &str, path: &str, after: Option<&str>) -> io::Result<Stream> {
+        loop {
+            match Stream::try_open(addr, path, after).await {
+                Err(error) if error.kind() == io::ErrorKind::ConnectionReset => {
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                }
+                opened => return opened,
+            }
+        }
+    }
+
+    async fn try_open(addr: &str, path: &str, after: Option<&str>) -> io::Result<Stream> {
         let mut tcp = TcpStream::connect(addr).await?;
         let after = after.map(|id| format!("last-event-id: {id}\r\n")).unwrap_or_default();
         tcp.write_all(format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n{after}\r\n").as_bytes()).await?;
