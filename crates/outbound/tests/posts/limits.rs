@@ -72,33 +72,33 @@ async fn a_receiver_that_hangs_costs_its_time_and_its_connection() {
 
 #[tokio::test]
 async fn a_post_that_nobody_awaits_any_longer_closes_its_connection() {
-    let (receiver, closed) = receiver(await_close);
+    let (arrived, mut arrival) = tokio::sync::mpsc::unbounded_channel();
+    let (receiver, closed) = receiver(move |stream| {
+        arrived.send(()).unwrap();
+        await_close(stream);
+    });
     let outbound = outbound();
     tokio::select! {
         reply = outbound.post(post(&receiver.url())) => panic!("{reply:?}"),
-        () = tokio::time::sleep(SHORT) => {}
+        arrived = arrival.recv() => assert_eq!(arrived, Some(())),
     }
     closed.recv_timeout(PATIENCE).expect("the connection was left open");
 }
 
 #[tokio::test]
 async fn a_receiver_that_takes_nothing_costs_its_time() {
-    let (sender, closed) = mpsc::channel();
-    let receiver = Receiver::start(move |mut stream, _| {
-        // It looks at what comes and takes none of it, until the test lets go.
-        stream.peek(&mut [0; 1]).unwrap();
-        closed_by_test(&sender);
-        await_close(&mut stream);
+    let (done, test_is_done) = mpsc::channel::<()>();
+    let test_is_done = std::sync::Mutex::new(test_is_done);
+    // It holds the connection and takes nothing from it until the test has ended.
+    let receiver = Receiver::start(move |_stream, _| {
+        // It can only fail: with the end of the test, whose half of the channel goes then.
+        test_is_done.lock().unwrap().recv().unwrap_err();
     });
-    fn closed_by_test(sender: &mpsc::Sender<()>) {
-        let _ = sender.send(());
-    }
-    let body = Bytes::from(vec![0; 1 << 20]);
+    // More than the sockets' buffers hold.
+    let body = Bytes::from(vec![0; BOUNDED]);
     let short = Post { timeout: SHORT, body, ..post(&receiver.url()) };
-    let posted = outbound().post(short).await;
-    closed.recv_timeout(PATIENCE).unwrap();
-    // A megabyte may have fitted into the sockets' buffers; the answer is missing either way.
-    assert_eq!(posted, Err(late(Phase::Answering)));
+    assert_eq!(outbound().post(short).await, Err(late(Phase::Answering)));
+    drop(done);
 }
 
 #[tokio::test]

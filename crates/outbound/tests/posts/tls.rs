@@ -12,6 +12,7 @@ use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use crate::receiver::{Receiver, read_request};
 use crate::{Answers, options, post};
 
+// A CA made for this test alone, whose key was thrown away, and a certificate that it signed. Both end in 2126.
 const CA: &[u8] = include_bytes!("../tls/ca.pem");
 const CERTIFICATE: &[u8] = include_bytes!("../tls/server.pem");
 const KEY: &[u8] = include_bytes!("../tls/server.key");

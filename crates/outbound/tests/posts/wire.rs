@@ -88,7 +88,7 @@ async fn a_head_is_read_up_to_its_limit_and_no_further() {
         let empty = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nX: \r\n\r\n";
         empty.replace("X: ", &format!("X: {}", "x".repeat(length - empty.len())))
     };
-    let receiver = Receiver::answering(answer(HEAD_BYTES - 1));
+    let receiver = Receiver::answering(answer(HEAD_BYTES));
     assert_eq!(outbound().post(post(&receiver.url())).await.map(|reply| reply.status), Ok(200));
     let receiver = Receiver::answering(answer(HEAD_BYTES + 1));
     let error = outbound().post(post(&receiver.url())).await.unwrap_err();
