@@ -4,7 +4,7 @@
 use std::io;
 use std::sync::Arc;
 
-use ackd_domain::{Command, Draws, IdempotencyKey, Job, Name, Position, Queue, Timestamp, Write};
+use ackd_domain::{Command, Draws, Endpoint, IdempotencyKey, Job, Name, Position, Queue, Timestamp, Write};
 use ackd_ports::{Applied, Entropy, Ledger, LedgerError, Reactor, ReadError, Rows, SystemEntropy, decide_batch};
 
 /// Decides and forgets.
@@ -47,6 +47,18 @@ impl Rows for ForgetfulLedger {
     }
 
     fn queue(&mut self, _: &Name) -> Result<Option<Arc<Queue>>, ReadError> {
+        Ok(None)
+    }
+
+    fn endpoint(&mut self, _: &Name) -> Result<Option<Arc<Endpoint>>, ReadError> {
+        Ok(None)
+    }
+
+    fn endpoints(&mut self) -> Result<usize, ReadError> {
+        Ok(0)
+    }
+
+    fn position_of(&mut self, _: &Name) -> Result<Option<Position>, ReadError> {
         Ok(None)
     }
 

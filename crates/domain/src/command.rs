@@ -1,7 +1,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::{Body, Failure, JobId, LeaseToken, Name, Progress, QueuePatch, Submission, Verb};
+use crate::{
+    Advance, Body, EndpointRequest, Failure, JobId, LeaseToken, Name, NewDelivery, PostOutcome, Progress, QueuePatch,
+    Submission, Verb,
+};
 
 /// Something asked of the ledger.
 #[derive(Debug, Clone, PartialEq)]
@@ -86,6 +89,34 @@ pub enum Command {
         /// What to change.
         patch: Box<QueuePatch>,
     },
+    /// Have an endpoint, new or as it is to be from now on. One that was disabled is not any more.
+    PutEndpoint {
+        /// Its name.
+        name: Name,
+        /// What it is to be.
+        request: Box<EndpointRequest>,
+    },
+    /// Have an endpoint no longer.
+    DeleteEndpoint {
+        /// Its name.
+        name: Name,
+    },
+    /// Take note of what became of a post to an endpoint.
+    NotePost {
+        /// The endpoint.
+        name: Name,
+        /// What it was when it was posted to.
+        revision: u64,
+        /// What became of it.
+        outcome: PostOutcome,
+    },
+    /// Make deliveries, and write down up to which change they have been made: all of it or nothing.
+    Deliver {
+        /// How far the consumer has come; `None` where the deliveries follow from no change.
+        advance: Option<Advance>,
+        /// What to deliver.
+        deliveries: Vec<NewDelivery>,
+    },
 }
 
 /// Why a lease ran out.
@@ -106,6 +137,10 @@ pub struct Needs<'a> {
     pub submissions: &'a [Submission],
     /// The queue of this name.
     pub queue: Option<&'a Name>,
+    /// The endpoint of this name, and the number of all.
+    pub endpoint: Option<&'a Name>,
+    /// The position of the consumer of this name.
+    pub consumer: Option<&'a Name>,
 }
 
 impl Command {
@@ -124,6 +159,24 @@ impl Command {
             | Command::Lapse { lease, .. } => Needs { job: Some(lease.number), ..Needs::default() },
             Command::Cancel { id } | Command::Retry { id } => Needs { job: Some(id.number()), ..Needs::default() },
             Command::Configure { queue, .. } => Needs { queue: Some(queue), ..Needs::default() },
+            Command::PutEndpoint { name, .. } | Command::DeleteEndpoint { name } | Command::NotePost { name, .. } => {
+                Needs { endpoint: Some(name), ..Needs::default() }
+            }
+            Command::Deliver { advance, .. } => Needs {
+                queue: Some(Name::webhooks()),
+                consumer: advance.as_ref().map(|advance| &advance.consumer),
+                ..Needs::default()
+            },
+        }
+    }
+
+    /// How many jobs the command would make. Where there is little room, those that make some are refused first.
+    #[must_use]
+    pub fn makes(&self) -> usize {
+        match self {
+            Command::Submit(submissions) => submissions.len(),
+            Command::Deliver { deliveries, .. } => deliveries.len(),
+            _ => 0,
         }
     }
 

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::{Body, Change, Job, Queue};
+use crate::{Body, Change, Endpoint, Job, Name, Position, Queue};
 
 /// What a command comes to: rows to write, changes to tell, and the answer to give once both are durable.
 #[derive(Debug, Clone, PartialEq)]
@@ -25,6 +25,12 @@ pub enum Write {
     Finish(Arc<Job>, Body),
     /// A queue's new settings.
     Queue(Arc<Queue>),
+    /// An endpoint, new or changed.
+    Endpoint(Arc<Endpoint>),
+    /// An endpoint is no longer.
+    NoEndpoint(Name),
+    /// The position of a consumer of the change feed.
+    Position(Name, Position),
 }
 
 /// What the asker gets.
@@ -43,6 +49,17 @@ pub enum Answer {
     },
     /// The queue after the command.
     Queue(Arc<Queue>),
+    /// The endpoint after the command.
+    Endpoint {
+        /// The endpoint.
+        endpoint: Arc<Endpoint>,
+        /// There was none of this name before.
+        created: bool,
+        /// Its secret was made by this command.
+        made_secret: bool,
+    },
+    /// The endpoint of this name is no longer.
+    NoEndpoint(Name),
 }
 
 /// A submission that was accepted.

@@ -2,8 +2,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::{
-    Backoff, BodyInfo, Failure, IdempotencyKey, JobId, Lease, LeaseState, LeaseToken, Name, Position, Progress, Status,
-    Timestamp,
+    Backoff, BodyInfo, Callback, Delivery, Failure, IdempotencyKey, JobId, Lease, LeaseState, LeaseToken, Name,
+    Position, Progress, Status, Timestamp,
 };
 
 /// What the client asked for. It does not change in a job's life; the payload's bytes stand apart.
@@ -34,6 +34,10 @@ pub struct Spec {
     pub tags: Vec<Arc<str>>,
     /// The W3C trace context that is handed to the worker.
     pub traceparent: Option<Arc<str>>,
+    /// Where to tell of the job's end.
+    pub callback: Option<Arc<Callback>>,
+    /// What it delivers, where it is one of the server's own that does.
+    pub delivery: Option<Arc<Delivery>>,
     /// What the payload is.
     pub payload: BodyInfo,
 }

@@ -74,3 +74,18 @@ pub const LEASES: usize = 1000;
 
 /// The most queues, and the most types, that one lease request names.
 pub const LEASE_QUEUES: usize = 100;
+
+/// The most bytes of a webhook's URL.
+pub const URL_BYTES: usize = 2048;
+
+/// The most webhook endpoints.
+pub const ENDPOINTS: usize = 1000;
+
+/// The most queues that one endpoint names.
+pub const ENDPOINT_QUEUES: usize = 100;
+
+/// The attempts of a delivery, those of the schedule of Standard Webhooks 1.0.0.
+pub const DELIVERY_ATTEMPTS: u32 = 10;
+
+/// How long a delivery may wait for its attempts in all, 30 days: longer than they take, so that it ends by them.
+pub const DELIVERY_EXPIRY: Duration = Duration::from_hours(30 * 24);

@@ -1,6 +1,6 @@
 use std::borrow::Borrow;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 /// A name of a queue, topic, schedule, webhook or worker: `[A-Za-z0-9][A-Za-z0-9._-]{0,127}`.
 ///
@@ -28,6 +28,13 @@ impl Name {
 
     /// What the names of the server's own queues start with; clients may not use it.
     pub const RESERVED_PREFIX: &'static str = "ackd.";
+
+    /// The server's own queue of deliveries, and of the consumer of the change feed that makes them.
+    #[must_use]
+    pub fn webhooks() -> &'static Name {
+        static WEBHOOKS: LazyLock<Name> = LazyLock::new(|| Name(Arc::from("ackd.webhooks")));
+        &WEBHOOKS
+    }
 
     /// Checks `text` and keeps it.
     ///
@@ -90,6 +97,8 @@ mod tests {
     #[test]
     fn the_servers_own_names_are_told_apart() {
         assert!(Name::new("ackd.deliveries").unwrap().is_reserved());
+        assert_eq!(Name::new(Name::webhooks().as_str()).as_ref(), Ok(Name::webhooks()));
+        assert!(Name::webhooks().is_reserved());
         assert!(!Name::new("ackd").unwrap().is_reserved());
         assert!(!Name::new("ackdx.y").unwrap().is_reserved());
     }

@@ -1,4 +1,4 @@
-use crate::{JobId, Status};
+use crate::{JobId, Position, Status};
 
 /// Why a command changed nothing.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -28,6 +28,12 @@ pub enum Refusal {
     /// that the keys made; `None` where an earlier line of the same command has the key.
     #[error("an idempotency key belongs to another request")]
     KeyMismatch(Vec<(usize, Option<JobId>)>),
+    /// There are as many endpoints as there may be.
+    #[error("there are {} webhook endpoints already", crate::limits::ENDPOINTS)]
+    TooManyEndpoints,
+    /// Another consumer of the same name has come to this position.
+    #[error("the consumer has come to another position: {0:?}")]
+    Overtaken(Option<Position>),
     /// A row that the decision needs does not match its checksum.
     #[error("what is stored of {0} is damaged")]
     Damaged(String),

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use xxhash_rust::xxh3::Xxh3;
 
-use crate::{Backoff, Body, IdempotencyKey, Name, Timestamp};
+use crate::{Backoff, Body, CallbackRequest, IdempotencyKey, Name, Timestamp};
 
 /// A request to do work, as a client made it; what it left out is decided when it is accepted.
 #[derive(Debug, Clone, PartialEq)]
@@ -36,6 +36,8 @@ pub struct Submission {
     pub tags: Vec<Arc<str>>,
     /// The W3C trace context that is handed to the worker.
     pub traceparent: Option<Arc<str>>,
+    /// Where to tell of the job's end.
+    pub callback: Option<Box<CallbackRequest>>,
 }
 
 /// When a submitted job is due.
@@ -68,6 +70,7 @@ impl Submission {
             key: None,
             tags: Vec::new(),
             traceparent: None,
+            callback: None,
         }
     }
 
@@ -131,6 +134,13 @@ impl Submission {
         if let Some(group) = &self.group {
             field(14, group.as_bytes());
         }
+        if let Some(callback) = &self.callback {
+            field(15, callback.url.as_bytes());
+            field(15, &[callback.events.bits(), callback.format as u8]);
+            if let Some(secret) = &callback.secret {
+                field(16, secret.expose().as_bytes());
+            }
+        }
         hash.digest128()
     }
 }
@@ -138,11 +148,19 @@ impl Submission {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{Secret, WebhookEvent, WebhookEvents, WebhookFormat};
     use bytes::Bytes;
 
     fn submission() -> Submission {
         let body = Body { content_type: Arc::from(crate::JSON), bytes: Bytes::from_static(b"{}") };
         Submission::new(Name::new("video").unwrap(), body)
+    }
+
+    fn called(change: impl FnOnce(&mut CallbackRequest)) -> Submission {
+        let (events, format) = (WebhookEvents::ALL, WebhookFormat::Standard);
+        let mut callback = CallbackRequest { url: "https://example.com/a".into(), events, format, secret: None };
+        change(&mut callback);
+        Submission { callback: Some(Box::new(callback)), ..submission() }
     }
 
     #[test]
@@ -171,6 +189,11 @@ mod tests {
             Submission { result_retention: Some(minute), ..submission() },
             Submission { tags: vec!["a".into(), "b".into()], ..submission() },
             Submission { tags: vec!["ab".into()], ..submission() },
+            called(|_| {}),
+            called(|callback| callback.url = "https://example.com/b".into()),
+            called(|callback| callback.events = WebhookEvents::of([WebhookEvent::Done])),
+            called(|callback| callback.format = WebhookFormat::CloudEvents),
+            called(|callback| callback.secret = Some(Secret::new("whsec_x"))),
         ];
         let mut seen = vec![plain];
         for other in others {

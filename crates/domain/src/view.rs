@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use crate::{Job, Queue};
+use crate::{Endpoint, Job, Position, Queue};
 
 /// What a decision sees of the ledger: the rows that [`crate::Command::needs`] names, as they are
 /// after the command before it.
@@ -13,6 +13,12 @@ pub struct View {
     /// For each submission, in order, its queue; or the one queue that is named, or that the named job
     /// is of. `None` where nobody has configured it; empty where no queue is configured.
     pub queues: Vec<Option<Arc<Queue>>>,
+    /// The named endpoint, if there is one.
+    pub endpoint: Option<Arc<Endpoint>>,
+    /// How many endpoints there are, where one is named.
+    pub endpoints: usize,
+    /// The position of the named consumer, if it has one.
+    pub position: Option<Position>,
 }
 
 impl View {

@@ -17,6 +17,8 @@
 
 mod checkpoint;
 mod checksum;
+mod consumers;
+mod endpoints;
 mod error;
 mod fault;
 mod feed;

@@ -129,6 +129,17 @@ fn lay_out(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
         -- When unfinished jobs expire that do so at a time of their own.
         CREATE TABLE expiry (at, job, PRIMARY KEY (at, job)) WITHOUT ROWID;
 
+        -- The webhook endpoints.
+        CREATE TABLE endpoint (
+            name TEXT PRIMARY KEY,
+            settings TEXT NOT NULL, -- JSON; secret: who knows its keys may speak for the server
+            crc INTEGER
+        ) WITHOUT ROWID;
+        -- Which jobs (of the server's own queue) deliver what became of a job.
+        CREATE TABLE delivery (source INTEGER, job INTEGER, PRIMARY KEY (source, job)) WITHOUT ROWID;
+        -- How far each consumer of the changes has come.
+        CREATE TABLE consumer (name TEXT PRIMARY KEY, position INTEGER, crc INTEGER) WITHOUT ROWID;
+
         CREATE TABLE result (id INTEGER PRIMARY KEY, crc, content_type, body);
         CREATE TABLE failure (seq INTEGER PRIMARY KEY, job, crc, problem);
         CREATE TABLE checkpoint (seq INTEGER PRIMARY KEY, job, crc, state);

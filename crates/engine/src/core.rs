@@ -396,7 +396,7 @@ impl Core {
 
     fn commit(&mut self, batch: Batch, now: Timestamp, tick: Duration) {
         let Batch { commands, origins, mut requests, own } = batch;
-        let submits = commands.iter().any(|command| matches!(command, Command::Submit(_)));
+        let submits = commands.iter().any(|command| command.makes() > 0);
         let assigns = origins.iter().any(|origin| matches!(origin, Origin::Ask(..)));
         let mut reaction = Reaction {
             dispatcher: &mut self.dispatcher,
@@ -564,7 +564,7 @@ impl Batch {
 
 impl Input {
     fn submits(&self) -> bool {
-        let submits = |command: &Command| matches!(command, Command::Submit(_));
+        let submits = |command: &Command| command.makes() > 0;
         matches!(self, Input::Run(commands, _) if commands.iter().any(submits))
     }
 }

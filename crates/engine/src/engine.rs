@@ -469,15 +469,15 @@ fn run_core(
 fn weigh(commands: &[Command]) -> Weight {
     let bytes = |command: &Command| match command {
         Command::Submit(submissions) => submissions.iter().map(|it| it.payload.bytes.len()).sum(),
+        Command::Deliver { deliveries, .. } => deliveries.iter().map(|it| it.body.bytes.len()).sum(),
         Command::Complete { result: Some(result), .. } => result.bytes.len(),
         Command::Heartbeat { checkpoint: Some(checkpoint), .. }
         | Command::Release { checkpoint: Some(checkpoint), .. } => checkpoint.len(),
         Command::Fail { error, .. } => error.problem.len(),
         _ => 0,
     };
-    let count = |command: &Command| match command {
-        Command::Submit(submissions) => submissions.len(),
-        _ => 1,
-    };
-    Weight { commands: commands.iter().map(count).sum(), bytes: commands.iter().map(bytes).sum() }
+    Weight {
+        commands: commands.iter().map(|command| command.makes().max(1)).sum(),
+        bytes: commands.iter().map(bytes).sum(),
+    }
 }

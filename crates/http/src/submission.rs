@@ -44,6 +44,7 @@ pub(crate) fn submission(envelope: &Envelope<'_>, payload: Body) -> Result<Submi
         key: None,
         tags: envelope.tags.iter().map(|tag| Arc::from(&**tag)).collect(),
         traceparent: envelope.traceparent.as_deref().map(Arc::from),
+        callback: None,
     };
     Ok(match &envelope.idempotency_key {
         Some(key) => submission.keyed(Arc::from(&**key)),

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use ackd_domain::{Body, Change, Job, JobId, Name, Queue, Status, Timestamp};
+use ackd_domain::{Body, Change, Endpoint, Job, JobId, Name, Position, Queue, Status, Timestamp};
 
 /// What can be read of a ledger beside its one writer. Every answer is a committed, durable state, and
 /// at least as new as the last commit before the call.
@@ -42,6 +42,16 @@ pub trait LedgerReader: Send + Sync {
 
     /// The queues that somebody configured.
     fn queues(&self) -> Result<Vec<Arc<Queue>>, ReadError>;
+
+    /// The webhook endpoints.
+    fn endpoints(&self) -> Result<Vec<Arc<Endpoint>>, ReadError>;
+
+    /// How far the consumer of this name has come in the change feed, if it has begun.
+    fn position_of(&self, consumer: &Name) -> Result<Option<Position>, ReadError>;
+
+    /// The jobs that deliver what became of the job with the acceptance number `source`, newest first, from below the
+    /// number `before` on, at most `limit`.
+    fn deliveries(&self, source: u64, before: Option<u64>, limit: usize) -> Result<Vec<Arc<Job>>, ReadError>;
 
     /// What is wrong with the store, a line each; empty where nothing is known to be.
     fn trouble(&self) -> Vec<String>;

@@ -5,7 +5,8 @@
 use std::sync::Arc;
 
 use ackd_domain::{
-    Body, Command, Draws, IdempotencyKey, JSON, Job, Name, Position, Queue, Refusal, Submission, Timestamp, Write,
+    Body, Command, Draws, Endpoint, IdempotencyKey, JSON, Job, Name, Position, Queue, Refusal, Submission, Timestamp,
+    Write,
 };
 use ackd_ports::{Applied, Idle, LedgerError, ReadError, Rows, decide_batch};
 use bytes::Bytes;
@@ -49,6 +50,18 @@ impl Rows for Bad {
 
     fn queue(&mut self, _: &Name) -> Result<Option<Arc<Queue>>, ReadError> {
         Ok(None)
+    }
+
+    fn endpoint(&mut self, name: &Name) -> Result<Option<Arc<Endpoint>>, ReadError> {
+        Err(ReadError::Damaged(format!("endpoint {name}")))
+    }
+
+    fn endpoints(&mut self) -> Result<usize, ReadError> {
+        Ok(0)
+    }
+
+    fn position_of(&mut self, consumer: &Name) -> Result<Option<Position>, ReadError> {
+        Err(ReadError::Damaged(format!("the position of {consumer}")))
     }
 
     fn write(&mut self, _: Write) -> Result<(), LedgerError> {

@@ -5,6 +5,8 @@
 
 mod cancel;
 mod configure;
+mod deliver;
+mod endpoint;
 mod expire;
 mod heartbeat;
 mod lapse;
@@ -14,10 +16,11 @@ mod settle;
 mod submit;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::{
-    Answer, Backoff, Change, ChangeKind, Command, Decision, Draws, Failure, Job, JobId, LeaseState, LeaseToken,
-    Position, Queue, Refusal, Status, Timestamp, View, Write,
+    Answer, Backoff, Change, ChangeKind, Command, Decision, Delivery, Draws, Failure, Job, JobId, LeaseState,
+    LeaseToken, Position, Queue, Refusal, Status, Timestamp, View, Write,
 };
 
 /// Decides what `command` comes to, given what the ledger holds and what time it is.
@@ -42,6 +45,10 @@ pub fn decide(view: &View, command: Command, now: Timestamp, draws: &mut dyn Dra
         Command::Expire { .. } => expire::decide(view, now, draws),
         Command::Retry { id } => retry::decide(view, id, now, draws),
         Command::Configure { queue, patch } => Ok(configure::decide(view, queue, &patch)),
+        Command::PutEndpoint { name, request } => endpoint::put(view, name, *request, now, draws),
+        Command::DeleteEndpoint { name } => endpoint::delete(view, name),
+        Command::NotePost { name: _, revision, outcome } => endpoint::note(view, revision, outcome, now),
+        Command::Deliver { advance, deliveries } => deliver::decide(view, advance, deliveries, now, draws),
     }
 }
 
@@ -55,9 +62,13 @@ fn job_of_lease<'a>(view: &'a View, token: &LeaseToken) -> Result<&'a Arc<Job>, 
     view.job.as_ref().filter(|job| job.live_lease(token).is_some()).ok_or(Refusal::LeaseLost)
 }
 
-/// The back-off between the attempts of `job`.
-fn backoff_of(job: &Job, queue: Option<&Arc<Queue>>) -> Backoff {
-    job.spec.backoff.unwrap_or_else(|| queue.map_or_else(Backoff::default, |queue| queue.backoff()))
+/// How long `job` waits after its latest attempt failed; `random` is 64 random bits.
+fn pause_of(job: &Job, queue: Option<&Arc<Queue>>, random: u64) -> Duration {
+    if job.spec.delivery.is_some() {
+        return Delivery::pause(job.attempt, random);
+    }
+    let backoff = job.spec.backoff.unwrap_or_else(|| queue.map_or_else(Backoff::default, |queue| queue.backoff()));
+    backoff.wait(job.attempt, random)
 }
 
 /// The job's next version, as `edit` makes it, and the change that tells of it. `edit` is given the

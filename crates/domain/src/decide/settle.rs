@@ -6,7 +6,7 @@ use crate::{
     View, Write,
 };
 
-use super::{backoff_of, end, end_attempt, end_lease, job_of_lease, step, stepped, wait};
+use super::{end, end_attempt, end_lease, job_of_lease, pause_of, step, stepped, wait};
 
 /// What a worker says of an attempt that failed.
 pub(super) struct Failed {
@@ -54,9 +54,8 @@ pub(super) fn fail(
     };
     let Failed { error, retryable, retry_after, cancelled } = failed;
     // Who says that the job is void asks for no other attempt, and leaves the time it was due as it is.
-    let again = (retryable && !cancelled).then(|| {
-        now.after(retry_after.unwrap_or_else(|| backoff_of(job, view.queue()).wait(job.attempt, draws.random())))
-    });
+    let again = (retryable && !cancelled)
+        .then(|| now.after(retry_after.unwrap_or_else(|| pause_of(job, view.queue(), draws.random()))));
     Ok(stepped(step(job, ChangeKind::Failed, now, draws, |_, next| {
         end_lease(next, LeaseState::Settled(Verb::Fail));
         end_attempt(next, error, again, now);

@@ -2,8 +2,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::{
-    Accepted, Answer, Change, ChangeKind, Decision, Draws, Job, JobId, Position, Queue, Refusal, Spec, Start, Status,
-    Submission, Timestamp, View, Write, limits,
+    Accepted, Answer, Body, Callback, CallbackRequest, Change, ChangeKind, Decision, Draws, Job, JobId, Position,
+    Queue, Refusal, Secret, Spec, Start, Status, Submission, Timestamp, View, Write, limits,
 };
 
 /// All submissions are accepted, or none: a key that belongs to another request refuses them all.
@@ -33,16 +33,9 @@ pub(super) fn decide(
             fresh.insert(Arc::clone(&key.text), line);
         }
         let payload = submission.payload.clone();
-        let job = Arc::new(job(submission, view.queue_of(line), now, draws));
-        decision.writes.push(Write::Insert(Arc::clone(&job), payload.clone()));
-        decision.changes.push(Change {
-            position: job.changed,
-            previous: Position::START,
-            at: now,
-            kind: ChangeKind::Submitted,
-            job: Arc::clone(&job),
-            body: Some(payload),
-        });
+        let start = submission.start;
+        let job = job(spec(submission, view.queue_of(line), draws), start, now, draws);
+        accept(&mut decision, Arc::clone(&job), payload, now);
         accepted.push(Accepted { job, replayed: false });
     }
     decision.answer = Answer::Accepted(accepted);
@@ -67,16 +60,29 @@ fn refuse_mismatches(view: &View, submissions: &[Submission]) -> Result<(), Refu
     if mismatches.is_empty() { Ok(()) } else { Err(Refusal::KeyMismatch(mismatches)) }
 }
 
-fn job(submission: Submission, queue: Option<&Arc<Queue>>, now: Timestamp, draws: &mut dyn Draws) -> Job {
-    let run_at = match submission.start {
+/// Adds the new job with its payload to the decision.
+pub(super) fn accept(decision: &mut Decision, job: Arc<Job>, payload: Body, now: Timestamp) {
+    decision.writes.push(Write::Insert(Arc::clone(&job), payload.clone()));
+    decision.changes.push(Change {
+        position: job.changed,
+        previous: Position::START,
+        at: now,
+        kind: ChangeKind::Submitted,
+        job,
+        body: Some(payload),
+    });
+}
+
+/// The new job of this spec.
+pub(super) fn job(spec: Spec, start: Start, now: Timestamp, draws: &mut dyn Draws) -> Arc<Job> {
+    let run_at = match start {
         Start::Now => now,
         Start::After(delay) => now.after(delay),
         Start::At(at) => at.max(now),
     };
     #[allow(clippy::cast_possible_truncation, reason = "the salt is the lower bits")]
     let salt = draws.random() as u32;
-    let spec = Arc::new(spec(submission, queue));
-    Job {
+    Arc::new(Job {
         id: JobId::new(now, draws.number(), salt),
         status: Status::Init,
         version: 1,
@@ -94,12 +100,16 @@ fn job(submission: Submission, queue: Option<&Arc<Queue>>, now: Timestamp, draws
         checkpoint: None,
         result: None,
         changed: draws.position(),
-        spec,
-    }
+        spec: Arc::new(spec),
+    })
 }
 
 /// What the job is to be, with what the client left out filled in from the queue.
-fn spec(submission: Submission, queue: Option<&Arc<Queue>>) -> Spec {
+pub(super) fn spec(submission: Submission, queue: Option<&Arc<Queue>>, draws: &mut dyn Draws) -> Spec {
+    let callback = submission.callback.map(|request| {
+        let CallbackRequest { url, events, format, secret } = *request;
+        Arc::new(Callback { url, events, format, secret: secret.unwrap_or_else(|| Secret::make(draws)) })
+    });
     Spec {
         payload: submission.payload.info(),
         queue: submission.queue,
@@ -120,5 +130,7 @@ fn spec(submission: Submission, queue: Option<&Arc<Queue>>) -> Spec {
         key: submission.key,
         tags: submission.tags,
         traceparent: submission.traceparent,
+        callback,
+        delivery: None,
     }
 }

@@ -3,8 +3,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ackd_domain::{
-    Answer, Change, Command, Decision, Draws, Job, LeaseToken, Name, Position, Queue, QueuePatch, Refusal, Submission,
-    Timestamp, View, Write, decide,
+    Answer, Change, Command, Decision, Draws, Endpoint, Job, LeaseToken, Name, Position, Queue, QueuePatch, Refusal,
+    Submission, Timestamp, View, Write, decide,
 };
 
 use crate::samples::START;
@@ -15,6 +15,8 @@ pub(crate) struct Book {
     pub(crate) now: Timestamp,
     pub(crate) jobs: BTreeMap<u64, Arc<Job>>,
     pub(crate) queues: BTreeMap<Name, Arc<Queue>>,
+    pub(crate) endpoints: BTreeMap<Name, Arc<Endpoint>>,
+    pub(crate) positions: BTreeMap<Name, Position>,
     pub(crate) changes: Vec<Change>,
     pub(crate) drawn: Drawn,
 }
@@ -51,6 +53,8 @@ impl Book {
             now: START,
             jobs: BTreeMap::new(),
             queues: BTreeMap::new(),
+            endpoints: BTreeMap::new(),
+            positions: BTreeMap::new(),
             changes: Vec::new(),
             drawn: Drawn::default(),
         }
@@ -77,6 +81,11 @@ impl Book {
                 Write::Queue(queue) => {
                     self.queues.insert(queue.name.clone(), queue);
                 }
+                Write::Endpoint(endpoint) => {
+                    self.endpoints.insert(endpoint.name.clone(), endpoint);
+                }
+                Write::NoEndpoint(name) => drop(self.endpoints.remove(&name)),
+                Write::Position(consumer, position) => drop(self.positions.insert(consumer, position)),
             }
         }
         self.changes.extend(decision.changes);
@@ -128,6 +137,13 @@ impl Book {
             let key = &submission.key.as_ref()?.text;
             self.jobs.values().find(|job| job.spec.key.as_ref().is_some_and(|held| held.text == *key)).cloned()
         });
-        View { holders: holders.collect(), job, queues }
+        View {
+            holders: holders.collect(),
+            job,
+            queues,
+            endpoint: needs.endpoint.and_then(|name| self.endpoints.get(name)).cloned(),
+            endpoints: self.endpoints.len(),
+            position: needs.consumer.and_then(|name| self.positions.get(name)).copied(),
+        }
     }
 }

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use ackd_domain::{Body, Draws, IdempotencyKey, Job, Name, Position, Queue, Write};
+use ackd_domain::{Body, Draws, Endpoint, IdempotencyKey, Job, Name, Position, Queue, Write};
 use ackd_ports::{LedgerError, ReadError, Rows};
 use rustc_hash::FxHashMap;
 
@@ -15,23 +15,36 @@ pub(super) struct Batch<'a> {
     /// The keys of the batch's own jobs.
     keys: FxHashMap<Arc<str>, u64>,
     pub(super) queues: Vec<Arc<Queue>>,
+    /// Those that are written; `None` where it is deleted.
+    pub(super) endpoints: FxHashMap<Name, Option<Arc<Endpoint>>>,
+    pub(super) positions: FxHashMap<Name, Position>,
 }
 
 /// What a batch leaves.
 pub(super) struct Outcome {
     pub(super) touched: Touched,
     pub(super) queues: Vec<Arc<Queue>>,
+    pub(super) endpoints: FxHashMap<Name, Option<Arc<Endpoint>>>,
+    pub(super) positions: FxHashMap<Name, Position>,
 }
 
 impl<'a> Batch<'a> {
     /// A batch that is about some so many jobs.
     pub(super) fn new(ledger: &'a mut EmbeddedLedger, jobs: usize) -> Batch<'a> {
-        Batch { ledger, touched: Touched::with_capacity(jobs), keys: FxHashMap::default(), queues: Vec::new() }
+        Batch {
+            ledger,
+            touched: Touched::with_capacity(jobs),
+            keys: FxHashMap::default(),
+            queues: Vec::new(),
+            endpoints: FxHashMap::default(),
+            positions: FxHashMap::default(),
+        }
     }
 
     /// What the batch leaves, for when it is committed.
     pub(super) fn into_outcome(self) -> Outcome {
-        Outcome { touched: self.touched, queues: self.queues }
+        let Batch { touched, queues, endpoints, positions, .. } = self;
+        Outcome { touched, queues, endpoints, positions }
     }
 
     /// A row that is damaged refuses the command; one that cannot be read fails the batch.
@@ -107,6 +120,20 @@ impl Rows for Batch<'_> {
         Ok(written.or_else(|| self.ledger.queues.get(name)).cloned())
     }
 
+    fn endpoint(&mut self, name: &Name) -> Result<Option<Arc<Endpoint>>, ReadError> {
+        let written = self.endpoints.get(name).cloned();
+        Ok(written.unwrap_or_else(|| self.ledger.endpoints.get(name).cloned()))
+    }
+
+    fn endpoints(&mut self) -> Result<usize, ReadError> {
+        let others = self.ledger.endpoints.keys().filter(|name| !self.endpoints.contains_key(*name)).count();
+        Ok(others + self.endpoints.values().flatten().count())
+    }
+
+    fn position_of(&mut self, consumer: &Name) -> Result<Option<Position>, ReadError> {
+        Ok(self.positions.get(consumer).or_else(|| self.ledger.positions.get(consumer)).copied())
+    }
+
     fn write(&mut self, write: Write) -> Result<(), LedgerError> {
         match write {
             Write::Insert(job, payload) => {
@@ -121,6 +148,18 @@ impl Rows for Batch<'_> {
             Write::Queue(queue) => {
                 self.queues.retain(|earlier| earlier.name != queue.name);
                 self.queues.push(queue);
+                Ok(())
+            }
+            Write::Endpoint(endpoint) => {
+                self.endpoints.insert(endpoint.name.clone(), Some(endpoint));
+                Ok(())
+            }
+            Write::NoEndpoint(name) => {
+                self.endpoints.insert(name, None);
+                Ok(())
+            }
+            Write::Position(consumer, position) => {
+                self.positions.insert(consumer, position);
                 Ok(())
             }
         }

@@ -17,7 +17,7 @@ use std::mem;
 use std::path::Path;
 use std::sync::Arc;
 
-use ackd_domain::{Command, Name, Position, Queue, Timestamp};
+use ackd_domain::{Command, Endpoint, Name, Position, Queue, Timestamp};
 use ackd_ports::{Applied, Entropy, Ledger, LedgerError, Reactor, decide_batch};
 use rusqlite::Connection;
 use rusqlite::config::DbConfig;
@@ -32,7 +32,7 @@ use crate::options::Options;
 use crate::rows::{Columns, Loaded, select_job};
 use crate::scrub::Scrubber;
 use crate::shared::Shared;
-use crate::{meta, queues};
+use crate::{consumers, endpoints, meta, queues};
 use batch::{Batch, Outcome};
 use cache::Cache;
 use counters::Counters;
@@ -62,6 +62,10 @@ pub struct EmbeddedLedger {
     lanes: LaneNames,
     /// Every queue that somebody configured.
     queues: FxHashMap<Name, Arc<Queue>>,
+    /// Every webhook endpoint.
+    endpoints: FxHashMap<Name, Arc<Endpoint>>,
+    /// How far each consumer of the change feed has come.
+    positions: FxHashMap<Name, Position>,
     holders: Holders,
     checksum: Checksum,
     statements: Statements,
@@ -92,6 +96,8 @@ impl EmbeddedLedger {
             &shared.trouble,
         )?;
         let queues = queues::all(&connection)?;
+        let endpoints = endpoints::all(&connection)?;
+        let positions = consumers::all(&connection)?;
         Ok(EmbeddedLedger {
             background,
             connection,
@@ -101,6 +107,8 @@ impl EmbeddedLedger {
             written: Written::new(),
             lanes: LaneNames::default(),
             queues: queues.into_iter().map(|queue| (queue.name.clone(), queue)).collect(),
+            endpoints: endpoints.into_iter().map(|endpoint| (endpoint.name.clone(), endpoint)).collect(),
+            positions: positions.into_iter().collect(),
             holders,
             checksum: Checksum::default(),
             statements: Statements::new(),
@@ -209,10 +217,7 @@ impl EmbeddedLedger {
         now: Timestamp,
         reactor: &mut dyn Reactor,
     ) -> Result<(Applied, Outcome), LedgerError> {
-        let jobs = commands.iter().map(|command| match command {
-            Command::Submit(submissions) => submissions.len(),
-            _ => 1,
-        });
+        let jobs = commands.iter().map(|command| command.makes().max(1));
         let mut batch = Batch::new(self, jobs.sum());
         let applied = decide_batch(&mut batch, commands, now, reactor)?;
         let persisted = persist(&mut batch, &applied.changes);
@@ -233,6 +238,13 @@ impl EmbeddedLedger {
         for queue in outcome.queues {
             self.queues.insert(queue.name.clone(), queue);
         }
+        for (name, endpoint) in outcome.endpoints {
+            match endpoint {
+                Some(endpoint) => self.endpoints.insert(name, endpoint),
+                None => self.endpoints.remove(&name),
+            };
+        }
+        self.positions.extend(outcome.positions);
         for job in outcome.touched.jobs {
             let (number, refs) = (job.number, job.refs);
             // A reader cannot have seen a new job before this batch.
@@ -254,7 +266,7 @@ impl Ledger for EmbeddedLedger {
         reactor: &mut dyn Reactor,
     ) -> Result<Applied, LedgerError> {
         self.check()?;
-        let submits = commands.iter().any(|command| matches!(command, Command::Submit(_)));
+        let submits = commands.iter().any(|command| command.makes() > 0);
         let admitted = self.room.admit(submits);
         self.shared.trouble.passing("room", self.room.trouble());
         admitted?;

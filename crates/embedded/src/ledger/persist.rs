@@ -19,6 +19,7 @@ use crate::rows::{
     BodyRow, ChangeRefs, ChangeRow, JobRow, KeyRow, Settings, Shape, SubmissionRow, change_columns, job_columns,
     queue_sum, submission_columns,
 };
+use crate::{consumers, endpoints};
 
 /// The statements that write, by table and shape.
 #[derive(Debug)]
@@ -50,14 +51,21 @@ impl Statements {
 
 /// Writes everything that `batch` has decided. Where that is nothing, no transaction is begun.
 pub(super) fn persist(batch: &mut Batch<'_>, changes: &[Change]) -> Result<(), Fault> {
-    let Batch { ledger, touched, queues, .. } = batch;
-    if changes.is_empty() && queues.is_empty() && touched.jobs.iter().all(|job| !job.written) {
+    let Batch { ledger, touched, queues, endpoints, positions, .. } = batch;
+    let others = queues.len() + endpoints.len() + positions.len();
+    if changes.is_empty() && others == 0 && touched.jobs.iter().all(|job| !job.written) {
         return Ok(());
     }
     ledger.begin()?;
     let EmbeddedLedger { connection, checksum, lanes, statements, .. } = &mut **ledger;
     for queue in queues.iter() {
         write_queue(connection, queue)?;
+    }
+    for (name, endpoint) in endpoints.iter() {
+        endpoints::write(connection, name, endpoint.as_deref())?;
+    }
+    for (consumer, position) in positions.iter() {
+        consumers::write(connection, consumer, *position)?;
     }
     for job in touched.jobs.iter_mut().filter(|job| job.lane.is_none()) {
         job.lane = Some(lanes.of(connection, &job.job.spec)?);
@@ -70,6 +78,7 @@ pub(super) fn persist(batch: &mut Batch<'_>, changes: &[Change]) -> Result<(), F
         touched.jobs.iter().filter(|job| job.written).partition(|job| job.before.is_none());
     writer.jobs(&new)?;
     writer.submissions(&new)?;
+    writer.deliveries(&new)?;
     writer.updates(&old)?;
     let results: Vec<(&TouchedJob, &Body)> =
         touched.jobs.iter().filter_map(|job| Some((job, job.result.as_ref()?))).collect();
@@ -149,6 +158,16 @@ impl Writer<'_> {
         self.statements.keys.write(self.connection, &keys, |statement, first, (number, key)| {
             KeyRow::of(*number, key).bind(statement, first, self.checksum)
         })
+    }
+
+    fn deliveries(&mut self, jobs: &[&TouchedJob]) -> rusqlite::Result<()> {
+        for job in jobs {
+            let Some(delivery) = &job.job.spec.delivery else { continue };
+            self.connection
+                .prepare_cached("INSERT INTO delivery (source, job) VALUES (?1, ?2)")?
+                .execute([delivery.source.number().cast_signed(), job.number.cast_signed()])?;
+        }
+        Ok(())
     }
 
     fn expiries(&mut self, jobs: &[TouchedJob]) -> rusqlite::Result<()> {

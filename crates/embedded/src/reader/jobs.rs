@@ -5,6 +5,7 @@ use rusqlite::{Connection, Row};
 
 use crate::checksum::Checksum;
 use crate::fault::Fault;
+use crate::integer::{limited, saturated};
 use crate::lane::Lanes;
 use crate::pool::Reading;
 use crate::rows::{Columns, Loaded, select_job};
@@ -23,6 +24,19 @@ pub(super) fn leased(reading: &Reading) -> Result<Vec<u64>, Fault> {
     let mut statement =
         reading.connection.prepare_cached("SELECT id FROM job INDEXED BY job_leased WHERE status = 1")?;
     let mut rows = statement.query([])?;
+    let mut numbers = Vec::new();
+    while let Some(row) = rows.next()? {
+        numbers.push(row.get::<_, i64>(0)?.cast_unsigned());
+    }
+    Ok(numbers)
+}
+
+/// The numbers of the jobs that deliver what became of the job `source`, newest first.
+pub(super) fn deliveries(reading: &Reading, source: u64, before: Option<u64>, limit: usize) -> Result<Vec<u64>, Fault> {
+    const OF_SOURCE: &str = "SELECT job FROM delivery WHERE source = ?1 AND job < ?2 ORDER BY job DESC LIMIT ?3";
+    let mut statement = reading.connection.prepare_cached(OF_SOURCE)?;
+    let before = before.map_or(i64::MAX, saturated);
+    let mut rows = statement.query([saturated(source), before, limited(limit)])?;
     let mut numbers = Vec::new();
     while let Some(row) = rows.next()? {
         numbers.push(row.get::<_, i64>(0)?.cast_unsigned());

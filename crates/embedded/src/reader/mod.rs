@@ -8,7 +8,7 @@ mod waiting;
 use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
 
-use ackd_domain::{Body, Job, JobId, Position, Queue, Status, Timestamp};
+use ackd_domain::{Body, Endpoint, Job, JobId, Name, Position, Queue, Status, Timestamp};
 use ackd_ports::{Counts, Filter, Lane, LedgerReader, Page, ReadError, Ready, Timeline};
 use rusqlite::OptionalExtension;
 
@@ -16,9 +16,9 @@ use crate::fault::Fault;
 use crate::feed;
 use crate::lane::Lanes;
 use crate::pool::{Pool, Reading};
-use crate::queues;
 use crate::rows::{BodyRow, Columns, Unreadable};
 use crate::shared::Shared;
+use crate::{consumers, endpoints, queues};
 
 /// The reader and change feed of the ledger on SQLite. Any number of threads may share it.
 #[derive(Debug)]
@@ -109,6 +109,23 @@ impl LedgerReader for EmbeddedReader {
         self.read(|reading, _| queues::all(&reading.connection))
     }
 
+    fn endpoints(&self) -> Result<Vec<Arc<Endpoint>>, ReadError> {
+        self.read(|reading, _| endpoints::all(&reading.connection))
+    }
+
+    fn position_of(&self, consumer: &Name) -> Result<Option<Position>, ReadError> {
+        self.read(|reading, _| consumers::position(&reading.connection, consumer))
+    }
+
+    fn deliveries(&self, source: u64, before: Option<u64>, limit: usize) -> Result<Vec<Arc<Job>>, ReadError> {
+        let numbers = self.read(|reading, _| jobs::deliveries(reading, source, before, limit))?;
+        let mut found = Vec::with_capacity(numbers.len());
+        for number in numbers {
+            found.extend(self.read(|reading, lanes| jobs::by_number(reading, lanes, number))?);
+        }
+        Ok(found)
+    }
+
     fn trouble(&self) -> Vec<String> {
         self.shared.trouble.lines()
     }
@@ -151,7 +168,7 @@ fn counts(reading: &Reading) -> Result<Vec<Counts>, Fault> {
         let mut columns = Columns::from(row, 0);
         let mut read = || -> Result<Counts, Unreadable> {
             let name = columns.text()?.ok_or(Unreadable)?;
-            let queue = ackd_domain::Name::new(name).map_err(|_| Unreadable)?;
+            let queue = Name::new(name).map_err(|_| Unreadable)?;
             let mut by_status = [0; Status::ALL.len()];
             for count in &mut by_status {
                 *count = u64::try_from(columns.int()?).map_err(|_| Unreadable)?;

@@ -205,6 +205,8 @@ pub(super) fn read_spec(
         key,
         tags: more.tags(),
         traceparent: more.traceparent(),
+        callback: more.callback()?,
+        delivery: more.delivery()?,
         payload: BodyInfo { content_type: type_of(submission.content_type), size: submission.size() },
     };
     let mut job = Job {

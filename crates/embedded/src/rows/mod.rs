@@ -8,6 +8,8 @@
 mod body;
 mod change;
 mod columns;
+mod consumer;
+mod endpoint;
 mod job;
 mod key;
 mod lease;
@@ -17,10 +19,13 @@ mod shape;
 mod state;
 mod submission;
 mod text;
+mod webhook;
 
 pub(crate) use body::{BodyRow, type_of};
 pub(crate) use change::{ChangeRefs, ChangeRow, change_columns, select_change};
 pub(crate) use columns::{Columns, Unreadable};
+pub(crate) use consumer::consumer_sum;
+pub(crate) use endpoint::{endpoint_sum, read_endpoint, write_endpoint};
 pub(crate) use job::{JOB_COLUMNS, JobRow, Loaded, job_columns, select_job, spec_columns, spec_joins};
 pub(crate) use key::KeyRow;
 pub(crate) use queue::{Settings, queue_sum};
@@ -41,5 +46,7 @@ mod table {
     pub(super) const KEY: u8 = 8;
     pub(crate) const LANE: u8 = 9;
     pub(super) const QUEUE: u8 = 10;
+    pub(super) const ENDPOINT: u8 = 11;
+    pub(super) const CONSUMER: u8 = 12;
 }
 pub(crate) use table::LANE;

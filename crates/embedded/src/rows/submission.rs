@@ -2,12 +2,13 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ackd_domain::{Body, Job, Spec, Timestamp};
+use ackd_domain::{Body, Callback, Delivery, Job, Spec, Timestamp};
 use rusqlite::Statement;
 use serde::{Deserialize, Serialize};
 
 use super::body::written;
 use super::queue::{StoredBackoff, millis};
+use super::webhook::{StoredCallback, StoredDelivery};
 use super::{BodyRow, Columns, Shape, Unreadable, table};
 use crate::checksum::Checksum;
 
@@ -155,6 +156,10 @@ pub(super) struct More<'a> {
     tags: Vec<Cow<'a, str>>,
     #[serde(default, skip_serializing_if = "Option::is_none", borrow)]
     traceparent: Option<Cow<'a, str>>,
+    #[serde(default, skip_serializing_if = "Option::is_none", borrow)]
+    callback: Option<StoredCallback<'a>>,
+    #[serde(default, skip_serializing_if = "Option::is_none", borrow)]
+    delivery: Option<StoredDelivery<'a>>,
 }
 
 impl More<'_> {
@@ -165,7 +170,9 @@ impl More<'_> {
             && spec.backoff.is_none()
             && spec.result_retention.is_none()
             && spec.tags.is_empty()
-            && spec.traceparent.is_none();
+            && spec.traceparent.is_none()
+            && spec.callback.is_none()
+            && spec.delivery.is_none();
         if usual {
             return None;
         }
@@ -177,6 +184,8 @@ impl More<'_> {
             result_retention: spec.result_retention.map(millis),
             tags: spec.tags.iter().map(|tag| Cow::Borrowed(&**tag)).collect(),
             traceparent: spec.traceparent.as_deref().map(Cow::Borrowed),
+            callback: spec.callback.as_deref().map(StoredCallback::of),
+            delivery: spec.delivery.as_deref().map(StoredDelivery::of),
         };
         // Every number in it is finite, so that it always can be written.
         serde_json::to_string(&more).ok()
@@ -208,5 +217,13 @@ impl More<'_> {
 
     pub(super) fn traceparent(&self) -> Option<Arc<str>> {
         self.traceparent.as_deref().map(Arc::from)
+    }
+
+    pub(super) fn callback(&self) -> Result<Option<Arc<Callback>>, Unreadable> {
+        self.callback.as_ref().map(|callback| callback.get().map(Arc::new)).transpose()
+    }
+
+    pub(super) fn delivery(&self) -> Result<Option<Arc<Delivery>>, Unreadable> {
+        self.delivery.as_ref().map(|delivery| delivery.get().map(Arc::new)).transpose()
     }
 }

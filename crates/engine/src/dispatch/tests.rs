@@ -345,6 +345,8 @@ fn job(number: u64, kind: usize, priority: u8, group: usize) -> Job {
         key: None,
         tags: Vec::new(),
         traceparent: None,
+        callback: None,
+        delivery: None,
         payload: BodyInfo { content_type: "".into(), size: 0 },
     };
     Job {

@@ -1,6 +1,9 @@
 use std::sync::Arc;
 
-use ackd_domain::{Command, Draws, IdempotencyKey, Job, Name, Needs, Queue, Refusal, Timestamp, View, Write, decide};
+use ackd_domain::{
+    Command, Draws, Endpoint, IdempotencyKey, Job, Name, Needs, Position, Queue, Refusal, Timestamp, View, Write,
+    decide,
+};
 
 use crate::{Applied, LedgerError, Reactor, ReadError};
 
@@ -27,6 +30,24 @@ pub trait Rows: Draws {
     /// # Errors
     /// As [`Rows::job`].
     fn queue(&mut self, name: &Name) -> Result<Option<Arc<Queue>>, ReadError>;
+
+    /// The webhook endpoint of this name.
+    ///
+    /// # Errors
+    /// As [`Rows::job`].
+    fn endpoint(&mut self, name: &Name) -> Result<Option<Arc<Endpoint>>, ReadError>;
+
+    /// How many webhook endpoints there are.
+    ///
+    /// # Errors
+    /// As [`Rows::job`].
+    fn endpoints(&mut self) -> Result<usize, ReadError>;
+
+    /// How far the consumer of this name has come in the change feed, if it has begun.
+    ///
+    /// # Errors
+    /// As [`Rows::job`].
+    fn position_of(&mut self, consumer: &Name) -> Result<Option<Position>, ReadError>;
 
     /// Writes a row, to be seen by the commands that follow.
     ///
@@ -83,6 +104,8 @@ fn load(rows: &mut impl Rows, needs: Needs<'_>, view: &mut View) -> Result<(), R
     view.job = None;
     view.holders.clear();
     view.queues.clear();
+    view.endpoint = None;
+    view.position = None;
     if let Some(number) = needs.job {
         view.job = rows.job(number)?;
         if let Some(job) = &view.job {
@@ -97,6 +120,13 @@ fn load(rows: &mut impl Rows, needs: Needs<'_>, view: &mut View) -> Result<(), R
     }
     if let Some(name) = needs.queue {
         put(&mut view.queues, 0, rows.queue(name)?);
+    }
+    if let Some(name) = needs.endpoint {
+        view.endpoint = rows.endpoint(name)?;
+        view.endpoints = rows.endpoints()?;
+    }
+    if let Some(consumer) = needs.consumer {
+        view.position = rows.position_of(consumer)?;
     }
     Ok(())
 }

@@ -63,6 +63,12 @@ pub(crate) enum Bug {
     ExpiredCountedAsFailed,
     /// A queue that was only paused is forgotten.
     PausedQueueLost,
+    /// An endpoint's former secrets are not kept.
+    FormerSecretsLost,
+    /// Every consumer of the feed has the same position.
+    ConsumersShareAPosition,
+    /// The next page of a job's deliveries is the first.
+    DeliveriesRepeat,
     /// A full page of the feed lacks its last change.
     FeedSkips,
     /// The feed takes any position.
@@ -77,7 +83,7 @@ pub(crate) enum Bug {
 
 impl Bug {
     /// Every bug that is one.
-    pub(crate) const ALL: [Bug; 35] = [
+    pub(crate) const ALL: [Bug; 38] = [
         Bug::FailedBatchIsCommitted,
         Bug::LostBatchIsAcknowledged,
         Bug::ReactorAskedOnce,
@@ -108,6 +114,9 @@ impl Bug {
         Bug::ExpiresLate,
         Bug::ExpiredCountedAsFailed,
         Bug::PausedQueueLost,
+        Bug::FormerSecretsLost,
+        Bug::ConsumersShareAPosition,
+        Bug::DeliveriesRepeat,
         Bug::FeedSkips,
         Bug::BeyondTaken,
         Bug::PurgedInSilence,

@@ -3,7 +3,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ackd_domain::{
-    Body, Change, JSON, Job, JobId, LeaseState, Position, Queue, QueueSettings, Status, Timestamp, limits,
+    Body, Change, Endpoint, JSON, Job, JobId, LeaseState, Name, Position, Queue, QueueSettings, Status, Timestamp,
+    limits,
 };
 use ackd_ports::{
     ChangeFeed, Counts, FeedError, Filter, Lane, LedgerReader, MemoryReader, Page, ReadError, Ready, Timeline,
@@ -160,6 +161,26 @@ impl LedgerReader for PlantedReader {
     fn queues(&self) -> Result<Vec<Arc<Queue>>, ReadError> {
         let keep = |queue: &Arc<Queue>| !self.has(Bug::PausedQueueLost) || queue.settings != QueueSettings::default();
         Ok(self.reader.queues()?.into_iter().filter(keep).collect())
+    }
+
+    fn endpoints(&self) -> Result<Vec<Arc<Endpoint>>, ReadError> {
+        let mut endpoints = self.reader.endpoints()?;
+        if self.has(Bug::FormerSecretsLost) {
+            endpoints.iter_mut().for_each(|endpoint| Arc::make_mut(endpoint).former.clear());
+        }
+        Ok(endpoints)
+    }
+
+    fn position_of(&self, consumer: &Name) -> Result<Option<Position>, ReadError> {
+        if self.has(Bug::ConsumersShareAPosition) {
+            return self.reader.position_of(Name::webhooks());
+        }
+        self.reader.position_of(consumer)
+    }
+
+    fn deliveries(&self, source: u64, before: Option<u64>, limit: usize) -> Result<Vec<Arc<Job>>, ReadError> {
+        let before = before.filter(|_| !self.has(Bug::DeliveriesRepeat));
+        self.reader.deliveries(source, before, limit)
     }
 
     fn trouble(&self) -> Vec<String> {

@@ -149,7 +149,7 @@ pub(super) fn history(book: &Book) {
 fn written(write: &Write) -> Option<&Job> {
     match write {
         Write::Insert(job, _) | Write::Update(job) | Write::Finish(job, _) => Some(job),
-        Write::Queue(_) => None,
+        Write::Queue(_) | Write::Endpoint(_) | Write::NoEndpoint(_) | Write::Position(..) => None,
     }
 }
 

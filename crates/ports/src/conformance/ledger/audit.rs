@@ -1,7 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use ackd_domain::{Body, Change, Job, JobId, LeaseState, Name, Position, Queue, Status, Timestamp};
+use ackd_domain::{Body, Change, Endpoint, Job, JobId, LeaseState, Name, Position, Queue, Status, Timestamp};
 
 use crate::{FeedError, Filter, Lane, Ready};
 
@@ -21,6 +21,7 @@ impl World {
         self.audit_expiry();
         self.audit_counts();
         self.audit_queues();
+        self.audit_webhooks();
         self.audit_feed();
         self.audit_timelines();
         let trouble = self.reader().trouble();
@@ -180,6 +181,41 @@ impl World {
             queues.iter().map(|queue| (queue.name.clone(), Arc::clone(queue))).collect();
         assert_eq!(found.len(), queues.len(), "a queue stands twice");
         assert_eq!(found, self.queues, "the queues are not as they were configured");
+    }
+
+    fn audit_webhooks(&self) {
+        let endpoints = self.reader().endpoints().expect("endpoints can be read");
+        let found: BTreeMap<Name, Arc<Endpoint>> =
+            endpoints.iter().map(|endpoint| (endpoint.name.clone(), Arc::clone(endpoint))).collect();
+        assert_eq!(found.len(), endpoints.len(), "an endpoint stands twice");
+        assert_eq!(found, self.endpoints, "the endpoints are not as the ledger left them");
+        for (consumer, position) in &self.positions {
+            assert_eq!(self.reader().position_of(consumer), Ok(Some(*position)), "{consumer} is elsewhere");
+        }
+        let unknown = super::samples::name("nobody-consumes");
+        assert_eq!(self.reader().position_of(&unknown), Ok(None), "a consumer has come far that never began");
+        let mut expected: BTreeMap<u64, Vec<&Arc<Job>>> = BTreeMap::new();
+        for job in self.jobs.values().rev() {
+            if let Some(delivery) = &job.spec.delivery {
+                expected.entry(delivery.source.number()).or_default().push(job);
+            }
+        }
+        for number in self.jobs.keys() {
+            let expected = expected.get(number).map_or(&[][..], |jobs| jobs);
+            for size in [1, 2, 100] {
+                let mut found: Vec<Arc<Job>> = Vec::new();
+                loop {
+                    let before = found.last().map(|job| job.id.number());
+                    let page = self.reader().deliveries(*number, before, size).expect("deliveries can be read");
+                    assert!(page.len() <= size, "a page has more deliveries than its limit");
+                    if page.is_empty() || found.len() > expected.len() {
+                        break;
+                    }
+                    found.extend(page);
+                }
+                assert!(found.iter().eq(expected.iter().copied()), "the deliveries of job {number} are {found:?}");
+            }
+        }
     }
 
     fn audit_feed(&self) {

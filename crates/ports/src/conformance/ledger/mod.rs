@@ -36,6 +36,7 @@ mod reopen;
 mod samples;
 mod submit;
 mod waiting;
+mod webhooks;
 mod world;
 
 use std::thread;
@@ -66,7 +67,7 @@ pub fn exercise(mut open: impl FnMut() -> Fixture) {
 }
 
 fn cases() -> impl Iterator<Item = Case> {
-    let chapters: [&[Case]; 11] = [
+    let chapters: [&[Case]; 12] = [
         submit::CASES,
         lifecycle::CASES,
         batch::CASES,
@@ -75,6 +76,7 @@ fn cases() -> impl Iterator<Item = Case> {
         list::CASES,
         waiting::CASES,
         queues::CASES,
+        webhooks::CASES,
         bodies::CASES,
         reopen::CASES,
         bulk::CASES,

@@ -1,6 +1,9 @@
 use std::sync::Arc;
 
-use ackd_domain::{Accepted, Answer, Command, Refusal, Start, Status, Submission, Timestamp, limits};
+use ackd_domain::{
+    Accepted, Answer, Callback, CallbackRequest, Command, Refusal, Secret, Start, Status, Submission, Timestamp,
+    WebhookEvent, WebhookEvents, WebhookFormat, limits,
+};
 
 use super::Case;
 use super::samples::{HOUR, SECOND, START, filled, json, name, submission, sure_backoff};
@@ -33,6 +36,15 @@ fn a_submitted_job_waits(world: &mut World) {
     assert_eq!(world.submit_all(vec![]), vec![], "no submission is accepted as anything");
 }
 
+fn callback() -> CallbackRequest {
+    CallbackRequest {
+        url: filled("https://example.com/größe?", limits::URL_BYTES),
+        events: WebhookEvents::of([WebhookEvent::Failed, WebhookEvent::Expired]),
+        format: WebhookFormat::CloudEvents,
+        secret: Some(Secret::new("whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD")),
+    }
+}
+
 fn a_submission_keeps_every_field(world: &mut World) {
     let full = Submission {
         kind: Some("clip".into()),
@@ -47,6 +59,7 @@ fn a_submission_keeps_every_field(world: &mut World) {
         result_retention: Some(48 * HOUR),
         tags: vec!["demo".into(), "demo".into(), "".into(), "später".into()],
         traceparent: Some("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".into()),
+        callback: Some(Box::new(callback())),
         ..submission("video")
     };
     let plain = world.submit(full.clone());
@@ -61,6 +74,10 @@ fn a_submission_keeps_every_field(world: &mut World) {
         assert_eq!(spec.timeout, submission.timeout);
         assert_eq!(spec.result_retention, submission.result_retention);
         assert_eq!(spec.traceparent, submission.traceparent);
+        let Some(Callback { url, events, format, secret }) = spec.callback.as_deref().cloned() else {
+            panic!("a callback is lost")
+        };
+        assert_eq!(CallbackRequest { url, events, format, secret: Some(secret) }, callback());
         assert_eq!(spec.payload, submission.payload.info());
         assert_eq!((spec.priority, spec.max_attempts), (0, 3));
         assert_eq!(job.run_at, START.after(90 * SECOND));

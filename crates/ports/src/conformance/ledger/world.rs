@@ -3,8 +3,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ackd_domain::{
-    Accepted, Answer, Body, Change, ChangeKind, Command, Job, LeaseToken, Name, Position, Queue, Refusal, Submission,
-    Timestamp,
+    Accepted, Answer, Body, Change, ChangeKind, Command, Endpoint, Job, LeaseToken, Name, Position, Queue, Refusal,
+    Submission, Timestamp,
 };
 
 use crate::{Applied, Idle, LedgerError, LedgerReader, Reactor};
@@ -23,6 +23,8 @@ pub(super) struct World {
     /// The first result of each completed job, which is the one that counts.
     pub(super) results: BTreeMap<u64, Option<Body>>,
     pub(super) queues: BTreeMap<Name, Arc<Queue>>,
+    pub(super) endpoints: BTreeMap<Name, Arc<Endpoint>>,
+    pub(super) positions: BTreeMap<Name, Position>,
     pub(super) changes: Vec<Change>,
     /// The position of the last change that is no longer kept.
     pub(super) purged: Position,
@@ -39,6 +41,8 @@ impl World {
             payloads: BTreeMap::new(),
             results: BTreeMap::new(),
             queues: BTreeMap::new(),
+            endpoints: BTreeMap::new(),
+            positions: BTreeMap::new(),
             changes: Vec::new(),
             purged: Position::START,
             failed: false,
@@ -193,6 +197,16 @@ impl World {
                         self.payloads.insert(accepted.job.id.number(), submission.payload.clone());
                     }
                 }
+                (Command::Deliver { advance, deliveries }, Ok(Answer::Accepted(accepted))) => {
+                    assert_eq!(accepted.len(), deliveries.len(), "not every delivery has its job");
+                    for (delivery, accepted) in deliveries.iter().zip(accepted) {
+                        assert_eq!(accepted.job.spec.delivery.as_deref(), Some(&delivery.delivery));
+                        self.payloads.insert(accepted.job.id.number(), delivery.body.clone());
+                    }
+                    if let Some(advance) = advance {
+                        self.positions.insert(advance.consumer.clone(), advance.to);
+                    }
+                }
                 (Command::Complete { lease, result }, Ok(_)) => {
                     self.results.entry(lease.number).or_insert_with(|| result.clone());
                 }
@@ -207,6 +221,10 @@ impl World {
                 (_, Ok(Answer::Queue(queue))) => {
                     self.queues.insert(queue.name.clone(), Arc::clone(queue));
                 }
+                (_, Ok(Answer::Endpoint { endpoint, .. })) => {
+                    self.endpoints.insert(endpoint.name.clone(), Arc::clone(endpoint));
+                }
+                (_, Ok(Answer::NoEndpoint(name))) => drop(self.endpoints.remove(name)),
                 _ => {}
             }
         }

@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
-use ackd_domain::{Draws, IdempotencyKey, Job, Name, Position, Queue, Write};
+use ackd_domain::{Draws, Endpoint, IdempotencyKey, Job, Name, Position, Queue, Write};
 
 use crate::{LedgerError, ReadError, Rows};
 
@@ -15,6 +15,9 @@ pub(super) struct Batch<'a> {
     jobs: BTreeMap<u64, Arc<Job>>,
     keys: BTreeMap<Arc<str>, u64>,
     queues: BTreeMap<Name, Arc<Queue>>,
+    /// `None` where the batch has deleted it.
+    endpoints: BTreeMap<Name, Option<Arc<Endpoint>>>,
+    positions: BTreeMap<Name, Position>,
     writes: Vec<Write>,
 }
 
@@ -26,6 +29,8 @@ impl<'a> Batch<'a> {
             jobs: BTreeMap::new(),
             keys: BTreeMap::new(),
             queues: BTreeMap::new(),
+            endpoints: BTreeMap::new(),
+            positions: BTreeMap::new(),
             writes: Vec::new(),
         }
     }
@@ -71,6 +76,22 @@ impl Rows for Batch<'_> {
         Ok(written.or_else(|| locked(self.state).queues.get(name).cloned()))
     }
 
+    fn endpoint(&mut self, name: &Name) -> Result<Option<Arc<Endpoint>>, ReadError> {
+        let written = self.endpoints.get(name).cloned();
+        Ok(written.unwrap_or_else(|| locked(self.state).endpoints.get(name).cloned()))
+    }
+
+    fn endpoints(&mut self) -> Result<usize, ReadError> {
+        let state = locked(self.state);
+        let others = state.endpoints.keys().filter(|name| !self.endpoints.contains_key(*name)).count();
+        Ok(others + self.endpoints.values().flatten().count())
+    }
+
+    fn position_of(&mut self, consumer: &Name) -> Result<Option<Position>, ReadError> {
+        let written = self.positions.get(consumer).copied();
+        Ok(written.or_else(|| locked(self.state).positions.get(consumer).copied()))
+    }
+
     fn write(&mut self, write: Write) -> Result<(), LedgerError> {
         match &write {
             Write::Insert(job, _) | Write::Update(job) | Write::Finish(job, _) => {
@@ -82,6 +103,15 @@ impl Rows for Batch<'_> {
             }
             Write::Queue(queue) => {
                 self.queues.insert(queue.name.clone(), Arc::clone(queue));
+            }
+            Write::Endpoint(endpoint) => {
+                self.endpoints.insert(endpoint.name.clone(), Some(Arc::clone(endpoint)));
+            }
+            Write::NoEndpoint(name) => {
+                self.endpoints.insert(name.clone(), None);
+            }
+            Write::Position(consumer, position) => {
+                self.positions.insert(consumer.clone(), *position);
             }
         }
         self.writes.push(write);

@@ -2,7 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 use std::sync::Arc;
 
-use ackd_domain::{Body, Change, Job, JobId, LeaseState, Name, Position, Queue, Status, Timestamp};
+use ackd_domain::{Body, Change, Endpoint, Job, JobId, LeaseState, Name, Position, Queue, Status, Timestamp};
 
 use crate::{ChangeFeed, Counts, FeedError, Filter, Lane, LedgerReader, Page, ReadError, Ready, Timeline};
 
@@ -97,6 +97,21 @@ impl LedgerReader for MemoryReader {
 
     fn queues(&self) -> Result<Vec<Arc<Queue>>, ReadError> {
         Ok(locked(&self.0).queues.values().cloned().collect())
+    }
+
+    fn endpoints(&self) -> Result<Vec<Arc<Endpoint>>, ReadError> {
+        Ok(locked(&self.0).endpoints.values().cloned().collect())
+    }
+
+    fn position_of(&self, consumer: &Name) -> Result<Option<Position>, ReadError> {
+        Ok(locked(&self.0).positions.get(consumer).copied())
+    }
+
+    fn deliveries(&self, source: u64, before: Option<u64>, limit: usize) -> Result<Vec<Arc<Job>>, ReadError> {
+        let state = locked(&self.0);
+        let numbers = state.deliveries.range((source, 0)..(source, before.unwrap_or(u64::MAX))).rev();
+        let rows = numbers.filter_map(|(_, number)| state.jobs.get(number));
+        Ok(rows.take(limit).map(|row| Arc::clone(&row.job)).collect())
     }
 
     fn trouble(&self) -> Vec<String> {

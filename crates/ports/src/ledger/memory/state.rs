@@ -2,7 +2,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::mem;
 use std::sync::Arc;
 
-use ackd_domain::{Body, Change, Job, Name, Position, Queue, Write};
+use ackd_domain::{Body, Change, Endpoint, Job, Name, Position, Queue, Write};
 
 use crate::LedgerError;
 
@@ -17,6 +17,12 @@ pub(super) struct State {
     pub(super) keys: BTreeMap<Arc<str>, u64>,
     /// The queues that somebody configured.
     pub(super) queues: BTreeMap<Name, Arc<Queue>>,
+    /// The webhook endpoints.
+    pub(super) endpoints: BTreeMap<Name, Arc<Endpoint>>,
+    /// How far each consumer of the change feed has come.
+    pub(super) positions: BTreeMap<Name, Position>,
+    /// The number of each job that is delivered, with that of a job that delivers it.
+    pub(super) deliveries: BTreeSet<(u64, u64)>,
     /// The changes that are still kept, in the order of their positions.
     pub(super) changes: VecDeque<Change>,
     /// The position of the last change that is no longer kept.
@@ -79,6 +85,9 @@ impl State {
                 if let Some(key) = &job.spec.key {
                     self.keys.insert(Arc::clone(&key.text), number);
                 }
+                if let Some(delivery) = &job.spec.delivery {
+                    self.deliveries.insert((delivery.source.number(), number));
+                }
                 self.open.insert(number);
                 self.jobs.insert(number, Row { job, payload, result: None });
             }
@@ -87,6 +96,11 @@ impl State {
             Write::Queue(queue) => {
                 self.queues.insert(queue.name.clone(), queue);
             }
+            Write::Endpoint(endpoint) => {
+                self.endpoints.insert(endpoint.name.clone(), endpoint);
+            }
+            Write::NoEndpoint(name) => drop(self.endpoints.remove(&name)),
+            Write::Position(consumer, position) => drop(self.positions.insert(consumer, position)),
         }
     }
 
