@@ -79,19 +79,14 @@ impl Call {
         text.parse().map_err(|error| in_path(&text, error))
     }
 
-    /// The queue's name in the path, which is not the server's own.
-    pub(crate) fn queue(&self) -> Result<Name, Rejection> {
-        let name = self.name()?;
+    /// The name in the path, which is not the server's own.
+    pub(crate) fn name(&self) -> Result<Name, Rejection> {
+        let text = self.parameter()?;
+        let name = Name::new(&text).map_err(|error| in_path(&text, error))?;
         if name.is_reserved() {
             return Err(reserved("").into());
         }
         Ok(name)
-    }
-
-    /// A name in the path.
-    pub(crate) fn name(&self) -> Result<Name, Rejection> {
-        let text = self.parameter()?;
-        Name::new(&text).map_err(|error| in_path(&text, error))
     }
 
     /// What the body is. Where there is none it may be called anything.
@@ -150,10 +145,9 @@ fn in_path(text: &str, error: impl std::fmt::Display) -> Rejection {
     Rejection::new(Code::InvalidRequest, format!("`{shown}` in the path: {error}"))
 }
 
-/// The name is one of the server's own queues.
+/// The name is one of the server's own.
 pub(crate) fn reserved(pointer: &str) -> Problem {
-    let detail =
-        format!("names that begin with `{}` are of the server's own queues; choose another", Name::RESERVED_PREFIX);
+    let detail = format!("names that begin with `{}` are the server's own; choose another", Name::RESERVED_PREFIX);
     let problem = Problem::new(Code::Forbidden, detail.clone());
     if pointer.is_empty() { problem } else { problem.with_error(pointer, detail) }
 }

@@ -10,11 +10,12 @@ use http::StatusCode;
 use crate::call::{Call, Outcome};
 use crate::job::document_of;
 use crate::problem::Rejection;
+use crate::visible;
 
 /// `POST /v1/jobs/{id}/cancel`.
 pub(crate) async fn cancel(mut call: Call) -> Outcome {
     call.no_body().await?;
-    let id = call.job_id()?;
+    let id = visible::job(call.engine(), call.job_id()?).await?.id;
     let job = changed(&call, Command::Cancel { id }).await?;
     // Its worker learns it by the next heartbeat; till then it is not known how the job will end.
     let status = if job.status == Status::Cancelled { StatusCode::OK } else { StatusCode::ACCEPTED };
@@ -24,7 +25,7 @@ pub(crate) async fn cancel(mut call: Call) -> Outcome {
 /// `POST /v1/jobs/{id}/retry`.
 pub(crate) async fn retry(mut call: Call) -> Outcome {
     call.no_body().await?;
-    let id = call.job_id()?;
+    let id = visible::job(call.engine(), call.job_id()?).await?.id;
     let job = changed(&call, Command::Retry { id }).await?;
     shown(&call, job, StatusCode::OK).await
 }

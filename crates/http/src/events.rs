@@ -2,16 +2,16 @@
 
 use ackd_api::{EventName, Faults, event::Reset};
 use ackd_domain::{JobId, Position};
-use ackd_engine::{Engine, Event, Events, EventsStart, Feed, FeedItem, FeedStart, Interest, ReadError, Record};
+use ackd_engine::{Engine, Event, Events, Feed, FeedItem, FeedStart, Interest, ReadError, Record};
 
 use crate::answer;
 use crate::call::{Call, Outcome};
 use crate::headers;
 use crate::list;
-use crate::problem::no_such_job;
 use crate::shown::{self, Shown};
 use crate::stream::{self, Source, Told};
 use crate::token;
+use crate::visible;
 
 /// The most jobs that one feed names.
 const JOBS: usize = 100;
@@ -27,10 +27,9 @@ pub(crate) async fn of_job(mut call: Call) -> Outcome {
         FeedStart::After(position) => position,
         FeedStart::Now | FeedStart::Earliest => Position::START,
     });
-    match call.engine().events(id, after).await? {
-        EventsStart::NotFound => Err(no_such_job().into()),
-        EventsStart::Over => Ok(answer::no_content()),
-        EventsStart::Events(events) => {
+    match visible::events(call.engine(), id, after).await? {
+        None => Ok(answer::no_content()),
+        Some(events) => {
             let source = OfJob { engine: call.engine().clone(), events, begun: None };
             Ok(stream::answer(&call, source))
         }
@@ -47,7 +46,7 @@ pub(crate) async fn of_feed(mut call: Call) -> Outcome {
     let filter = list::of_clients(filter)?;
     let from = after(&call)?.unwrap_or(FeedStart::Now);
     for id in &ids {
-        call.engine().job(*id).await?.ok_or_else(no_such_job)?;
+        visible::job(call.engine(), *id).await?;
     }
     let interest = Interest::new(filter, ids.iter().map(|id| id.number()).collect());
     let feed = Box::new(call.engine().feed(interest.clone(), from, None).await?);

@@ -16,6 +16,7 @@ use crate::outlet::Outlet;
 use crate::problem::{Rejection, no_such_job};
 use crate::submit::applied;
 use crate::token;
+use crate::visible;
 
 /// How long a read may be held back, and whether a preference said so.
 struct Wait {
@@ -37,7 +38,7 @@ pub(crate) async fn get(mut call: Call) -> Outcome {
     call.no_body().await?;
     let id = call.job_id()?;
     let wait = Wait::of(&call)?;
-    let mut record = call.engine().record(id).await?.ok_or_else(no_such_job)?;
+    let mut record = visible::record(call.engine(), id).await?;
     let mut known = headers::none_match(call.headers(), record.job.version)?;
     if let Some(patience) = wait.patience
         && known != Some(false)
@@ -74,8 +75,7 @@ pub(crate) fn document_of(call: &Call, record: &Record, status: StatusCode) -> O
 /// `GET /v1/jobs/{id}/payload`.
 pub(crate) async fn payload(mut call: Call) -> Outcome {
     call.no_body().await?;
-    let (_, payload) = call.engine().payload(call.job_id()?).await?.ok_or_else(no_such_job)?;
-    match payload {
+    match visible::payload(call.engine(), call.job_id()?).await? {
         Some(payload) if !payload.content_type.is_empty() => {
             let mut response = answer::stored(&payload);
             answer::may_change(response.headers_mut());
@@ -91,7 +91,7 @@ pub(crate) async fn result(mut call: Call) -> Outcome {
     call.no_body().await?;
     let id = call.job_id()?;
     let wait = Wait::of(&call)?;
-    let mut record = call.engine().record(id).await?.ok_or_else(no_such_job)?;
+    let mut record = visible::record(call.engine(), id).await?;
     if let Some(patience) = wait.patience {
         record = call.engine().wait(record, Until::Terminal, patience.get()).await?;
     }
@@ -135,7 +135,9 @@ fn no_result(call: &Call, job: &Job) -> Rejection {
 /// `GET /v1/jobs/{id}/timeline`.
 pub(crate) async fn timeline(mut call: Call) -> Outcome {
     call.no_body().await?;
-    let timeline = call.engine().timeline(call.job_id()?).await?.ok_or_else(no_such_job)?;
+    let id = call.job_id()?;
+    visible::job(call.engine(), id).await?;
+    let timeline = call.engine().timeline(id).await?.ok_or_else(no_such_job)?;
     let entries = timeline.changes.iter().map(entry).collect();
     answer::passing(&ackd_api::Timeline { entries, truncated: timeline.truncated })
 }

@@ -51,10 +51,16 @@ fn wanted(request: &LeaseRequest<'_>) -> Result<WorkRequest, Problem> {
         kinds: request.types.iter().map(|kind| Arc::from(&**kind)).collect(),
         max: request.max.map_or(1, usize::from),
         wait: patience(request.wait),
-        worker: request.worker.as_deref().map(Arc::from),
+        worker: request.worker.as_deref().map(worker).transpose()?,
         ttl: request.ttl.map(Duration::from),
         inline: limits::INLINE_BYTES as u64,
     })
+}
+
+/// A worker's name. The server's own leases are under names of its own, and nobody else's are.
+fn worker(text: &str) -> Result<Arc<str>, Problem> {
+    let name = Name::new(text).map_err(|error| Problem::at("/worker", error.to_string()))?;
+    if name.is_reserved() { Err(reserved("/worker")) } else { Ok(Arc::from(text)) }
 }
 
 fn patience(wait: Option<ackd_api::Duration>) -> Duration {
@@ -86,16 +92,13 @@ fn written(call: &Call, leases: &[Granted]) -> Result<Vec<u8>, serde_json::Error
 
 /// `POST /v1/queues/{queue}/lease`.
 pub(crate) async fn raw(mut call: Call) -> Outcome {
-    let queue = call.queue()?;
+    let queue = call.name()?;
     let request = WorkRequest {
         queues: vec![queue],
         kinds: Vec::new(),
         max: 1,
         wait: patience(call.query.duration("wait")?),
-        worker: call.query.read("worker", |name| match Name::new(name) {
-            Ok(_) => Ok(Arc::from(name)),
-            Err(error) => Err(error.to_string()),
-        })?,
+        worker: call.query.get("worker").map(worker).transpose()?,
         ttl: call.query.duration("ttl")?.map(ttl).transpose()?,
         inline: u64::MAX,
     };

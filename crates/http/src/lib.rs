@@ -7,7 +7,8 @@
 //! - Connections: `serve`, `connection`, `wire` (deadlines, and whether an answer was written).
 //! - A request: `call`, `browser`, `routes` and `router`, `query`, `headers`, `intake` (its body).
 //! - An operation: a file for each noun of the API.
-//! - An answer: `answer`, `outlet` (its body), `document` (a job), `problem`, `token`.
+//! - An answer: `answer`, `outlet` (its body), `visible` (which jobs there are for clients), `document` (a job), `problem`,
+//!   `token`.
 //! - A stream: `takeover` (the connection is no longer HTTP's), `stream` (server-sent events), `events`, `shown`;
 //!   `socket` (WebSockets).
 //!
@@ -49,6 +50,7 @@ mod submission;
 mod submit;
 mod takeover;
 mod token;
+mod visible;
 mod wire;
 
 pub use app::{App, Config, ConfigError};

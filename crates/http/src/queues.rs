@@ -42,14 +42,14 @@ pub(crate) async fn list(mut call: Call) -> Outcome {
 /// `GET /v1/queues/{queue}`.
 pub(crate) async fn get(mut call: Call) -> Outcome {
     call.no_body().await?;
-    let queue = call.engine().queue(call.queue()?).await?;
+    let queue = call.engine().queue(call.name()?).await?;
     let counts = counts_of(call.engine(), &queue.name).await?;
     answer::passing(&document(&queue, counts))
 }
 
 /// `PUT /v1/queues/{queue}`.
 pub(crate) async fn replace(mut call: Call) -> Outcome {
-    let name = call.queue()?;
+    let name = call.name()?;
     let settings = QueueSettings::parse(body(&mut call).await?.bytes())?;
     let patch = QueuePatch::replace(&set(&settings)?);
     configured(&call, name, patch).await
@@ -57,7 +57,7 @@ pub(crate) async fn replace(mut call: Call) -> Outcome {
 
 /// `PATCH /v1/queues/{queue}`.
 pub(crate) async fn merge(mut call: Call) -> Outcome {
-    let name = call.queue()?;
+    let name = call.name()?;
     let patch: ackd_api::QueuePatch = ackd_api::parse(body(&mut call).await?.bytes())?;
     let now = call.engine().queue(name.clone()).await?;
     // Only what the patch names is written, so that two patches of different settings do not undo each other.
@@ -93,7 +93,7 @@ pub(crate) async fn resume(call: Call) -> Outcome {
 
 async fn paused(mut call: Call, paused: bool) -> Outcome {
     call.no_body().await?;
-    let name = call.queue()?;
+    let name = call.name()?;
     configured(&call, name, QueuePatch::pause(paused)).await
 }
 

@@ -68,7 +68,7 @@ fn one(call: &Call, whole: &Whole) -> Result<Submission, Problem> {
 
 /// `POST /v1/queues/{queue}/jobs`.
 pub(crate) async fn raw(mut call: Call) -> Outcome {
-    let queue = call.queue()?;
+    let queue = call.name()?;
     let content_type = headers::content_type(call.headers())?.into();
     let whole = call.body(call.shared().limits.payload).await?;
     let submission = {

@@ -6,15 +6,16 @@ use std::time::Duration;
 
 use ackd_api::socket::{Label, ServerFrame};
 use ackd_api::{Code, EventName, Problem};
-use ackd_domain::{JobId, Position};
-use ackd_engine::{Events, EventsStart, Feed, FeedItem, FeedStart, Interest, ReadError};
+use ackd_domain::Position;
+use ackd_engine::{Events, Feed, FeedItem, FeedStart, Interest, ReadError};
 
 use super::session::Told;
 use super::wanted::{Wanted, What};
 use crate::app::{Shared, Subscribed};
-use crate::problem::{Rejection, no_such_job};
+use crate::problem::Rejection;
 use crate::shown;
 use crate::token;
+use crate::visible;
 
 /// After how long without an event a filter that few jobs match says where it is: so that a client which comes back
 /// does not come with a position that is no longer kept.
@@ -52,7 +53,7 @@ impl Follower {
         let share = shared.subscribe()?;
         let engine = &shared.engine;
         let (source, told) = match wanted.what {
-            What::Job(id) => match job(&shared, id, wanted.after).await? {
+            What::Job(id) => match visible::events(engine, id, wanted.after).await? {
                 Some(events) => (Source::Job(events), Told::Open),
                 None => return Ok(None),
             },
@@ -155,15 +156,6 @@ impl Follower {
             }
         });
         Ok(())
-    }
-}
-
-/// The events of a job; `None` where nothing follows.
-async fn job(shared: &Shared, id: JobId, after: Option<Position>) -> Result<Option<Box<Events>>, Rejection> {
-    match shared.engine.events(id, after).await? {
-        EventsStart::NotFound => Err(no_such_job().into()),
-        EventsStart::Over => Ok(None),
-        EventsStart::Events(events) => Ok(Some(events)),
     }
 }
 

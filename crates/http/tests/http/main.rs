@@ -8,6 +8,7 @@ mod common;
 mod connections;
 mod contract;
 mod events;
+mod internal;
 mod jobs;
 mod leases;
 mod lists;

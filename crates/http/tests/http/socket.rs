@@ -24,14 +24,14 @@ fn request() -> Request {
 }
 
 /// A client's side of a socket.
-struct Socket {
+pub(crate) struct Socket {
     stream: TcpStream,
     decoder: Decoder,
     unread: Vec<u8>,
 }
 
 impl Socket {
-    async fn open(server: &Server) -> Socket {
+    pub(crate) async fn open(server: &Server) -> Socket {
         let mut client = server.connect().await;
         client.send(&request()).await;
         let head = client.head().await;
@@ -41,7 +41,7 @@ impl Socket {
         Socket { stream: client.stream, decoder: Decoder::new(Side::Client, 64 << 20), unread: Vec::new() }
     }
 
-    async fn say(&mut self, frame: Value) {
+    pub(crate) async fn say(&mut self, frame: Value) {
         self.say_text(&frame.to_string()).await;
     }
 
@@ -74,7 +74,7 @@ impl Socket {
     }
 
     /// The next message, as JSON. Pings are answered.
-    async fn hear(&mut self) -> Value {
+    pub(crate) async fn hear(&mut self) -> Value {
         loop {
             match self.incoming().await {
                 Some(Incoming::Text(text)) => return serde_json::from_str(&text).unwrap(),
