@@ -114,6 +114,25 @@ impl Endpoint {
             && (self.queues.is_empty() || self.queues.contains(queue))
     }
 
+    /// The endpoint after a post that was made when it had this revision, where that is another than before. What became of
+    /// a post says only something about the endpoint as it was then.
+    #[must_use]
+    pub fn noted(&self, revision: u64, outcome: PostOutcome, now: Timestamp) -> Option<Endpoint> {
+        if self.revision != revision || self.disabled.is_some() {
+            return None;
+        }
+        let disabled = |reason| Some(Disabled { at: now, reason });
+        match (outcome, self.failing_since) {
+            (PostOutcome::Taken, Some(_)) => Some(Endpoint { failing_since: None, ..self.clone() }),
+            (PostOutcome::Failed, None) => Some(Endpoint { failing_since: Some(now), ..self.clone() }),
+            (PostOutcome::Failed, Some(since)) if now.since(since) >= Endpoint::PATIENCE => {
+                Some(Endpoint { disabled: disabled(DisabledReason::Failing), ..self.clone() })
+            }
+            (PostOutcome::Gone, _) => Some(Endpoint { disabled: disabled(DisabledReason::Gone), ..self.clone() }),
+            (PostOutcome::Taken, None) | (PostOutcome::Failed, Some(_)) => None,
+        }
+    }
+
     /// What a post at time `now` is signed with, the newest first.
     pub fn secrets(&self, now: Timestamp) -> impl Iterator<Item = &Secret> {
         let former = self.former.iter().filter(move |(_, until)| *until > now).map(|(secret, _)| secret);

@@ -14,6 +14,7 @@ use ackd_ports::{Lane, Ledger, LedgerError, LedgerReader, Reactor, ReadError, Re
 use tokio::sync::oneshot;
 
 use crate::dispatch::{self, Ask, AskId, Dispatcher, QueueRules, WindowLimits};
+use crate::endpoints::EndpointsSeen;
 use crate::engine::Unavailable;
 use crate::hub::Hub;
 use crate::leases::{self, LiveLeases};
@@ -79,6 +80,7 @@ pub(crate) struct Shared {
     pub(crate) hub: Arc<Hub>,
     pub(crate) tail: Arc<Tail>,
     pub(crate) queues: Arc<QueuesSeen>,
+    pub(crate) endpoints: Arc<EndpointsSeen>,
     pub(crate) stats: Arc<Stats>,
 }
 
@@ -93,6 +95,7 @@ pub struct Core {
     hub: Arc<Hub>,
     tail: Arc<Tail>,
     queues: Arc<QueuesSeen>,
+    endpoints: Arc<EndpointsSeen>,
     stats: Arc<Stats>,
     /// Commands of the core's own, for the next turn.
     own: Vec<Command>,
@@ -139,7 +142,7 @@ impl Core {
     /// # Errors
     /// If the ledger cannot be read.
     pub(crate) fn start(parts: CoreParts, shared: Shared, now: Timestamp, tick: Duration) -> Result<Core, ReadError> {
-        let Shared { hub, tail, queues, stats } = shared;
+        let Shared { hub, tail, queues, endpoints, stats } = shared;
         let mut leases = LiveLeases::default();
         let leased = parts.reader.leased()?;
         for job in &leased {
@@ -164,6 +167,7 @@ impl Core {
             hub,
             tail,
             queues,
+            endpoints,
             stats,
             own: Vec::new(),
             delayed: Vec::new(),
@@ -419,6 +423,7 @@ impl Core {
                 self.stats.count(&applied.changes);
                 self.leases.observe(&applied.changes, now, tick);
                 self.queues.count(self.leases.take_counts());
+                self.note_endpoints(&applied.answers);
                 self.hub.publish(&applied.changes);
                 self.tail.publish(&applied.changes);
                 self.hand_out(applied.answers, origins, &mut requests, now, tick);
@@ -434,6 +439,17 @@ impl Core {
                     self.resting_until.get_or_insert(tick + REST);
                 }
                 self.failed_commit(&error, requests);
+            }
+        }
+    }
+
+    /// Before the changes are told: who sees them knows every endpoint that was there before them.
+    fn note_endpoints(&self, answers: &[Result<Answer, Refusal>]) {
+        for answer in answers {
+            match answer {
+                Ok(Answer::Endpoint { endpoint, .. }) => self.endpoints.put(endpoint),
+                Ok(Answer::NoEndpoint(name)) => self.endpoints.delete(name),
+                _ => {}
             }
         }
     }

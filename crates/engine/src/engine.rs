@@ -6,13 +6,14 @@ use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use ackd_domain::{Answer, Body, Command, Failure, Job, LeaseToken, Refusal};
+use ackd_domain::{Answer, Body, Command, Endpoint, Failure, Job, LeaseToken, Name, Refusal};
 use ackd_ports::{ChangeFeed, Clock, Ledger, LedgerReader, ReadError};
 use tokio::sync::oneshot;
 
 use crate::blocks::Blocks;
 use crate::core::{Core, CoreParts, Input, Shared, token};
 use crate::dispatch::{Ask, AskId, WindowLimits};
+use crate::endpoints::EndpointsSeen;
 use crate::hub::Hub;
 use crate::mailbox::{Mailbox, MailboxLimits, Rejected, Weight};
 use crate::pager;
@@ -97,6 +98,7 @@ struct Inner {
     tail: Arc<Tail>,
     blocks: Blocks,
     queues: Arc<QueuesSeen>,
+    endpoints: Arc<EndpointsSeen>,
     stats: Arc<Stats>,
     reader: Arc<dyn LedgerReader>,
     feed: Arc<dyn ChangeFeed>,
@@ -133,6 +135,7 @@ impl Engine {
             tail: Arc::new(Tail::new(parts.feed.head()?)),
             blocks: Blocks::default(),
             queues: Arc::new(QueuesSeen::new(tick)),
+            endpoints: Arc::new(EndpointsSeen::new(parts.reader.endpoints()?)),
             stats: Arc::default(),
             reader: Arc::clone(&parts.reader),
             feed: parts.feed,
@@ -146,6 +149,7 @@ impl Engine {
             hub: Arc::clone(&inner.hub),
             tail: Arc::clone(&inner.tail),
             queues: Arc::clone(&inner.queues),
+            endpoints: Arc::clone(&inner.endpoints),
             stats: Arc::clone(&inner.stats),
         };
         let core = Core::start(core_parts, shared, now, tick)?;
@@ -241,6 +245,18 @@ impl Engine {
         Health { trouble, stopping: status.stopping }
     }
 
+    /// The webhook endpoints, by name.
+    #[must_use]
+    pub fn endpoints(&self) -> Vec<Arc<Endpoint>> {
+        self.inner.endpoints.all()
+    }
+
+    /// The webhook endpoint of this name.
+    #[must_use]
+    pub fn endpoint(&self, name: &Name) -> Option<Arc<Endpoint>> {
+        self.inner.endpoints.of(name)
+    }
+
     /// What the engine has done.
     #[must_use]
     pub fn stats(&self) -> &Stats {
@@ -277,6 +293,14 @@ impl Engine {
 
     pub(crate) fn hub(&self) -> &Arc<Hub> {
         &self.inner.hub
+    }
+
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.inner.lock_status().stopping
+    }
+
+    pub(crate) fn endpoints_seen(&self) -> &Arc<EndpointsSeen> {
+        &self.inner.endpoints
     }
 
     pub(crate) fn reader(&self) -> &Arc<dyn LedgerReader> {

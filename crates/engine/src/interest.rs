@@ -46,6 +46,10 @@ impl Interest {
             }
     }
 
+    pub(crate) const fn is_rule(&self) -> bool {
+        matches!(self.what, What::Rule(_))
+    }
+
     pub(crate) fn jobs(&self) -> &[u64] {
         &self.jobs
     }

@@ -6,7 +6,9 @@
 
 mod blocks;
 mod core;
+mod deliver;
 pub mod dispatch;
+mod endpoints;
 mod engine;
 mod events;
 mod feed;
@@ -24,6 +26,7 @@ mod work;
 pub use ackd_ports::{Counts, Filter, Page, ReadError, Timeline};
 pub use blocks::SMALL_RESULT;
 pub use core::{Core, CoreParts, Input};
+pub use deliver::{Deliverer, DeliveryAttempt, DeliveryRecord, Renderer, ReplayError, Told};
 pub use engine::{Engine, Health, Parts, StartError, Unavailable};
 pub use events::{Event, Events, EventsStart, Until};
 pub use feed::{Feed, FeedItem, FeedStart};

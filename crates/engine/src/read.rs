@@ -124,7 +124,15 @@ impl Engine {
         off_the_runtime(move || feed.earliest()).await
     }
 
-    async fn read<T: Send + 'static>(
+    /// How far the consumer of this name has come in the change feed, if it has begun.
+    ///
+    /// # Errors
+    /// See [`Engine::record`].
+    pub(crate) async fn position_of(&self, consumer: Name) -> Result<Option<Position>, ReadError> {
+        self.read(move |reader| reader.position_of(&consumer)).await
+    }
+
+    pub(crate) async fn read<T: Send + 'static>(
         &self,
         read: impl FnOnce(&dyn LedgerReader) -> Result<T, ReadError> + Send + 'static,
     ) -> Result<T, ReadError> {

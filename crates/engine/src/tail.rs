@@ -6,7 +6,7 @@
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockWriteGuard};
 
 use ackd_domain::{Change, Name, Position};
 use bytes::Bytes;
@@ -43,6 +43,8 @@ pub(crate) struct Tail {
     head: AtomicU64,
     /// How many follow, so that a change costs nothing while nobody does.
     followers: AtomicUsize,
+    /// The interests of those who follow by a rule: they are the server's own parts, always there and seldom concerned.
+    rules: RwLock<Vec<(u64, Interest)>>,
     inbox: Mutex<Inbox>,
     arrived: Condvar,
     index: Mutex<Index>,
@@ -116,10 +118,17 @@ impl Tail {
         let Some(last) = changes.last() else { return };
         // First this and then the look at who follows, as they do it the other way round: one sees the other.
         self.head.store(last.position.0, Ordering::SeqCst);
-        if self.followers.load(Ordering::SeqCst) == 0 {
+        let followers = self.followers.load(Ordering::SeqCst);
+        if followers == 0 {
             return;
         }
+        let concerned = self.concerns_anybody(followers, changes);
         let mut inbox = lock(&self.inbox);
+        if !concerned && inbox.asleep {
+            // Everything before was told, and this is no news to anybody.
+            self.told.fetch_max(last.position.0, Ordering::Release);
+            return;
+        }
         if inbox.waiting + changes.len() > WAITING_CHANGES {
             inbox.batches.clear();
             inbox.waiting = 0;
@@ -133,6 +142,13 @@ impl Tail {
         if wake {
             self.arrived.notify_one();
         }
+    }
+
+    /// Whether one of these changes may be of interest. Where only rules follow they are asked, so that a change which
+    /// concerns none of them costs neither a copy nor a wake-up.
+    fn concerns_anybody(&self, followers: usize, changes: &[Change]) -> bool {
+        let rules = self.rules.read().unwrap_or_else(PoisonError::into_inner);
+        rules.len() < followers || changes.iter().any(|change| rules.iter().any(|(_, rule)| rule.wants(change)))
     }
 
     /// Hands out what the core leaves, until the tail is closed.
@@ -173,10 +189,13 @@ impl Tail {
 
     /// Follows what `interest` says from now on.
     pub(crate) fn follow(self: &Arc<Tail>, interest: Interest, most: Option<usize>) -> Following {
+        let is_rule = interest.is_rule();
+        // While it is counted and its rule is not there yet, every change is taken for one that concerns it.
         self.followers.fetch_add(1, Ordering::SeqCst);
         let mut index = lock(&self.index);
         index.next += 1;
         let id = index.next;
+        let rule = is_rule.then(|| (id, interest.clone()));
         let state = State { closed: index.closed, ..State::default() };
         let follower = Arc::new(Follower {
             interest,
@@ -186,12 +205,18 @@ impl Tail {
         });
         index.add(id, &follower);
         drop(index);
+        self.write_rules().extend(rule);
         Following { tail: Arc::clone(self), id, follower }
     }
 
-    /// How many follow.
+    /// How many follow, the server's own parts left out.
     pub(crate) fn count(&self) -> usize {
-        self.followers.load(Ordering::Relaxed)
+        let rules = self.rules.read().unwrap_or_else(PoisonError::into_inner).len();
+        self.followers.load(Ordering::Relaxed).saturating_sub(rules)
+    }
+
+    fn write_rules(&self) -> RwLockWriteGuard<'_, Vec<(u64, Interest)>> {
+        self.rules.write().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Tells everybody that the server stops, and ends [`Tail::run`].
@@ -337,6 +362,9 @@ impl Following {
 impl Drop for Following {
     fn drop(&mut self) {
         lock(&self.tail.index).remove(self.id, &self.follower.interest);
+        if self.follower.interest.is_rule() {
+            self.tail.write_rules().retain(|(id, _)| *id != self.id);
+        }
         self.tail.followers.fetch_sub(1, Ordering::SeqCst);
     }
 }

@@ -188,3 +188,23 @@ async fn a_server_that_stops_lets_everybody_go() {
     assert!(feed.next().await.unwrap().is_none());
     assert!(world.feed(Filter::default(), FeedStart::Now).await.next().await.unwrap().is_none());
 }
+
+#[tokio::test]
+async fn a_rule_is_told_what_concerns_it_and_moves_on_with_the_rest() {
+    let world = World::new();
+    let mail = name("mail");
+    let rule = Interest::rule(move |change| change.job.spec.queue == mail);
+    let mut feed = world.engine.feed(rule, FeedStart::Now, None).await.unwrap();
+    assert_eq!(world.engine.followers(), 0, "the server's own parts are not counted");
+    for _ in 0..100 {
+        world.submit("video", 10).await;
+    }
+    let mails = world.submit("mail", 2).await;
+    assert_eq!(entries(&mut feed, 2).await, mails);
+    let other = world.feed(of("video"), FeedStart::Now).await;
+    world.submit("video", 1).await;
+    drop(other);
+    let mails = world.submit("mail", 1).await;
+    assert_eq!(entries(&mut feed, 1).await, mails);
+    assert_eq!(feed.position(), world.engine.head().await.unwrap());
+}

@@ -1,8 +1,8 @@
 use std::sync::Arc;
 
 use crate::{
-    Answer, Decision, Disabled, DisabledReason, Draws, Endpoint, EndpointRequest, Name, PostOutcome, Refusal, Secret,
-    Timestamp, View, Write, limits,
+    Answer, Decision, Draws, Endpoint, EndpointRequest, Name, PostOutcome, Refusal, Secret, Timestamp, View, Write,
+    limits,
 };
 
 /// A new endpoint, or a known one as it is to be. A secret that is replaced signs on for a while.
@@ -53,27 +53,11 @@ pub(super) fn delete(view: &View, name: Name) -> Result<Decision, Refusal> {
     Ok(Decision { writes, ..Decision::answer(Answer::NoEndpoint(name)) })
 }
 
-/// What became of a post says only something about the endpoint as it was then. Most outcomes change nothing, and
-/// nothing is written.
+/// Most outcomes change nothing, and nothing is written.
 pub(super) fn note(view: &View, revision: u64, outcome: PostOutcome, now: Timestamp) -> Result<Decision, Refusal> {
     let known = view.endpoint.as_ref().ok_or(Refusal::NotFound)?;
-    let next = if known.revision == revision && known.disabled.is_none() { noted(known, outcome, now) } else { None };
+    let next = known.noted(revision, outcome, now).map(Arc::new);
     let writes = next.iter().map(|next| Write::Endpoint(Arc::clone(next))).collect();
     let endpoint = next.unwrap_or_else(|| Arc::clone(known));
     Ok(Decision { writes, ..Decision::answer(Answer::Endpoint { endpoint, created: false, made_secret: false }) })
-}
-
-/// The endpoint after a post, where that is another than before.
-fn noted(known: &Endpoint, outcome: PostOutcome, now: Timestamp) -> Option<Arc<Endpoint>> {
-    let disabled = |reason| Some(Disabled { at: now, reason });
-    let next = match (outcome, known.failing_since) {
-        (PostOutcome::Taken, Some(_)) => Endpoint { failing_since: None, ..known.clone() },
-        (PostOutcome::Failed, None) => Endpoint { failing_since: Some(now), ..known.clone() },
-        (PostOutcome::Failed, Some(since)) if now.since(since) >= Endpoint::PATIENCE => {
-            Endpoint { disabled: disabled(DisabledReason::Failing), ..known.clone() }
-        }
-        (PostOutcome::Gone, _) => Endpoint { disabled: disabled(DisabledReason::Gone), ..known.clone() },
-        (PostOutcome::Taken, None) | (PostOutcome::Failed, Some(_)) => return None,
-    };
-    Some(Arc::new(next))
 }

@@ -54,6 +54,7 @@ impl World {
         let shared = Shared {
             hub: Arc::default(),
             tail: Arc::default(),
+            endpoints: Arc::default(),
             queues: Arc::new(QueuesSeen::new(Duration::ZERO)),
             stats: Arc::default(),
         };
