@@ -4,6 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use ackd_api::Duration;
+use ackd_outbound::{Cidr, CidrError};
 use clap::{Args, ValueEnum};
 use serde::Deserialize;
 
@@ -60,7 +61,7 @@ pub(crate) struct ServeArgs {
     #[serde(rename = "allow-origin")]
     allow_origins: Vec<String>,
 
-    /// Let webhooks go to private addresses in this range (not supported yet)
+    /// Let webhooks go to private addresses in this range, as 10.0.0.0/8 (may be repeated)
     #[arg(long, value_name = "CIDR", env = "ACKD_WEBHOOK_ALLOW", value_delimiter = ',')]
     webhook_allow: Vec<String>,
 
@@ -130,6 +131,8 @@ pub(crate) struct Config {
     pub(crate) hosts: Vec<String>,
     /// The origins whose pages may use it.
     pub(crate) allow_origins: Vec<String>,
+    /// The addresses that webhooks go to although they are private.
+    pub(crate) webhook_allow: Vec<Cidr>,
     /// The largest payload or result in bytes.
     pub(crate) max_payload: usize,
     /// The most connections at a time.
@@ -165,6 +168,9 @@ pub(crate) enum ConfigError {
          Listen on 127.0.0.1 behind a proxy that does, or say --unprotected if the network itself is trusted"
     )]
     Unprotected(SocketAddr),
+    /// No range of addresses.
+    #[error("--webhook-allow {0}")]
+    WebhookAllow(#[from] CidrError),
     /// A number out of its range.
     #[error("--{flag} is a number from {min} to {max}")]
     Range {
@@ -225,7 +231,6 @@ impl ServeArgs {
         not_yet("kafka-listen", self.kafka_listen, "off", "leave it out")?;
         not_yet("store", self.store, "sqlite", "use sqlite, the embedded default")?;
         not_yet("broker", self.broker, "memory", "use memory, the embedded default")?;
-        not_yet("webhook-allow", self.webhook_allow.into_iter().next(), "", "leave it out")?;
         not_yet("push-allow", self.push_allow.into_iter().next(), "", "leave it out")?;
         let retention = self.feed_retention.map(|duration| duration.to_string());
         not_yet("feed-retention", retention, "", "leave it out: the whole feed is kept")?;
@@ -239,6 +244,7 @@ impl ServeArgs {
             public_url: self.public_url,
             hosts: self.hosts,
             allow_origins: self.allow_origins,
+            webhook_allow: self.webhook_allow.iter().map(|range| range.parse()).collect::<Result<_, _>>()?,
             max_payload: within(
                 "max-payload",
                 self.max_payload.unwrap_or(1 << 20),
@@ -293,7 +299,6 @@ mod tests {
             ("kafka-listen = '127.0.0.1:9202'", "kafka-listen"),
             ("store = 'postgres://db'", "store"),
             ("broker = 'kafka://k'", "broker"),
-            ("webhook-allow = ['10.0.0.0/8']", "webhook-allow"),
             ("push-allow = ['10.0.0.0/8']", "push-allow"),
             ("feed-retention = '21d'", "feed-retention"),
         ] {
@@ -316,6 +321,18 @@ mod tests {
         }
         for listen in ["127.0.0.1:0", "127.8.0.1:1", "[::1]:8202"] {
             assert!(file(&format!("listen = '{listen}'")).check().is_ok(), "{listen}");
+        }
+    }
+
+    #[test]
+    fn webhooks_may_go_where_ranges_say_and_wrong_ranges_are_refused() {
+        assert_eq!(file("").check().unwrap().webhook_allow, []);
+        let allowed = file("webhook-allow = ['127.0.0.0/8', 'fd00::/8', '192.0.2.7']").check().unwrap().webhook_allow;
+        let allowed: Vec<String> = allowed.iter().map(Cidr::to_string).collect();
+        assert_eq!(allowed, ["127.0.0.0/8", "fd00::/8", "192.0.2.7/32"]);
+        for wrong in ["10.0.0.0/33", "10.0.0.1/8", "private", ""] {
+            let error = file(&format!("webhook-allow = ['::1', '{wrong}']")).check().unwrap_err();
+            assert!(matches!(error, ConfigError::WebhookAllow(_)), "{error}");
         }
     }
 

@@ -45,9 +45,9 @@ impl ServeError {
 pub(crate) fn serve(args: ServeArgs) -> Result<(), ServeError> {
     let config = args.config()?;
     logging::start(config.log_format, config.log_level);
-    let app = wire(&config)?;
+    let wired = wire(&config)?;
     allow_files(config.max_connections);
-    let engine = app.engine().clone();
+    let engine = wired.app.engine().clone();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let served = runtime.block_on(async {
         let listener = listen(config.listen).map_err(|error| ServeError::Listen(config.listen, error))?;
@@ -57,8 +57,11 @@ pub(crate) fn serve(args: ServeArgs) -> Result<(), ServeError> {
         // Whoever started the server waits for this line; if nobody reads it, that is no reason not to serve.
         let mut stdout = std::io::stdout();
         drop(writeln!(stdout, "listening on http://{address}").and_then(|()| stdout.flush()));
-        ackd_http::serve(listener, app, stop).await?;
-        Ok(())
+        let deliverer = wired.deliver();
+        let served = ackd_http::serve(listener, wired.app, stop).await;
+        // While the engine still takes down what became of the posts under way.
+        deliverer.stop().await;
+        Ok(served?)
     });
     // What was asked for is committed and answered before the process ends.
     engine.stop();

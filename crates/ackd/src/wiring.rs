@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use ackd_embedded::{EmbeddedStore, OpenError, Options};
 use ackd_engine::dispatch::WindowLimits;
-use ackd_engine::{Engine, MailboxLimits, Parts, StartError};
-use ackd_http::App;
-use ackd_ports::{SystemClock, SystemEntropy};
+use ackd_engine::{Deliverer, Engine, MailboxLimits, Parts, StartError};
+use ackd_http::{App, WebhookRenderer};
+use ackd_outbound::{Allow, HttpOutbound};
+use ackd_ports::{Outbound, SystemClock, SystemEntropy};
 
 use crate::config::Config;
 
@@ -28,11 +29,27 @@ pub(crate) enum WiringError {
     Entropy(std::io::Error),
 }
 
-/// Joins the embedded store, the engine and the API as `config` says.
+/// The parts that the server's life is made of.
+pub(crate) struct Wired {
+    /// The API.
+    pub(crate) app: App,
+    outbound: Arc<dyn Outbound>,
+    renderer: WebhookRenderer,
+}
+
+impl Wired {
+    /// Starts to send webhooks, on the runtime of the caller.
+    pub(crate) fn deliver(&self) -> Deliverer {
+        let engine = self.app.engine().clone();
+        Deliverer::start(engine, Arc::clone(&self.outbound), Arc::new(self.renderer.clone()))
+    }
+}
+
+/// Joins the embedded store, the engine, the API and what sends webhooks as `config` says.
 ///
 /// # Errors
 /// [`WiringError`] says which part does not start, and why.
-pub(crate) fn wire(config: &Config) -> Result<App, WiringError> {
+pub(crate) fn wire(config: &Config) -> Result<Wired, WiringError> {
     let entropy = SystemEntropy::new().map_err(WiringError::Entropy)?;
     let store = EmbeddedStore::open(&config.data, &Options::default(), Box::new(entropy))?;
     let engine = Engine::start(Parts {
@@ -55,5 +72,9 @@ pub(crate) fn wire(config: &Config) -> Result<App, WiringError> {
         },
         version: env!("CARGO_PKG_VERSION").to_owned(),
     };
-    Ok(App::new(engine, api)?)
+    let allow = Allow::new(config.webhook_allow.clone());
+    let outbound: Arc<dyn Outbound> =
+        Arc::new(HttpOutbound::new(ackd_outbound::Options { allow, ..ackd_outbound::Options::default() }));
+    let app = App::new(engine, Arc::clone(&outbound), api)?;
+    Ok(Wired { app, outbound, renderer: WebhookRenderer::new(config.public_url.as_deref()) })
 }

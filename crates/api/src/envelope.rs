@@ -11,7 +11,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 
 use crate::queue_patch::BackoffPatch;
-use crate::{Duration, Faults, Request, Secret, Time, limits, raw, text};
+use crate::webhook::check_secret;
+use crate::{Duration, Faults, Request, Secret, Time, WebhookFormat, limits, raw, text};
 
 /// A job to be accepted: the body of `POST /v1/jobs`, or a line of it. Only `queue` is required.
 ///
@@ -364,22 +365,20 @@ pub struct Callback<'a> {
     /// Which ends to tell of; absent or empty: all.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub events: Vec<CallbackEvent>,
-    /// The `whsec_…` secret that the deliveries are signed with (Standard Webhooks 1.0.0); write-only. Where absent
-    /// one is made and shown once.
+    /// What the deliveries are signed with (Standard Webhooks 1.0.0): `whsec_…`, an HMAC secret, or `whsk_…`, a private
+    /// ed25519 key; write-only. Where absent an HMAC secret is made, and shown once in the answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 512))]
     pub secret: Option<Secret<'a>>,
+    /// The form of what is sent; default `standard`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub format: Option<WebhookFormat>,
 }
 
 impl Callback<'_> {
     fn check(&self, faults: &mut Faults) {
         check_url("/url", &self.url, faults);
-        if let Some(secret) = &self.secret {
-            faults.text("/secret", secret.expose(), limits::SECRET_BYTES);
-            if !secret.expose().starts_with("whsec_") {
-                faults.add("/secret", "begins with `whsec_` (Standard Webhooks 1.0.0)");
-            }
-        }
+        check_secret(self.secret.as_ref(), faults);
     }
 }
 
@@ -435,7 +434,7 @@ mod tests {
     use super::*;
     use crate::{Problem, parse};
 
-    const ALL: &str = r#"{"queue":"video","type":"transcode","payload":{"a" : 1},"delay":"5s","expires_in":"1h","priority":9,"max_attempts":3,"timeout":"10m","backoff":{"base":"1s","factor":2.0,"max":"1m","jitter":0.5},"result_retention":"24h","idempotency_key":"k","ordering_key":"o","group":"g","unique":{"key":"u","policy":"replace"},"tags":["a","b"],"callback":{"url":"https://example.com/hook","events":["job.done"],"secret":"whsec_x"},"reply_to":"topic","after":["01941f29-7c00-7abc-8def-0123456789ab"],"on_failure":"wait","then":[{"queue":"next","run_at":"2026-11-20T10:00:00.000Z"}],"traceparent":"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}"#;
+    const ALL: &str = r#"{"queue":"video","type":"transcode","payload":{"a" : 1},"delay":"5s","expires_in":"1h","priority":9,"max_attempts":3,"timeout":"10m","backoff":{"base":"1s","factor":2.0,"max":"1m","jitter":0.5},"result_retention":"24h","idempotency_key":"k","ordering_key":"o","group":"g","unique":{"key":"u","policy":"replace"},"tags":["a","b"],"callback":{"url":"https://example.com/hook","events":["job.done"],"secret":"whsec_x","format":"cloudevents"},"reply_to":"topic","after":["01941f29-7c00-7abc-8def-0123456789ab"],"on_failure":"wait","then":[{"queue":"next","run_at":"2026-11-20T10:00:00.000Z"}],"traceparent":"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}"#;
 
     fn faults(body: &str) -> Vec<(String, String)> {
         match parse::<Envelope<'_>>(body.as_bytes()) {
@@ -577,9 +576,12 @@ mod tests {
         for bad in ["ftp://x", "/hook", "http://", "https:///x", "http://a b"] {
             assert_eq!(faults(&with(&format!(r#""callback":{{"url":"{bad}"}}"#)))[0].0, "/callback/url", "{bad}");
         }
-        let found = faults(&with(r#""callback":{"url":"http://x","secret":"hunter2"}"#));
+        let secret =
+            |bytes: usize| with(&format!(r#""callback":{{"url":"http://x","secret":"{}"}}"#, "x".repeat(bytes)));
+        assert_eq!(faults(&secret(limits::SECRET_BYTES)), []);
+        let found = faults(&secret(limits::SECRET_BYTES + 1));
         assert_eq!(found[0].0, "/callback/secret");
-        assert!(!found[0].1.contains("hunter2"));
+        assert!(!found[0].1.contains("xx"));
         assert_eq!(
             faults(&with(r#""callback":{"url":"http://x","events":["job.started"]}"#))[0].0,
             "/callback/events/0"

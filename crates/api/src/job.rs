@@ -10,7 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 
 use crate::raw::Json;
-use crate::{Duration, Problem, Time, Waiting};
+use crate::{CallbackSecret, Duration, Problem, Time, Waiting};
 
 /// Where a job is in its life. The set is closed within version 1 of the API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
@@ -217,6 +217,9 @@ pub struct JobDocument<'a> {
     pub inputs: BTreeMap<Cow<'a, str>, Json<'a>>,
     /// The topic that its terminal document goes to.
     pub reply_to: Option<Cow<'a, str>>,
+    /// Only in the answer to its submission, and only where a secret was made for its callback.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub callback: Option<CallbackSecret<'a>>,
     /// W3C Trace Context's `traceparent` of who submitted it.
     pub traceparent: Option<Cow<'a, str>>,
     /// The longest time of one attempt.

@@ -8,6 +8,7 @@
 //!   what they do not know, so that a newer server does not break an older client.
 
 pub mod cloud_event;
+pub mod delivery;
 pub mod duration;
 pub mod envelope;
 pub mod event;
@@ -33,7 +34,9 @@ mod text;
 pub mod time;
 pub mod timeline;
 pub mod waiting;
+pub mod webhook;
 
+pub use delivery::{DeliveryAttempt, DeliveryDocument, DeliveryList};
 pub use duration::Duration;
 pub use envelope::{Backoff, Callback, CallbackEvent, Envelope, OnFailure, Unique, UniquePolicy};
 pub use event::{EventName, Reset};
@@ -52,3 +55,4 @@ pub use submit::SubmitLine;
 pub use time::Time;
 pub use timeline::{Hop, Timeline, TimelineEntry, TimelineEvent};
 pub use waiting::Waiting;
+pub use webhook::{CallbackSecret, WebhookDisabled, WebhookDocument, WebhookFormat, WebhookList, WebhookRequest};

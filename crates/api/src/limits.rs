@@ -50,6 +50,9 @@ pub const TRACEPARENT_BYTES: usize = 255;
 /// The most bytes of a URL.
 pub const URL_BYTES: usize = 2048;
 
+/// The most queues that one webhook names.
+pub const WEBHOOK_QUEUES: usize = 100;
+
 /// The most bytes of a webhook's secret.
 pub const SECRET_BYTES: usize = 512;
 

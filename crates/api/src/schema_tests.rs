@@ -33,6 +33,10 @@ fn every_document_has_a_schema_without_what_only_a_client_knows() {
         schema::<QueuePatch>(),
         schema::<QueueDocument>(),
         schema::<QueueList>(),
+        schema::<WebhookRequest<'_>>(),
+        schema::<WebhookDocument<'_>>(),
+        schema::<WebhookList<'_>>(),
+        schema::<DeliveryList<'_>>(),
         schema::<Problem>(),
         schema::<Reset<'_>>(),
         schema::<cloud_event::CloudEvent<'_>>(),
@@ -74,6 +78,9 @@ fn answers_outlive_the_bytes_they_were_read_from() {
     is_owned::<Settled<'static>>();
     is_owned::<QueueDocument>();
     is_owned::<QueueList>();
+    is_owned::<WebhookDocument<'static>>();
+    is_owned::<WebhookList<'static>>();
+    is_owned::<DeliveryList<'static>>();
     is_owned::<Problem>();
     is_owned::<Reset<'static>>();
 }

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::Problem;
+use crate::{CallbackSecret, Problem};
 
 /// What became of one line, in the order of the lines: `{"status":202,"id":…}`, or, with `?partial=true`,
 /// `{"status":4xx,"problem":{…}}`.
@@ -22,6 +22,9 @@ pub struct SubmitLine<'a> {
     /// Whether a job with the same unique key was there, so that this is that one.
     #[serde(default, skip_serializing_if = "is_false")]
     pub kept: bool,
+    /// The callback, where a secret was made for it. It is shown nowhere else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub callback: Option<CallbackSecret<'a>>,
     /// Why the line was refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub problem: Option<Problem>,
@@ -35,13 +38,20 @@ fn is_false(flag: &bool) -> bool {
 impl<'a> SubmitLine<'a> {
     /// The line was accepted as a new job; set `replayed` or `kept` where it was not.
     pub fn accepted(id: impl Into<Cow<'a, str>>) -> SubmitLine<'a> {
-        SubmitLine { status: 202, id: Some(id.into()), replayed: false, kept: false, problem: None }
+        SubmitLine { status: 202, id: Some(id.into()), replayed: false, kept: false, callback: None, problem: None }
     }
 
     /// The line was refused.
     #[must_use]
     pub fn refused(problem: Problem) -> SubmitLine<'a> {
-        SubmitLine { status: problem.status, id: None, replayed: false, kept: false, problem: Some(problem) }
+        SubmitLine {
+            status: problem.status,
+            id: None,
+            replayed: false,
+            kept: false,
+            callback: None,
+            problem: Some(problem),
+        }
     }
 
     /// The job's id, or why there is none.
@@ -73,6 +83,10 @@ mod tests {
         assert_eq!(line.into_result(), Ok("a".into()));
         let line = SubmitLine { kept: true, ..SubmitLine::accepted("a") };
         assert_eq!(serde_json::to_string(&line).unwrap(), r#"{"status":202,"id":"a","kept":true}"#);
+        let callback = CallbackSecret { url: "http://x".into(), secret: crate::Secret::new("whsec_x") };
+        let line = SubmitLine { callback: Some(callback), ..SubmitLine::accepted("a") };
+        let text = r#"{"status":202,"id":"a","callback":{"url":"http://x","secret":"whsec_x"}}"#;
+        assert_eq!(serde_json::to_string(&line).unwrap(), text);
         let line = SubmitLine::refused(Problem::new(Code::IdempotencyMismatch, "d"));
         let text = serde_json::to_string(&line).unwrap();
         assert!(text.starts_with(r#"{"status":422,"problem":{"type":"#), "{text}");

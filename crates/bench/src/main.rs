@@ -26,7 +26,7 @@ use std::time::Duration;
 
 use ackd_engine::dispatch::WindowLimits;
 use ackd_engine::{Engine, MailboxLimits, Parts};
-use ackd_ports::{MemoryLedger, SeededEntropy, SystemClock};
+use ackd_ports::{FakeOutbound, MemoryLedger, SeededEntropy, SystemClock};
 use clap::{Parser, Subcommand};
 
 /// What is measured how.
@@ -101,7 +101,8 @@ fn serve_without_storage() -> io::Result<()> {
         window: WindowLimits::default(),
     })
     .map_err(io::Error::other)?;
-    let app = ackd_http::App::new(engine, ackd_http::Config::default()).map_err(io::Error::other)?;
+    let outbound = Arc::new(FakeOutbound::new());
+    let app = ackd_http::App::new(engine, outbound, ackd_http::Config::default()).map_err(io::Error::other)?;
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(async {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
         writeln!(io::stdout(), "listening on http://{}", listener.local_addr()?)?;

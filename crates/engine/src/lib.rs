@@ -23,7 +23,7 @@ mod tail;
 mod waiting;
 mod work;
 
-pub use ackd_ports::{Counts, Filter, Page, ReadError, Timeline};
+pub use ackd_ports::{Counts, Filter, Outbound, Page, ReadError, SigningKey, Timeline};
 pub use blocks::SMALL_RESULT;
 pub use core::{Core, CoreParts, Input};
 pub use deliver::{Deliverer, DeliveryAttempt, DeliveryRecord, Renderer, ReplayError, Told};

@@ -1,8 +1,9 @@
 //! The forms that answers have.
 
+use ackd_api::CallbackSecret;
 use ackd_api::cloud_event::JobEvent;
 use ackd_domain::{Body, Job, Status};
-use ackd_engine::{Engine, Waiting};
+use ackd_engine::{Engine, Record, Waiting};
 use bytes::Bytes;
 use http::header::{self, HeaderMap, HeaderValue};
 use http::{Response, StatusCode};
@@ -37,6 +38,11 @@ pub(crate) fn may_change(headers: &mut HeaderMap) {
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
 }
 
+/// Nobody keeps the answer: it holds what is shown once.
+pub(crate) fn confidential(headers: &mut HeaderMap) {
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+}
+
 /// Lines of JSON.
 pub(crate) fn ndjson(status: StatusCode, lines: Vec<u8>) -> Response<Outlet> {
     whole(status, HeaderValue::from_static(headers::NDJSON), lines.into())
@@ -64,10 +70,27 @@ pub(crate) fn job(
     payload: Option<&Body>,
     result: Option<&Body>,
 ) -> Result<Response<Outlet>, Rejection> {
-    told(status, engine, job, payload, result, None)
+    told(status, engine, job, payload, result, None, None)
 }
 
-/// A job as a CloudEvent from `source`, or as its document where there is none.
+/// The document of a job that was accepted, with the secret that was made for its callback.
+pub(crate) fn accepted(
+    status: StatusCode,
+    engine: &Engine,
+    record: &Record,
+    has_secret: bool,
+) -> Result<Response<Outlet>, Rejection> {
+    let Record { job, payload, result } = record;
+    let callback = document::callback(job).filter(|_| has_secret);
+    let mut response = told(status, engine, job, payload.as_ref(), result.as_ref(), None, callback)?;
+    if has_secret {
+        confidential(response.headers_mut());
+    }
+    Ok(response)
+}
+
+/// A job as a CloudEvent from `source`, or as its document where there is none; with its callback, where that is to be
+/// shown.
 pub(crate) fn told(
     status: StatusCode,
     engine: &Engine,
@@ -75,13 +98,15 @@ pub(crate) fn told(
     payload: Option<&Body>,
     result: Option<&Body>,
     source: Option<&str>,
+    callback: Option<CallbackSecret<'_>>,
 ) -> Result<Response<Outlet>, Rejection> {
     let texts = Texts::of(job);
     let waiting = engine.waiting(job);
     let inline = [payload, result].into_iter().flatten().map(|body| body.bytes.len()).sum::<usize>();
     // The fixed parts of a document are about 1200 bytes: it is written without growing.
     let mut bytes = Vec::with_capacity(1536 + inline.min(2 * ackd_api::limits::INLINE_BYTES));
-    let document = document::document(job, &texts, payload, result, waiting.as_ref());
+    let mut document = document::document(job, &texts, payload, result, waiting.as_ref());
+    document.callback = callback;
     let form = match source {
         None => {
             serde_json::to_writer(&mut bytes, &document)?;

@@ -3,7 +3,7 @@ use std::sync::{Arc, OnceLock};
 
 use ackd_api::{Code, Problem, Time};
 use ackd_domain::Timestamp;
-use ackd_engine::Engine;
+use ackd_engine::{Engine, Outbound};
 use bytes::Bytes;
 use http::HeaderValue;
 use http::header::HeaderMap;
@@ -13,6 +13,7 @@ use crate::limits::Limits;
 use crate::metrics::Metrics;
 use crate::problem::Rejection;
 use crate::stream::Spread;
+use crate::targets::Targets;
 
 /// What an [`App`] is to be.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,6 +70,7 @@ pub struct App {
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) engine: Engine,
+    pub(crate) targets: Targets,
     pub(crate) limits: Limits,
     pub(crate) metrics: Metrics,
     pub(crate) version: String,
@@ -88,11 +90,11 @@ pub(crate) struct Shared {
 }
 
 impl App {
-    /// The API over `engine`, as `config` says.
+    /// The API over `engine`, as `config` says. What is to be posted somewhere must pass `outbound`'s checks.
     ///
     /// # Errors
     /// [`ConfigError`] names the value that cannot be meant.
-    pub fn new(engine: Engine, config: Config) -> Result<App, ConfigError> {
+    pub fn new(engine: Engine, outbound: Arc<dyn Outbound>, config: Config) -> Result<App, ConfigError> {
         let Config { public_url, hosts, origins, limits, version } = config;
         if limits.payload > ackd_domain::limits::BODY_BYTES {
             return Err(ConfigError::Payload(limits.payload));
@@ -124,6 +126,7 @@ impl App {
         Ok(App {
             shared: Arc::new(Shared {
                 engine,
+                targets: Targets::new(outbound),
                 limits,
                 metrics: Metrics::new(),
                 version,

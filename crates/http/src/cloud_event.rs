@@ -66,7 +66,7 @@ fn asked_for(call: &Call, event: &CloudEvent<'_>, payload: Body) -> Result<Submi
         return Err(headers::bad(&headers::IDEMPOTENCY_KEY, detail).into());
     }
     headers::trace(call.headers(), &mut envelope);
-    Ok(submission(&envelope, payload)?)
+    Ok(submission(&envelope, payload, &call.shared().targets)?)
 }
 
 /// The data of an event in a document.

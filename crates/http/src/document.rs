@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use ackd_api::job::{BodyInfo, Inline, Links, Progress};
 use ackd_api::raw::{Json, is_shallow};
-use ackd_api::{JobDocument, Status, Waiting, limits};
+use ackd_api::{CallbackSecret, JobDocument, Secret, Status, Waiting, limits};
 use ackd_domain::{Body, Failure, Job};
 use serde_json::value::RawValue;
 
@@ -74,6 +74,7 @@ pub(crate) fn document<'a>(
         flow: None,
         inputs: BTreeMap::new(),
         reply_to: None,
+        callback: None,
         traceparent: spec.traceparent.as_deref().map(Cow::Borrowed),
         timeout: spec.timeout.map(ackd_api::Duration::new),
         created_at: time(job.created_at()),
@@ -84,6 +85,12 @@ pub(crate) fn document<'a>(
         position: texts.position().into(),
         links: Links::of(texts.id()),
     }
+}
+
+/// The callback of `job` with its secret, for the one answer that shows it.
+pub(crate) fn callback(job: &Job) -> Option<CallbackSecret<'_>> {
+    let callback = job.spec.callback.as_ref()?;
+    Some(CallbackSecret { url: (&*callback.url).into(), secret: Secret::new(callback.secret.expose()) })
 }
 
 /// The API's word for a status.

@@ -60,7 +60,7 @@ pub(crate) async fn get(mut call: Call) -> Outcome {
             Form::Document => None,
             Form::CloudEvent => Some(call.shared().public_url.as_deref().unwrap_or_default()),
         };
-        answer::told(StatusCode::OK, call.engine(), job, payload.as_ref(), result.as_ref(), source)?
+        answer::told(StatusCode::OK, call.engine(), job, payload.as_ref(), result.as_ref(), source, None)?
     };
     response.headers_mut().insert(header::VARY, HeaderValue::from_static("Accept"));
     applied(&mut response, wait.preferred);

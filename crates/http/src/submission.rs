@@ -9,12 +9,13 @@ use bytes::Bytes;
 
 use crate::call::reserved;
 use crate::problem::NOT_YET;
+use crate::targets::Targets;
 
-/// What `envelope` asks for, with `payload` for its payload.
+/// What `envelope` asks for, with `payload` for its payload. Its callback must be one that `targets` lets pass.
 ///
 /// # Errors
 /// A problem that names what is not supported yet, is the server's own, or does not fit together.
-pub(crate) fn submission(envelope: &Envelope<'_>, payload: Body) -> Result<Submission, Problem> {
+pub(crate) fn submission(envelope: &Envelope<'_>, payload: Body, targets: &Targets) -> Result<Submission, Problem> {
     supported(envelope)?;
     let queue = Name::new(&envelope.queue).map_err(|error| Problem::at("/queue", error.to_string()))?;
     if queue.is_reserved() {
@@ -27,6 +28,10 @@ pub(crate) fn submission(envelope: &Envelope<'_>, payload: Body) -> Result<Submi
     };
     let backoff = match &envelope.backoff {
         Some(backoff) => Some(self::backoff(backoff).map_err(|error| misfit("/backoff", error))?),
+        None => None,
+    };
+    let callback = match &envelope.callback {
+        Some(callback) => Some(targets.callback(callback)?.into()),
         None => None,
     };
     let submission = Submission {
@@ -44,12 +49,17 @@ pub(crate) fn submission(envelope: &Envelope<'_>, payload: Body) -> Result<Submi
         key: None,
         tags: envelope.tags.iter().map(|tag| Arc::from(&**tag)).collect(),
         traceparent: envelope.traceparent.as_deref().map(Arc::from),
-        callback: None,
+        callback,
     };
     Ok(match &envelope.idempotency_key {
         Some(key) => submission.keyed(Arc::from(&**key)),
         None => submission,
     })
+}
+
+/// Whether the server will make a secret for the job's callback, which its client must be told.
+pub(crate) fn makes_secret(submission: &Submission) -> bool {
+    submission.callback.as_ref().is_some_and(|callback| callback.secret.is_none())
 }
 
 /// The body of a job that has no payload: one that was sent always has a type.
@@ -92,7 +102,6 @@ fn supported(envelope: &Envelope<'_>) -> Result<(), Problem> {
         ("/payload_file", envelope.payload_file.is_some()),
         ("/ordering_key", envelope.ordering_key.is_some()),
         ("/unique", envelope.unique.is_some()),
-        ("/callback", envelope.callback.is_some()),
         ("/reply_to", envelope.reply_to.is_some()),
         ("/after", !envelope.after.is_empty()),
         ("/on_failure", envelope.on_failure.is_some()),
@@ -108,10 +117,11 @@ fn supported(envelope: &Envelope<'_>) -> Result<(), Problem> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use ackd_ports::FakeOutbound;
 
     fn read(text: &str) -> Result<Submission, Problem> {
         let envelope: Envelope<'_> = ackd_api::parse(text.as_bytes())?;
-        submission(&envelope, no_payload())
+        submission(&envelope, no_payload(), &Targets::new(Arc::new(FakeOutbound::new())))
     }
 
     #[test]
@@ -133,7 +143,6 @@ mod tests {
             ("payload_file", r#""f""#),
             ("ordering_key", r#""k""#),
             ("unique", r#""u""#),
-            ("callback", r#"{"url":"http://x"}"#),
             ("reply_to", r#""t""#),
             ("after", r#"["x"]"#),
             ("on_failure", r#""wait""#),

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt::Write;
 use std::sync::Arc;
 
-use ackd_api::{Code, Duration, Envelope, Problem, QueryEnvelope, SubmitLine, limits, ndjson};
+use ackd_api::{CallbackSecret, Code, Duration, Envelope, Problem, QueryEnvelope, SubmitLine, limits, ndjson};
 use ackd_domain::{Accepted, Answer, Body, Command, Refusal, Submission};
 use ackd_engine::{Record, Until};
 use bytes::Bytes;
@@ -14,11 +14,12 @@ use http::{Response, StatusCode};
 use crate::answer;
 use crate::call::{Call, Outcome, unsupported};
 use crate::cloud_event;
+use crate::document;
 use crate::headers::{self, IDEMPOTENT_REPLAYED, Media, PREFERENCE_APPLIED};
 use crate::intake::Whole;
 use crate::outlet::Outlet;
 use crate::problem::{self, Rejection};
-use crate::submission::{no_payload, submission, too_large};
+use crate::submission::{makes_secret, no_payload, submission, too_large};
 
 /// `POST /v1/jobs`.
 pub(crate) async fn jobs(mut call: Call) -> Outcome {
@@ -63,7 +64,7 @@ async fn event(mut call: Call, is_structured: bool) -> Outcome {
 fn one(call: &Call, whole: &Whole) -> Result<Submission, Problem> {
     let mut envelope: Envelope<'_> = ackd_api::parse(whole.bytes())?;
     from_headers(call, &mut envelope)?;
-    submission(&envelope, payload(call, &envelope, whole)?)
+    submission(&envelope, payload(call, &envelope, whole)?, &call.shared().targets)
 }
 
 /// `POST /v1/queues/{queue}/jobs`.
@@ -75,7 +76,8 @@ pub(crate) async fn raw(mut call: Call) -> Outcome {
         let query = QueryEnvelope::parse(call.query.pairs())?;
         let mut envelope = query.into_envelope(Cow::Borrowed(queue.as_str()))?;
         from_headers(&call, &mut envelope)?;
-        submission(&envelope, Body { content_type, bytes: whole.keep(whole.bytes()) })?
+        let payload = Body { content_type, bytes: whole.keep(whole.bytes()) };
+        submission(&envelope, payload, &call.shared().targets)?
     };
     drop(whole);
     accept(&call, submission).await
@@ -108,9 +110,9 @@ fn payload(call: &Call, envelope: &Envelope<'_>, whole: &Whole) -> Result<Body, 
 
 async fn accept(call: &Call, submission: Submission) -> Outcome {
     let wait = headers::prefer_wait(call.headers())?;
-    let payload = submission.payload.clone();
+    let asked = Asked::of(&submission);
     let answers = call.engine().run(vec![Command::Submit(vec![submission])]).await?;
-    let Committed { mut record, replayed } = committed(answers, payload)?;
+    let Committed { mut record, replayed, has_secret } = committed(answers, asked)?;
     let mut status = StatusCode::ACCEPTED;
     if let Some(wait) = wait {
         match Box::pin(call.engine().wait(record.clone(), Until::Terminal, wait.get())).await {
@@ -124,8 +126,7 @@ async fn accept(call: &Call, submission: Submission) -> Outcome {
     } else if record.job.result.is_some() {
         record.result = call.engine().result(record.job.id.number()).await.unwrap_or_default();
     }
-    let mut response =
-        answer::job(status, call.engine(), &record.job, record.payload.as_ref(), record.result.as_ref())?;
+    let mut response = answer::accepted(status, call.engine(), &record, has_secret)?;
     let headers = response.headers_mut();
     let location = location(&record);
     headers.insert(header::LOCATION, location.clone());
@@ -143,17 +144,33 @@ pub(crate) struct Committed {
     pub(crate) record: Record,
     /// Its key was known: it is the job of an earlier request.
     pub(crate) replayed: bool,
+    /// A secret was made for its callback, and is to be shown this once.
+    pub(crate) has_secret: bool,
 }
 
-/// What came of the one submission with this payload.
-pub(crate) fn committed(answers: Vec<Result<Answer, Refusal>>, payload: Body) -> Result<Committed, Rejection> {
+/// What of a submission is needed for its answer.
+pub(crate) struct Asked {
+    payload: Body,
+    makes_secret: bool,
+}
+
+impl Asked {
+    pub(crate) fn of(submission: &Submission) -> Asked {
+        Asked { payload: submission.payload.clone(), makes_secret: makes_secret(submission) }
+    }
+}
+
+/// What came of the one submission that asked for this.
+pub(crate) fn committed(answers: Vec<Result<Answer, Refusal>>, asked: Asked) -> Result<Committed, Rejection> {
     let Accepted { job, replayed } = match answers.into_iter().next() {
         Some(Ok(Answer::Accepted(mut accepted))) if !accepted.is_empty() => accepted.swap_remove(0),
         Some(Err(refusal)) => return Err(refusal.into()),
         _ => return Err(Rejection::new(Code::Internal, "the job was accepted, and the answer lost")),
     };
+    let Asked { payload, makes_secret } = asked;
     // The payload is the same to the byte, or the key would have been refused.
-    Ok(Committed { record: Record { job, payload: Some(payload), result: None }, replayed })
+    let record = Record { job, payload: Some(payload), result: None };
+    Ok(Committed { record, replayed, has_secret: makes_secret && !replayed })
 }
 
 fn location(record: &Record) -> HeaderValue {
@@ -195,7 +212,7 @@ async fn read(call: &Call, whole: &Whole) -> Result<Vec<Line>, Rejection> {
         }
         let read = || {
             let envelope: Envelope<'_> = ackd_api::parse(line)?;
-            submission(&envelope, payload(call, &envelope, whole)?)
+            submission(&envelope, payload(call, &envelope, whole)?, &call.shared().targets)
         };
         lines.push((number, read().map_err(|problem| problem.on_line(number))));
     }
@@ -226,10 +243,11 @@ async fn all(call: &Call, lines: Vec<Line>) -> Outcome {
     if let Some(problem) = joined(problems) {
         return Err(problem.into());
     }
+    let make_secrets: Vec<bool> = submissions.iter().map(makes_secret).collect();
     let answers = call.engine().run(vec![Command::Submit(submissions)]).await?;
     match answers.into_iter().next() {
         Some(Ok(Answer::Accepted(accepted))) => {
-            let lines = accepted.iter().map(line_of);
+            let lines = accepted.iter().zip(make_secrets).map(|(accepted, makes)| line_of(accepted, makes));
             Ok(written(StatusCode::ACCEPTED, lines)?)
         }
         Some(Err(Refusal::KeyMismatch(mismatches))) => {
@@ -270,25 +288,27 @@ fn joined(problems: Vec<Problem>) -> Option<Problem> {
 /// The good lines.
 async fn each(call: &Call, lines: Vec<Line>) -> Outcome {
     let mut commands = Vec::with_capacity(lines.len());
-    let mut problems = Vec::with_capacity(lines.len());
+    let mut lines_read = Vec::with_capacity(lines.len());
     for (_, line) in lines {
         match line {
             Ok(submission) => {
+                lines_read.push(Ok(makes_secret(&submission)));
                 commands.push(Command::Submit(vec![submission]));
-                problems.push(None);
             }
-            Err(problem) => problems.push(Some(problem)),
+            Err(problem) => lines_read.push(Err(problem)),
         }
     }
     let mut answers = if commands.is_empty() { Vec::new() } else { call.engine().run(commands).await? }.into_iter();
     let mut all_good = true;
-    let lines: Vec<SubmitLine<'static>> = problems
+    let lines: Vec<SubmitLine<'static>> = lines_read
         .into_iter()
-        .map(|problem| {
-            let accepted = match problem {
-                Some(problem) => Err(problem),
-                None => match answers.next() {
-                    Some(Ok(Answer::Accepted(accepted))) if !accepted.is_empty() => Ok(line_of(&accepted[0])),
+        .map(|read| {
+            let accepted = match read {
+                Err(problem) => Err(problem),
+                Ok(makes_secret) => match answers.next() {
+                    Some(Ok(Answer::Accepted(accepted))) if !accepted.is_empty() => {
+                        Ok(line_of(&accepted[0], makes_secret))
+                    }
                     Some(Err(refusal)) => Err(problem::problem_of(refusal)),
                     _ => Err(Problem::new(Code::Internal, "the job was accepted, and the answer lost")),
                 },
@@ -303,8 +323,11 @@ async fn each(call: &Call, lines: Vec<Line>) -> Outcome {
     Ok(written(status, lines.into_iter())?)
 }
 
-fn line_of(accepted: &Accepted) -> SubmitLine<'static> {
-    SubmitLine { replayed: accepted.replayed, ..SubmitLine::accepted(accepted.job.id.to_string()) }
+fn line_of(accepted: &Accepted, makes_secret: bool) -> SubmitLine<'static> {
+    let Accepted { job, replayed } = accepted;
+    let callback =
+        if makes_secret && !replayed { document::callback(job).map(CallbackSecret::into_owned) } else { None };
+    SubmitLine { replayed: *replayed, callback, ..SubmitLine::accepted(job.id.to_string()) }
 }
 
 fn written(

@@ -60,7 +60,7 @@ async fn part<S: AsyncRead + AsyncWrite + Unpin>(mut line: Line<S>) -> std::io::
 
 impl Host for Arc<Shared> {
     fn accept(&self, envelope: &Envelope<'_>) -> Result<Submission, Problem> {
-        submit::accept(envelope, self.limits.payload)
+        submit::accept(envelope, self.limits.payload, &self.targets)
     }
 
     fn addressed(&self, problem: Problem) -> Problem {

@@ -10,13 +10,15 @@ use crate::app::Shared;
 use crate::document::{self, Texts};
 use crate::problem::Rejection;
 use crate::submission::{no_payload, submission, too_large};
-use crate::submit::{Committed, committed};
+use crate::submit::{Asked, Committed, committed};
+use crate::targets::Targets;
 
-/// The submission that `envelope` asks for, its payload of at most `most` bytes.
+/// The submission that `envelope` asks for, its payload of at most `most` bytes, its callback one that `targets` lets
+/// pass.
 ///
 /// # Errors
 /// The problem that `POST /v1/jobs` would answer with.
-pub(crate) fn accept(envelope: &Envelope<'_>, most: usize) -> Result<Submission, Problem> {
+pub(crate) fn accept(envelope: &Envelope<'_>, most: usize, targets: &Targets) -> Result<Submission, Problem> {
     let payload = match envelope.payload {
         None => no_payload(),
         Some(json) if json.get().len() > most => return Err(too_large("/payload", json.get().len(), most)),
@@ -24,7 +26,7 @@ pub(crate) fn accept(envelope: &Envelope<'_>, most: usize) -> Result<Submission,
             Body { content_type: Arc::from(ackd_domain::JSON), bytes: Bytes::copy_from_slice(json.get().as_bytes()) }
         }
     };
-    submission(envelope, payload)
+    submission(envelope, payload, targets)
 }
 
 /// The frame that answers a submission, once it is durable.
@@ -42,9 +44,9 @@ pub(crate) async fn answer(shared: Arc<Shared>, reference: Label, submission: Su
 }
 
 async fn commit(engine: &Engine, submission: Submission) -> Result<Committed, Rejection> {
-    let payload = submission.payload.clone();
+    let asked = Asked::of(&submission);
     let answers = engine.run(vec![Command::Submit(vec![submission])]).await?;
-    let mut committed = committed(answers, payload)?;
+    let mut committed = committed(answers, asked)?;
     let record = &mut committed.record;
     if record.job.result.is_some() {
         // It was known by its key, and is done. It is accepted, whatever can be read of it now.
@@ -54,10 +56,11 @@ async fn commit(engine: &Engine, submission: Submission) -> Result<Committed, Re
 }
 
 fn accepted(shared: &Shared, reference: Label, committed: &Committed) -> Result<Vec<u8>, Rejection> {
-    let Committed { record, replayed } = committed;
+    let Committed { record, replayed, has_secret } = committed;
     let (texts, waiting) = (Texts::of(&record.job), shared.engine.waiting(&record.job));
     let (payload, result) = (record.payload.as_ref(), record.result.as_ref());
-    let job = document::document(&record.job, &texts, payload, result, waiting.as_ref());
+    let mut job = document::document(&record.job, &texts, payload, result, waiting.as_ref());
+    job.callback = document::callback(&record.job).filter(|_| *has_secret);
     let frame = ServerFrame {
         reference: Some(reference),
         replayed: *replayed,

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use ackd_domain::{Command, Timestamp};
-use ackd_engine::{Engine, MailboxLimits, Parts, dispatch::WindowLimits};
-use ackd_http::{App, Config, Limits, serve};
+use ackd_engine::{Deliverer, Engine, MailboxLimits, Parts, dispatch::WindowLimits};
+use ackd_http::{App, Config, Limits, WebhookRenderer, serve};
 use ackd_ports::{
-    Applied, Faults, Ledger, LedgerError, MemoryLedger, MemoryReader, Reactor, SeededEntropy, SystemClock,
+    Applied, FakeOutbound, Faults, Ledger, LedgerError, MemoryLedger, MemoryReader, Reactor, SeededEntropy, SystemClock,
 };
 use serde_json::Value;
 
@@ -51,6 +51,8 @@ impl Ledger for SharedLedger {
 pub(crate) struct Server {
     pub(crate) address: std::net::SocketAddr,
     pub(crate) engine: Engine,
+    /// What the targets of webhooks pass; nothing is posted unless a [`Deliverer`] is started.
+    pub(crate) outbound: FakeOutbound,
     pub(crate) faults: Faults,
     pub(crate) stop: Option<oneshot::Sender<()>>,
     pub(crate) serving: JoinHandle<()>,
@@ -83,7 +85,8 @@ impl Server {
         .unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let app = App::new(engine.clone(), config).unwrap();
+        let outbound = FakeOutbound::new();
+        let app = App::new(engine.clone(), Arc::new(outbound.clone()), config).unwrap();
         let (stop, stopped) = oneshot::channel();
         let serving = tokio::spawn(async move {
             let stopped = async {
@@ -91,7 +94,13 @@ impl Server {
             };
             serve(listener, app, stopped).await.unwrap();
         });
-        Server { address, engine, faults, stop: Some(stop), serving }
+        Server { address, engine, outbound, faults, stop: Some(stop), serving }
+    }
+
+    /// Begins to send webhooks, by way of the server's [`FakeOutbound`].
+    pub(crate) fn deliver(&self) -> Deliverer {
+        let renderer = WebhookRenderer::new(Some("https://ackd.example"));
+        Deliverer::start(self.engine.clone(), Arc::new(self.outbound.clone()), Arc::new(renderer))
     }
 
     pub(crate) async fn connect(&self) -> Client {

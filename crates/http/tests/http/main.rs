@@ -18,3 +18,4 @@ mod socket;
 mod spine;
 mod submit;
 mod trouble;
+mod webhooks;

@@ -146,8 +146,19 @@ async fn every_operation_that_is_described_does_what_it_says() {
     }
     let head = call(Request::new("HEAD", "/v1/events")).await;
     assert_eq!(head.header("content-type"), Some("text/event-stream"));
+    call(Request::new("PUT", "/v1/webhooks/w").json(r#"{"url":"https://example.com","queues":["r"]}"#)).await;
+    call(Request::get("/v1/webhooks")).await;
+    call(Request::get("/v1/webhooks/w")).await;
     let other = call(Request::post("/v1/jobs").json(r#"{"queue":"r"}"#)).await.text("/id");
+    let deliverer = server.deliver();
     call(Request::post(&format!("/v1/jobs/{other}/cancel"))).await;
+    let deliveries = Request::get(&format!("/v1/jobs/{other}/deliveries"));
+    let delivered = async |server: &Server| server.call(deliveries.clone()).await.json()["deliveries"][0].clone();
+    server.until("a delivery", async |server| delivered(server).await["status"] == "DONE").await;
+    deliverer.stop().await;
+    let delivery = call(deliveries.clone()).await.text("/deliveries/0/id");
+    call(Request::post(&format!("/v1/deliveries/{delivery}/replay"))).await;
+    call(Request::new("DELETE", "/v1/webhooks/w")).await;
     call(Request::post(&format!("/v1/jobs/{other}/retry"))).await;
 
     // It has no answer but the socket itself; see `socket`.
