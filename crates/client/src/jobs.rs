@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ackd_api::{Code, JobList, Problem, SubmitLine, Timeline};
+use ackd_api::{CallbackSecret, Code, JobList, Problem, SubmitLine, Timeline};
 use bytes::Bytes;
 use http::header::{HeaderName, IF_NONE_MATCH};
 use http::{Method, StatusCode};
@@ -50,6 +50,8 @@ pub struct Accepted {
     pub replayed: bool,
     /// Whether a job with the same unique key was there, so that this is that one.
     pub kept: bool,
+    /// The callback, where the server made a secret for it. It is shown nowhere else.
+    pub callback: Option<CallbackSecret<'static>>,
 }
 
 /// The bytes of a payload or a result.
@@ -280,8 +282,8 @@ fn body(answer: Answer) -> Body {
 }
 
 fn accepted(line: SubmitLine<'static>) -> Result<Accepted, Problem> {
-    let (replayed, kept) = (line.replayed, line.kept);
-    Ok(Accepted { id: line.into_result()?, replayed, kept })
+    let (replayed, kept, callback) = (line.replayed, line.kept, line.callback.clone());
+    Ok(Accepted { id: line.into_result()?, replayed, kept, callback })
 }
 
 #[cfg(test)]
@@ -345,7 +347,7 @@ mod tests {
         assert_eq!(request.text(), "{\"queue\":\"q\"}\n{\"queue\":\"r\"}\n");
         request.answer(202, "{\"status\":202,\"id\":\"a\"}\n{\"status\":202,\"id\":\"b\",\"kept\":true}\n");
         let accepted = submitting.await.unwrap();
-        assert_eq!(accepted[0], Accepted { id: "a".into(), replayed: false, kept: false });
+        assert_eq!(accepted[0], Accepted { id: "a".into(), replayed: false, kept: false, callback: None });
         assert!(accepted[1].kept);
 
         let submitting = tokio::spawn({

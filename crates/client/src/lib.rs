@@ -22,6 +22,7 @@ mod address;
 mod backoff;
 mod cancel;
 mod client;
+mod deliveries;
 mod error;
 mod filter;
 mod follow;
@@ -34,6 +35,7 @@ mod submission;
 #[cfg(test)]
 mod testing;
 mod transport;
+mod webhooks;
 mod worker;
 
 pub use address::{DEFAULT_URL, UrlError};
