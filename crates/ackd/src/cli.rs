@@ -14,6 +14,7 @@ use crate::commands::retry::RetryArgs;
 use crate::commands::submit::SubmitArgs;
 use crate::commands::timeline::TimelineArgs;
 use crate::commands::watch::WatchArgs;
+use crate::commands::webhook::WebhookArgs;
 use crate::commands::work::WorkArgs;
 use crate::config::ServeArgs;
 use crate::console::Console;
@@ -76,6 +77,8 @@ pub(crate) enum Command {
     Retry(RetryArgs),
     /// Show and set queues
     Queue(QueueArgs),
+    /// Have the ends of jobs told to URLs
+    Webhook(WebhookArgs),
     /// Work on jobs: run a program for each
     Work(WorkArgs),
     /// Print a script that completes commands in a shell

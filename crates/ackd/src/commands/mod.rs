@@ -3,6 +3,7 @@
 mod batches;
 pub(crate) mod cancel;
 pub(crate) mod completions;
+mod deliveries;
 pub(crate) mod get;
 pub(crate) mod list;
 mod narrowing;
@@ -16,6 +17,7 @@ pub(crate) mod tests;
 pub(crate) mod timeline;
 mod waiting;
 pub(crate) mod watch;
+pub(crate) mod webhook;
 pub(crate) mod work;
 
 use ackd_client::api::Duration;
@@ -47,6 +49,7 @@ pub(crate) fn run(command: Command, globals: Globals) -> Result<Exit, Failure> {
             Command::Cancel(args) => cancel::run(args, &session).await,
             Command::Retry(args) => retry::run(args, &session).await,
             Command::Queue(args) => queue::run(args, &session).await,
+            Command::Webhook(args) => webhook::run(args, &session).await,
             Command::Serve(_) | Command::Completions(_) | Command::Work(_) => Ok(Exit::Fine),
         }
     })

@@ -120,6 +120,7 @@ pub(crate) struct Server {
     address: SocketAddr,
     /// Keeps the port from the other tests while the server is away: it is bound, and not listened on.
     _port: OwnedFd,
+    options: Vec<String>,
     pub(crate) url: String,
 }
 
@@ -139,11 +140,19 @@ impl Server {
         server
     }
 
+    /// A server with further options.
+    pub(crate) fn with(options: &[&str]) -> Server {
+        let mut server = Server::later();
+        server.options = options.iter().map(|option| (*option).to_owned()).collect();
+        server.start_again();
+        server
+    }
+
     /// A server that is not there yet.
     pub(crate) fn later() -> Server {
         let (address, port) = port();
         let url = format!("http://{address}");
-        Server { data: tempfile::tempdir().unwrap(), server: None, address, _port: port, url }
+        Server { data: tempfile::tempdir().unwrap(), server: None, address, _port: port, options: Vec::new(), url }
     }
 
     pub(crate) fn kill(&mut self) {
@@ -153,7 +162,7 @@ impl Server {
     pub(crate) fn start_again(&mut self) {
         let mut command = Command::new(env!("CARGO_BIN_EXE_ackd"));
         command.args(["serve", "--log-level", "error", "--listen", &self.address.to_string(), "--data"]);
-        let mut server = Running::start(command.arg(self.data.path()));
+        let mut server = Running::start(command.arg(self.data.path()).args(&self.options));
         if server.line() != format!("listening on {}", self.url) {
             panic!("the server does not start: {:?}", server.end());
         }

@@ -11,6 +11,8 @@ mod jobs;
 mod killed;
 mod pipes;
 mod queues;
+mod receiver;
 mod stopped;
 mod submitted;
+mod webhooks;
 mod worked;
