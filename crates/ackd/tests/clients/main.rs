@@ -5,6 +5,8 @@
 //! `TEST_CLIENTS` (a folder with `venv` and `node_modules`), `TEST_NGINX` and `TEST_CHROMIUM` (programs). Without it
 //! there is nothing to test with.
 //!
+//! Receivers of webhooks verify what they get by the libraries of Standard Webhooks, directly and behind nginx ([`webhooks`]).
+//!
 //! A further client is a script that tells each event as a line of JSON, `{"event","id","data"}`, and its end as
 //! `{"event":"end"}`, and a line in [`client::ALL`].
 
@@ -20,3 +22,4 @@ mod proxy;
 mod run;
 mod seen;
 mod server;
+mod webhooks;

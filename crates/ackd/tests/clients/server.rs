@@ -33,6 +33,7 @@ impl Server {
     pub(crate) fn start_again(&mut self) {
         let mut command = Command::new(env!("CARGO_BIN_EXE_ackd"));
         command.args(["serve", "--log-level", "warn", "--listen", &self.port.address.to_string()]);
+        command.args(["--webhook-allow", "127.0.0.0/8"]);
         command.args(["--allow-origin", &self.origin, "--data"]).arg(self.folder.join("data"));
         let mut running = Running::start(command.stdout(Stdio::piped()), &self.folder.join("server.log"));
         let mut line = String::new();
@@ -58,7 +59,7 @@ impl Server {
         assert!(status.success(), "{status}: {}", running.said());
     }
 
-    fn connect(&self) -> Connection {
+    pub(crate) fn connect(&self) -> Connection {
         Connection::open(&self.port.address.to_string()).unwrap()
     }
 

@@ -53,7 +53,7 @@ impl Connection {
         self.send("GET", path, "application/json", "")
     }
 
-    fn send(&mut self, method: &str, path: &str, kind: &str, body: &str) -> io::Result<Answer> {
+    pub(crate) fn send(&mut self, method: &str, path: &str, kind: &str, body: &str) -> io::Result<Answer> {
         let head = format!(
             "{method} {path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: {kind}\r\ncontent-length: {}\r\n\r\n",
             body.len()
