@@ -24,6 +24,11 @@ pub(crate) enum Kind {
 impl Server {
     /// Starts a server over the directory `data` and waits until it listens.
     pub(crate) fn start(kind: Kind, data: &Path) -> io::Result<Server> {
+        Server::start_with(kind, data, &[])
+    }
+
+    /// As [`Server::start`], with further flags.
+    pub(crate) fn start_with(kind: Kind, data: &Path, flags: &[&str]) -> io::Result<Server> {
         let mut command = match kind {
             Kind::Ackd => {
                 let mut command = Command::new(beside_me("ackd")?);
@@ -36,7 +41,7 @@ impl Server {
                 command
             }
         };
-        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn()?;
+        let mut child = command.args(flags).stdin(Stdio::null()).stdout(Stdio::piped()).spawn()?;
         let stdout = child.stdout.take().ok_or(io::ErrorKind::BrokenPipe)?;
         let mut line = String::new();
         BufReader::new(stdout).read_line(&mut line)?;

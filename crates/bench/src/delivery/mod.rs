@@ -2,9 +2,11 @@
 
 mod fan_out;
 mod latency;
+mod receiver;
 mod reconnect;
 mod stalled;
 mod stream;
+mod webhooks;
 
 use std::io;
 
@@ -14,5 +16,6 @@ pub(crate) fn run(bench: &Bench) -> io::Result<()> {
     fan_out::run(bench)?;
     stalled::run(bench)?;
     reconnect::run(bench)?;
-    latency::run(bench)
+    latency::run(bench)?;
+    webhooks::run(bench)
 }
