@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::io;
 use std::rc::Rc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::stream::Stream;
 use crate::jobs::{expect, submit_one};
@@ -20,23 +20,25 @@ const OPENING: usize = 200;
 const EVENTS: usize = 5;
 
 pub(crate) fn run(bench: &Bench) -> io::Result<()> {
-    let (mut each, mut p50, mut p99) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut each, mut p50, mut p99, mut cpu) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for _ in 0..bench.runs {
         let data = tempfile::tempdir_in(&bench.dir)?;
         let server = Server::start(Kind::Ackd, data.path())?;
-        let (memory, took) = load::on_one_thread(measure(&server))?;
+        let (memory, took, cost) = load::on_one_thread(measure(&server))?;
         each.push(memory);
+        cpu.push(cost.as_secs_f64() * 1e6 / (STREAMS * EVENTS) as f64);
         p50.push(took.p50.as_secs_f64() * 1e3);
         p99.push(took.p99.as_secs_f64() * 1e3);
     }
     println!("delivery: {STREAMS} idle streams of server-sent events");
     println!("  memory of the server a stream          {:>8.0} bytes (target: at most 10 240)", median(each));
     println!("  one event to all: half have it within  {:>8.1} ms", median(p50));
-    println!("  and 99 of 100 within                   {:>8.1} ms (target: at most 250 ms)\n", median(p99));
+    println!("  and 99 of 100 within                   {:>8.1} ms (target: at most 250 ms)", median(p99));
+    println!("  the server's processors a stream and event {:>4.1} µs\n", median(cpu));
     Ok(())
 }
 
-async fn measure(server: &Server) -> io::Result<(f64, Quantiles)> {
+async fn measure(server: &Server) -> io::Result<(f64, Quantiles, Duration)> {
     let mut wire = Wire::connect(server.addr()).await?;
     let submit = submit_one("news", None);
     expect(&wire.send(&submit).await?, &[202])?;
@@ -57,6 +59,7 @@ async fn measure(server: &Server) -> io::Result<(f64, Quantiles)> {
     let each = (after.saturating_sub(before)) as f64 / STREAMS as f64;
     let buffer = Rc::new(RefCell::new(vec![0; 64 << 10]));
     let mut took = Vec::with_capacity(STREAMS * EVENTS);
+    let before = server.cpu()?;
     for _ in 0..EVENTS {
         let sent = Instant::now();
         let reading: Vec<_> = streams
@@ -76,5 +79,5 @@ async fn measure(server: &Server) -> io::Result<(f64, Quantiles)> {
             streams.push(stream);
         }
     }
-    Ok((each, Quantiles::of(took)))
+    Ok((each, Quantiles::of(took), server.cpu()?.saturating_sub(before)))
 }
