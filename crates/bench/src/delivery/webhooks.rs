@@ -69,7 +69,10 @@ async fn measure(server: &Server, receiver: &Receiver, time: Duration) -> io::Re
     let mut patience = Instant::now() + Duration::from_secs(60);
     let mut seen_before = 0;
     loop {
-        let (taken, wrong) = (receiver.seen().taken(), receiver.seen().wrong);
+        let (taken, wrong) = {
+            let seen = receiver.seen();
+            (seen.taken(), seen.wrong)
+        };
         if wrong > 0 {
             return Err(io::Error::other(format!("{wrong} posts were wrongly signed or came twice")));
         }
