@@ -4,7 +4,7 @@
 use std::io;
 use std::sync::Arc;
 
-use ackd_domain::{Command, Draws, Endpoint, IdempotencyKey, Job, Name, Position, Queue, Timestamp, Write};
+use ackd_domain::{Command, Draws, Endpoint, IdempotencyKey, Job, Name, Position, Queue, Schedule, Timestamp, Write};
 use ackd_ports::{Applied, Entropy, Ledger, LedgerError, Reactor, ReadError, Rows, SystemEntropy, decide_batch};
 
 /// Decides and forgets.
@@ -60,6 +60,14 @@ impl Rows for ForgetfulLedger {
 
     fn position_of(&mut self, _: &Name) -> Result<Option<Position>, ReadError> {
         Ok(None)
+    }
+
+    fn schedule(&mut self, _: &Name) -> Result<Option<Arc<Schedule>>, ReadError> {
+        Ok(None)
+    }
+
+    fn schedules(&mut self) -> Result<usize, ReadError> {
+        Ok(0)
     }
 
     fn write(&mut self, _: Write) -> Result<(), LedgerError> {

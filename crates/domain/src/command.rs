@@ -2,8 +2,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::{
-    Advance, Body, EndpointRequest, Failure, JobId, LeaseToken, Name, NewDelivery, PostOutcome, Progress, QueuePatch,
-    Submission, Verb,
+    Advance, Body, EndpointRequest, Failure, Firing, JobId, LeaseToken, Name, NewDelivery, PostOutcome, Progress,
+    QueuePatch, ScheduleRequest, Submission, Timestamp, Verb,
 };
 
 /// Something asked of the ledger.
@@ -117,6 +117,22 @@ pub enum Command {
         /// What to deliver.
         deliveries: Vec<NewDelivery>,
     },
+    /// Have a schedule, new or as it is to be from now on.
+    PutSchedule {
+        /// Its name.
+        name: Name,
+        /// What it is to be.
+        request: Box<ScheduleRequest>,
+        /// Its first time after now and after all for which it made a job.
+        next: Option<Timestamp>,
+    },
+    /// Have a schedule no longer. The jobs that it made stay.
+    DeleteSchedule {
+        /// Its name.
+        name: Name,
+    },
+    /// Make the jobs of a schedule whose time has come.
+    Fire(Box<Firing>),
 }
 
 /// Why a lease ran out.
@@ -141,6 +157,8 @@ pub struct Needs<'a> {
     pub endpoint: Option<&'a Name>,
     /// The position of the consumer of this name.
     pub consumer: Option<&'a Name>,
+    /// The schedule of this name, and the number of all.
+    pub schedule: Option<&'a Name>,
 }
 
 impl Command {
@@ -167,6 +185,12 @@ impl Command {
                 consumer: advance.as_ref().map(|advance| &advance.consumer),
                 ..Needs::default()
             },
+            Command::PutSchedule { name, .. } | Command::DeleteSchedule { name } => {
+                Needs { schedule: Some(name), ..Needs::default() }
+            }
+            Command::Fire(firing) => {
+                Needs { schedule: Some(&firing.name), submissions: &firing.jobs, ..Needs::default() }
+            }
         }
     }
 
@@ -176,6 +200,7 @@ impl Command {
         match self {
             Command::Submit(submissions) => submissions.len(),
             Command::Deliver { deliveries, .. } => deliveries.len(),
+            Command::Fire(firing) => firing.jobs.len(),
             _ => 0,
         }
     }

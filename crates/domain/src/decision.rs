@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::{Body, Change, Endpoint, Job, Name, Position, Queue};
+use crate::{Body, Change, Endpoint, Job, Name, Position, Queue, Schedule};
 
 /// What a command comes to: rows to write, changes to tell, and the answer to give once both are durable.
 #[derive(Debug, Clone, PartialEq)]
@@ -31,6 +31,10 @@ pub enum Write {
     NoEndpoint(Name),
     /// The position of a consumer of the change feed.
     Position(Name, Position),
+    /// A schedule, new or changed.
+    Schedule(Arc<Schedule>),
+    /// A schedule is no longer.
+    NoSchedule(Name),
 }
 
 /// What the asker gets.
@@ -60,6 +64,22 @@ pub enum Answer {
     },
     /// The endpoint of this name is no longer.
     NoEndpoint(Name),
+    /// The schedule after the command.
+    Schedule {
+        /// The schedule.
+        schedule: Arc<Schedule>,
+        /// There was none of this name before.
+        created: bool,
+    },
+    /// The schedule of this name is no longer.
+    NoSchedule(Name),
+    /// The schedule has made its jobs.
+    Fired {
+        /// The schedule, its next time before it.
+        schedule: Arc<Schedule>,
+        /// The jobs, one for each that was to be made.
+        accepted: Vec<Accepted>,
+    },
 }
 
 /// A submission that was accepted.

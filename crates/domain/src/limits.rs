@@ -89,3 +89,18 @@ pub const DELIVERY_ATTEMPTS: u32 = 10;
 
 /// How long a delivery may wait for its attempts in all, 30 days: longer than they take, so that it ends by them.
 pub const DELIVERY_EXPIRY: Duration = Duration::from_hours(30 * 24);
+
+/// The most schedules.
+pub const SCHEDULES: usize = 1000;
+
+/// The most bytes of a schedule's cron.
+pub const CRON_BYTES: usize = 255;
+
+/// The most bytes of a schedule's time zone.
+pub const TIMEZONE_BYTES: usize = 64;
+
+/// The most bytes of the payload of a schedule's job: all schedules are held in memory.
+pub const SCHEDULE_PAYLOAD_BYTES: usize = 64 << 10;
+
+/// The most jobs that a schedule makes for times that it missed.
+pub const MISSED_RUNS: usize = 100;

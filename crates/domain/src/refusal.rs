@@ -31,6 +31,12 @@ pub enum Refusal {
     /// There are as many endpoints as there may be.
     #[error("there are {} webhook endpoints already", crate::limits::ENDPOINTS)]
     TooManyEndpoints,
+    /// There are as many schedules as there may be.
+    #[error("there are {} schedules already", crate::limits::SCHEDULES)]
+    TooManySchedules,
+    /// The schedule was put anew, or its time was left already, since whoever asks looked at it.
+    #[error("the schedule has moved on")]
+    ScheduleMoved,
     /// Another consumer of the same name has come to this position.
     #[error("the consumer has come to another position: {0:?}")]
     Overtaken(Option<Position>),

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use crate::{Endpoint, Job, Position, Queue};
+use crate::{Endpoint, Job, Position, Queue, Schedule};
 
 /// What a decision sees of the ledger: the rows that [`crate::Command::needs`] names, as they are
 /// after the command before it.
@@ -19,6 +19,10 @@ pub struct View {
     pub endpoints: usize,
     /// The position of the named consumer, if it has one.
     pub position: Option<Position>,
+    /// The named schedule, if there is one.
+    pub schedule: Option<Arc<Schedule>>,
+    /// How many schedules there are, where one is named.
+    pub schedules: usize,
 }
 
 impl View {

@@ -33,6 +33,7 @@ mod pool;
 mod queues;
 mod reader;
 mod rows;
+mod schedules;
 mod schema;
 mod scrub;
 mod shared;

@@ -140,6 +140,14 @@ fn lay_out(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
         -- How far each consumer of the changes has come.
         CREATE TABLE consumer (name TEXT PRIMARY KEY, position INTEGER, crc INTEGER) WITHOUT ROWID;
 
+        -- The schedules.
+        CREATE TABLE schedule (
+            name TEXT PRIMARY KEY,
+            settings TEXT NOT NULL, -- JSON; secret: the key of a callback may be in it
+            crc INTEGER,
+            payload -- of the job that it makes
+        ) WITHOUT ROWID;
+
         CREATE TABLE result (id INTEGER PRIMARY KEY, crc, content_type, body);
         CREATE TABLE failure (seq INTEGER PRIMARY KEY, job, crc, problem);
         CREATE TABLE checkpoint (seq INTEGER PRIMARY KEY, job, crc, state);

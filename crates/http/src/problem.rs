@@ -129,13 +129,15 @@ pub(crate) fn problem_of(refusal: Refusal) -> Problem {
         }
         Refusal::KeyMismatch(lines) => key_mismatch(lines.first().and_then(|(_, job)| *job)),
         Refusal::Damaged(what) => damaged(&what),
-        Refusal::TooManyEndpoints => {
+        Refusal::TooManyEndpoints | Refusal::TooManySchedules => {
             Problem::new(Code::InvalidRequest, format!("{refusal}; delete one that is not needed any more"))
         }
         // These are between the ledger and the engine's own parts; no client can ask for what they refuse.
-        Refusal::NotWaiting | Refusal::HeldBack | Refusal::NotExpired | Refusal::Overtaken(_) => {
-            Problem::new(Code::Internal, refusal.to_string())
-        }
+        Refusal::NotWaiting
+        | Refusal::HeldBack
+        | Refusal::NotExpired
+        | Refusal::Overtaken(_)
+        | Refusal::ScheduleMoved => Problem::new(Code::Internal, refusal.to_string()),
     }
 }
 

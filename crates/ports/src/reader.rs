@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use ackd_domain::{Body, Change, Endpoint, Job, JobId, Name, Position, Queue, Status, Timestamp};
+use ackd_domain::{Body, Change, Endpoint, Job, JobId, Name, Position, Queue, Schedule, Status, Timestamp};
 
 /// What can be read of a ledger beside its one writer. Every answer is a committed, durable state, and
 /// at least as new as the last commit before the call.
@@ -52,6 +52,9 @@ pub trait LedgerReader: Send + Sync {
     /// The jobs that deliver what became of the job with the acceptance number `source`, newest first, from below the
     /// number `before` on, at most `limit`.
     fn deliveries(&self, source: u64, before: Option<u64>, limit: usize) -> Result<Vec<Arc<Job>>, ReadError>;
+
+    /// The schedules.
+    fn schedules(&self) -> Result<Vec<Arc<Schedule>>, ReadError>;
 
     /// What is wrong with the store, a line each; empty where nothing is known to be.
     fn trouble(&self) -> Vec<String>;

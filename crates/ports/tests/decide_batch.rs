@@ -5,8 +5,8 @@
 use std::sync::Arc;
 
 use ackd_domain::{
-    Body, Command, Draws, Endpoint, IdempotencyKey, JSON, Job, Name, Position, Queue, Refusal, Submission, Timestamp,
-    Write,
+    Body, Command, Draws, Endpoint, IdempotencyKey, JSON, Job, Name, Position, Queue, Refusal, Schedule, Submission,
+    Timestamp, Write,
 };
 use ackd_ports::{Applied, Idle, LedgerError, ReadError, Rows, decide_batch};
 use bytes::Bytes;
@@ -62,6 +62,14 @@ impl Rows for Bad {
 
     fn position_of(&mut self, consumer: &Name) -> Result<Option<Position>, ReadError> {
         Err(ReadError::Damaged(format!("the position of {consumer}")))
+    }
+
+    fn schedule(&mut self, name: &Name) -> Result<Option<Arc<Schedule>>, ReadError> {
+        Err(ReadError::Damaged(format!("schedule {name}")))
+    }
+
+    fn schedules(&mut self) -> Result<usize, ReadError> {
+        Ok(0)
     }
 
     fn write(&mut self, _: Write) -> Result<(), LedgerError> {

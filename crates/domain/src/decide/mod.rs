@@ -12,6 +12,7 @@ mod heartbeat;
 mod lapse;
 mod lease;
 mod retry;
+mod schedule;
 mod settle;
 mod submit;
 
@@ -49,6 +50,9 @@ pub fn decide(view: &View, command: Command, now: Timestamp, draws: &mut dyn Dra
         Command::DeleteEndpoint { name } => endpoint::delete(view, name),
         Command::NotePost { name: _, revision, outcome } => endpoint::note(view, revision, outcome, now),
         Command::Deliver { advance, deliveries } => deliver::decide(view, advance, deliveries, now, draws),
+        Command::PutSchedule { name, request, next } => schedule::put(view, name, *request, next, now),
+        Command::DeleteSchedule { name } => schedule::delete(view, name),
+        Command::Fire(firing) => schedule::fire(view, *firing, now, draws),
     }
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use ackd_domain::{
     Answer, Change, Command, Decision, Draws, Endpoint, Job, LeaseToken, Name, Position, Queue, QueuePatch, Refusal,
-    Submission, Timestamp, View, Write, decide,
+    Schedule, Submission, Timestamp, View, Write, decide,
 };
 
 use crate::samples::START;
@@ -17,6 +17,7 @@ pub(crate) struct Book {
     pub(crate) queues: BTreeMap<Name, Arc<Queue>>,
     pub(crate) endpoints: BTreeMap<Name, Arc<Endpoint>>,
     pub(crate) positions: BTreeMap<Name, Position>,
+    pub(crate) schedules: BTreeMap<Name, Arc<Schedule>>,
     pub(crate) changes: Vec<Change>,
     pub(crate) drawn: Drawn,
 }
@@ -55,6 +56,7 @@ impl Book {
             queues: BTreeMap::new(),
             endpoints: BTreeMap::new(),
             positions: BTreeMap::new(),
+            schedules: BTreeMap::new(),
             changes: Vec::new(),
             drawn: Drawn::default(),
         }
@@ -86,6 +88,8 @@ impl Book {
                 }
                 Write::NoEndpoint(name) => drop(self.endpoints.remove(&name)),
                 Write::Position(consumer, position) => drop(self.positions.insert(consumer, position)),
+                Write::Schedule(schedule) => drop(self.schedules.insert(schedule.name.clone(), schedule)),
+                Write::NoSchedule(name) => drop(self.schedules.remove(&name)),
             }
         }
         self.changes.extend(decision.changes);
@@ -144,6 +148,8 @@ impl Book {
             endpoint: needs.endpoint.and_then(|name| self.endpoints.get(name)).cloned(),
             endpoints: self.endpoints.len(),
             position: needs.consumer.and_then(|name| self.positions.get(name)).copied(),
+            schedule: needs.schedule.and_then(|name| self.schedules.get(name)).cloned(),
+            schedules: self.schedules.len(),
         }
     }
 }

@@ -9,6 +9,7 @@ mod lease;
 mod properties;
 mod retry;
 mod samples;
+mod schedule;
 mod settle;
 mod stop;
 mod submit;

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use ackd_domain::{Body, Draws, Endpoint, IdempotencyKey, Job, Name, Position, Queue, Write};
+use ackd_domain::{Body, Draws, Endpoint, IdempotencyKey, Job, Name, Position, Queue, Schedule, Write};
 use ackd_ports::{LedgerError, ReadError, Rows};
 use rustc_hash::FxHashMap;
 
@@ -18,6 +18,8 @@ pub(super) struct Batch<'a> {
     /// Those that are written; `None` where it is deleted.
     pub(super) endpoints: FxHashMap<Name, Option<Arc<Endpoint>>>,
     pub(super) positions: FxHashMap<Name, Position>,
+    /// As `endpoints`.
+    pub(super) schedules: FxHashMap<Name, Option<Arc<Schedule>>>,
 }
 
 /// What a batch leaves.
@@ -26,6 +28,7 @@ pub(super) struct Outcome {
     pub(super) queues: Vec<Arc<Queue>>,
     pub(super) endpoints: FxHashMap<Name, Option<Arc<Endpoint>>>,
     pub(super) positions: FxHashMap<Name, Position>,
+    pub(super) schedules: FxHashMap<Name, Option<Arc<Schedule>>>,
 }
 
 impl<'a> Batch<'a> {
@@ -38,13 +41,14 @@ impl<'a> Batch<'a> {
             queues: Vec::new(),
             endpoints: FxHashMap::default(),
             positions: FxHashMap::default(),
+            schedules: FxHashMap::default(),
         }
     }
 
     /// What the batch leaves, for when it is committed.
     pub(super) fn into_outcome(self) -> Outcome {
-        let Batch { touched, queues, endpoints, positions, .. } = self;
-        Outcome { touched, queues, endpoints, positions }
+        let Batch { touched, queues, endpoints, positions, schedules, .. } = self;
+        Outcome { touched, queues, endpoints, positions, schedules }
     }
 
     /// A row that is damaged refuses the command; one that cannot be read fails the batch.
@@ -134,6 +138,16 @@ impl Rows for Batch<'_> {
         Ok(self.positions.get(consumer).or_else(|| self.ledger.positions.get(consumer)).copied())
     }
 
+    fn schedule(&mut self, name: &Name) -> Result<Option<Arc<Schedule>>, ReadError> {
+        let written = self.schedules.get(name).cloned();
+        Ok(written.unwrap_or_else(|| self.ledger.schedules.get(name).cloned()))
+    }
+
+    fn schedules(&mut self) -> Result<usize, ReadError> {
+        let others = self.ledger.schedules.keys().filter(|name| !self.schedules.contains_key(*name)).count();
+        Ok(others + self.schedules.values().flatten().count())
+    }
+
     fn write(&mut self, write: Write) -> Result<(), LedgerError> {
         match write {
             Write::Insert(job, payload) => {
@@ -160,6 +174,14 @@ impl Rows for Batch<'_> {
             }
             Write::Position(consumer, position) => {
                 self.positions.insert(consumer, position);
+                Ok(())
+            }
+            Write::Schedule(schedule) => {
+                self.schedules.insert(schedule.name.clone(), Some(schedule));
+                Ok(())
+            }
+            Write::NoSchedule(name) => {
+                self.schedules.insert(name, None);
                 Ok(())
             }
         }

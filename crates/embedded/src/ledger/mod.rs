@@ -17,7 +17,7 @@ use std::mem;
 use std::path::Path;
 use std::sync::Arc;
 
-use ackd_domain::{Command, Endpoint, Name, Position, Queue, Timestamp};
+use ackd_domain::{Command, Endpoint, Name, Position, Queue, Schedule, Timestamp};
 use ackd_ports::{Applied, Entropy, Ledger, LedgerError, Reactor, decide_batch};
 use rusqlite::Connection;
 use rusqlite::config::DbConfig;
@@ -32,7 +32,7 @@ use crate::options::Options;
 use crate::rows::{Columns, Loaded, select_job};
 use crate::scrub::Scrubber;
 use crate::shared::Shared;
-use crate::{consumers, endpoints, meta, queues};
+use crate::{consumers, endpoints, meta, queues, schedules};
 use batch::{Batch, Outcome};
 use cache::Cache;
 use counters::Counters;
@@ -64,6 +64,7 @@ pub struct EmbeddedLedger {
     queues: FxHashMap<Name, Arc<Queue>>,
     /// Every webhook endpoint.
     endpoints: FxHashMap<Name, Arc<Endpoint>>,
+    schedules: FxHashMap<Name, Arc<Schedule>>,
     /// How far each consumer of the change feed has come.
     positions: FxHashMap<Name, Position>,
     holders: Holders,
@@ -97,6 +98,7 @@ impl EmbeddedLedger {
         )?;
         let queues = queues::all(&connection)?;
         let endpoints = endpoints::all(&connection)?;
+        let schedules = schedules::all(&connection)?;
         let positions = consumers::all(&connection)?;
         Ok(EmbeddedLedger {
             background,
@@ -108,6 +110,7 @@ impl EmbeddedLedger {
             lanes: LaneNames::default(),
             queues: queues.into_iter().map(|queue| (queue.name.clone(), queue)).collect(),
             endpoints: endpoints.into_iter().map(|endpoint| (endpoint.name.clone(), endpoint)).collect(),
+            schedules: schedules.into_iter().map(|schedule| (schedule.name.clone(), schedule)).collect(),
             positions: positions.into_iter().collect(),
             holders,
             checksum: Checksum::default(),
@@ -242,6 +245,12 @@ impl EmbeddedLedger {
             match endpoint {
                 Some(endpoint) => self.endpoints.insert(name, endpoint),
                 None => self.endpoints.remove(&name),
+            };
+        }
+        for (name, schedule) in outcome.schedules {
+            match schedule {
+                Some(schedule) => self.schedules.insert(name, schedule),
+                None => self.schedules.remove(&name),
             };
         }
         self.positions.extend(outcome.positions);

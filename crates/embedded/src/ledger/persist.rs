@@ -19,7 +19,7 @@ use crate::rows::{
     BodyRow, ChangeRefs, ChangeRow, JobRow, KeyRow, Settings, Shape, SubmissionRow, change_columns, job_columns,
     queue_sum, submission_columns,
 };
-use crate::{consumers, endpoints};
+use crate::{consumers, endpoints, schedules as stored_schedules};
 
 /// The statements that write, by table and shape.
 #[derive(Debug)]
@@ -51,8 +51,8 @@ impl Statements {
 
 /// Writes everything that `batch` has decided. Where that is nothing, no transaction is begun.
 pub(super) fn persist(batch: &mut Batch<'_>, changes: &[Change]) -> Result<(), Fault> {
-    let Batch { ledger, touched, queues, endpoints, positions, .. } = batch;
-    let others = queues.len() + endpoints.len() + positions.len();
+    let Batch { ledger, touched, queues, endpoints, positions, schedules, .. } = batch;
+    let others = queues.len() + endpoints.len() + positions.len() + schedules.len();
     if changes.is_empty() && others == 0 && touched.jobs.iter().all(|job| !job.written) {
         return Ok(());
     }
@@ -66,6 +66,9 @@ pub(super) fn persist(batch: &mut Batch<'_>, changes: &[Change]) -> Result<(), F
     }
     for (consumer, position) in positions.iter() {
         consumers::write(connection, consumer, *position)?;
+    }
+    for (name, schedule) in schedules.iter() {
+        stored_schedules::write(connection, name, schedule.as_deref())?;
     }
     for job in touched.jobs.iter_mut().filter(|job| job.lane.is_none()) {
         job.lane = Some(lanes.of(connection, &job.job.spec)?);

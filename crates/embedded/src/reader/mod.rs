@@ -8,7 +8,7 @@ mod waiting;
 use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
 
-use ackd_domain::{Body, Endpoint, Job, JobId, Name, Position, Queue, Status, Timestamp};
+use ackd_domain::{Body, Endpoint, Job, JobId, Name, Position, Queue, Schedule, Status, Timestamp};
 use ackd_ports::{Counts, Filter, Lane, LedgerReader, Page, ReadError, Ready, Timeline};
 use rusqlite::OptionalExtension;
 
@@ -18,7 +18,7 @@ use crate::lane::Lanes;
 use crate::pool::{Pool, Reading};
 use crate::rows::{BodyRow, Columns, Unreadable};
 use crate::shared::Shared;
-use crate::{consumers, endpoints, queues};
+use crate::{consumers, endpoints, queues, schedules};
 
 /// The reader and change feed of the ledger on SQLite. Any number of threads may share it.
 #[derive(Debug)]
@@ -124,6 +124,10 @@ impl LedgerReader for EmbeddedReader {
             found.extend(self.read(|reading, lanes| jobs::by_number(reading, lanes, number))?);
         }
         Ok(found)
+    }
+
+    fn schedules(&self) -> Result<Vec<Arc<Schedule>>, ReadError> {
+        self.read(|reading, _| schedules::all(&reading.connection))
     }
 
     fn trouble(&self) -> Vec<String> {

@@ -15,6 +15,7 @@ mod key;
 mod lease;
 mod progress;
 mod queue;
+mod schedule;
 mod shape;
 mod state;
 mod submission;
@@ -29,6 +30,7 @@ pub(crate) use endpoint::{endpoint_sum, read_endpoint, write_endpoint};
 pub(crate) use job::{JOB_COLUMNS, JobRow, Loaded, job_columns, select_job, spec_columns, spec_joins};
 pub(crate) use key::KeyRow;
 pub(crate) use queue::{Settings, queue_sum};
+pub(crate) use schedule::{read_schedule, schedule_sum, write_schedule};
 pub(crate) use shape::Shape;
 pub(crate) use state::{Refs, expiry, state_columns};
 pub(crate) use submission::{SubmissionRow, USUAL_EXPIRY, submission_columns};
@@ -48,5 +50,6 @@ mod table {
     pub(super) const QUEUE: u8 = 10;
     pub(super) const ENDPOINT: u8 = 11;
     pub(super) const CONSUMER: u8 = 12;
+    pub(super) const SCHEDULE: u8 = 13;
 }
 pub(crate) use table::LANE;

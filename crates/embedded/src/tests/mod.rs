@@ -8,4 +8,5 @@ mod paging;
 mod purging;
 mod room;
 mod sample;
+mod schedules;
 mod wal;

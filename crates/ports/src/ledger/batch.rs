@@ -1,8 +1,8 @@
 use std::sync::Arc;
 
 use ackd_domain::{
-    Command, Draws, Endpoint, IdempotencyKey, Job, Name, Needs, Position, Queue, Refusal, Timestamp, View, Write,
-    decide,
+    Command, Draws, Endpoint, IdempotencyKey, Job, Name, Needs, Position, Queue, Refusal, Schedule, Timestamp, View,
+    Write, decide,
 };
 
 use crate::{Applied, LedgerError, Reactor, ReadError};
@@ -48,6 +48,18 @@ pub trait Rows: Draws {
     /// # Errors
     /// As [`Rows::job`].
     fn position_of(&mut self, consumer: &Name) -> Result<Option<Position>, ReadError>;
+
+    /// The schedule of this name.
+    ///
+    /// # Errors
+    /// As [`Rows::job`].
+    fn schedule(&mut self, name: &Name) -> Result<Option<Arc<Schedule>>, ReadError>;
+
+    /// How many schedules there are.
+    ///
+    /// # Errors
+    /// As [`Rows::job`].
+    fn schedules(&mut self) -> Result<usize, ReadError>;
 
     /// Writes a row, to be seen by the commands that follow.
     ///
@@ -106,6 +118,7 @@ fn load(rows: &mut impl Rows, needs: Needs<'_>, view: &mut View) -> Result<(), R
     view.queues.clear();
     view.endpoint = None;
     view.position = None;
+    view.schedule = None;
     if let Some(number) = needs.job {
         view.job = rows.job(number)?;
         if let Some(job) = &view.job {
@@ -127,6 +140,10 @@ fn load(rows: &mut impl Rows, needs: Needs<'_>, view: &mut View) -> Result<(), R
     }
     if let Some(consumer) = needs.consumer {
         view.position = rows.position_of(consumer)?;
+    }
+    if let Some(name) = needs.schedule {
+        view.schedule = rows.schedule(name)?;
+        view.schedules = rows.schedules()?;
     }
     Ok(())
 }

@@ -69,6 +69,8 @@ pub(crate) enum Bug {
     ConsumersShareAPosition,
     /// The next page of a job's deliveries is the first.
     DeliveriesRepeat,
+    /// A schedule that fired stands where it stood before.
+    ScheduleFiresAgain,
     /// A full page of the feed lacks its last change.
     FeedSkips,
     /// The feed takes any position.
@@ -83,7 +85,7 @@ pub(crate) enum Bug {
 
 impl Bug {
     /// Every bug that is one.
-    pub(crate) const ALL: [Bug; 38] = [
+    pub(crate) const ALL: [Bug; 39] = [
         Bug::FailedBatchIsCommitted,
         Bug::LostBatchIsAcknowledged,
         Bug::ReactorAskedOnce,
@@ -117,6 +119,7 @@ impl Bug {
         Bug::FormerSecretsLost,
         Bug::ConsumersShareAPosition,
         Bug::DeliveriesRepeat,
+        Bug::ScheduleFiresAgain,
         Bug::FeedSkips,
         Bug::BeyondTaken,
         Bug::PurgedInSilence,

@@ -3,8 +3,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ackd_domain::{
-    Body, Change, Endpoint, JSON, Job, JobId, LeaseState, Name, Position, Queue, QueueSettings, Status, Timestamp,
-    limits,
+    Body, Change, Endpoint, JSON, Job, JobId, LeaseState, Name, Position, Queue, QueueSettings, Schedule, Status,
+    Timestamp, limits,
 };
 use ackd_ports::{
     ChangeFeed, Counts, FeedError, Filter, Lane, LedgerReader, MemoryReader, Page, ReadError, Ready, Timeline,
@@ -181,6 +181,15 @@ impl LedgerReader for PlantedReader {
     fn deliveries(&self, source: u64, before: Option<u64>, limit: usize) -> Result<Vec<Arc<Job>>, ReadError> {
         let before = before.filter(|_| !self.has(Bug::DeliveriesRepeat));
         self.reader.deliveries(source, before, limit)
+    }
+
+    fn schedules(&self) -> Result<Vec<Arc<Schedule>>, ReadError> {
+        let mut schedules = self.reader.schedules()?;
+        if self.has(Bug::ScheduleFiresAgain) {
+            let again = |schedule: &mut Schedule| schedule.next_run_at = schedule.last_run_at.or(schedule.next_run_at);
+            schedules.iter_mut().for_each(|schedule| again(Arc::make_mut(schedule)));
+        }
+        Ok(schedules)
     }
 
     fn trouble(&self) -> Vec<String> {

@@ -150,6 +150,7 @@ fn written(write: &Write) -> Option<&Job> {
     match write {
         Write::Insert(job, _) | Write::Update(job) | Write::Finish(job, _) => Some(job),
         Write::Queue(_) | Write::Endpoint(_) | Write::NoEndpoint(_) | Write::Position(..) => None,
+        Write::Schedule(_) | Write::NoSchedule(_) => None,
     }
 }
 

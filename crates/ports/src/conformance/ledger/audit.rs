@@ -1,7 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use ackd_domain::{Body, Change, Endpoint, Job, JobId, LeaseState, Name, Position, Queue, Status, Timestamp};
+use ackd_domain::{Body, Change, Endpoint, Job, JobId, LeaseState, Name, Position, Queue, Schedule, Status, Timestamp};
 
 use crate::{FeedError, Filter, Lane, Ready};
 
@@ -22,6 +22,7 @@ impl World {
         self.audit_counts();
         self.audit_queues();
         self.audit_webhooks();
+        self.audit_schedules();
         self.audit_feed();
         self.audit_timelines();
         let trouble = self.reader().trouble();
@@ -181,6 +182,14 @@ impl World {
             queues.iter().map(|queue| (queue.name.clone(), Arc::clone(queue))).collect();
         assert_eq!(found.len(), queues.len(), "a queue stands twice");
         assert_eq!(found, self.queues, "the queues are not as they were configured");
+    }
+
+    fn audit_schedules(&self) {
+        let schedules = self.reader().schedules().expect("schedules can be read");
+        let found: BTreeMap<Name, Arc<Schedule>> =
+            schedules.iter().map(|schedule| (schedule.name.clone(), Arc::clone(schedule))).collect();
+        assert_eq!(found.len(), schedules.len(), "a schedule stands twice");
+        assert_eq!(found, self.schedules, "the schedules are not as the ledger left them");
     }
 
     fn audit_webhooks(&self) {

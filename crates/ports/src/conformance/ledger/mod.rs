@@ -34,6 +34,7 @@ mod queues;
 mod recorder;
 mod reopen;
 mod samples;
+mod schedules;
 mod submit;
 mod waiting;
 mod webhooks;
@@ -67,7 +68,7 @@ pub fn exercise(mut open: impl FnMut() -> Fixture) {
 }
 
 fn cases() -> impl Iterator<Item = Case> {
-    let chapters: [&[Case]; 12] = [
+    let chapters: [&[Case]; 13] = [
         submit::CASES,
         lifecycle::CASES,
         batch::CASES,
@@ -77,6 +78,7 @@ fn cases() -> impl Iterator<Item = Case> {
         waiting::CASES,
         queues::CASES,
         webhooks::CASES,
+        schedules::CASES,
         bodies::CASES,
         reopen::CASES,
         bulk::CASES,

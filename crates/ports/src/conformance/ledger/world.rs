@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use ackd_domain::{
     Accepted, Answer, Body, Change, ChangeKind, Command, Endpoint, Job, LeaseToken, Name, Position, Queue, Refusal,
-    Submission, Timestamp,
+    Schedule, Submission, Timestamp,
 };
 
 use crate::{Applied, Idle, LedgerError, LedgerReader, Reactor};
@@ -25,6 +25,7 @@ pub(super) struct World {
     pub(super) queues: BTreeMap<Name, Arc<Queue>>,
     pub(super) endpoints: BTreeMap<Name, Arc<Endpoint>>,
     pub(super) positions: BTreeMap<Name, Position>,
+    pub(super) schedules: BTreeMap<Name, Arc<Schedule>>,
     pub(super) changes: Vec<Change>,
     /// The position of the last change that is no longer kept.
     pub(super) purged: Position,
@@ -43,6 +44,7 @@ impl World {
             queues: BTreeMap::new(),
             endpoints: BTreeMap::new(),
             positions: BTreeMap::new(),
+            schedules: BTreeMap::new(),
             changes: Vec::new(),
             purged: Position::START,
             failed: false,
@@ -225,6 +227,17 @@ impl World {
                     self.endpoints.insert(endpoint.name.clone(), Arc::clone(endpoint));
                 }
                 (_, Ok(Answer::NoEndpoint(name))) => drop(self.endpoints.remove(name)),
+                (Command::Fire(firing), Ok(Answer::Fired { schedule, accepted })) => {
+                    assert_eq!(accepted.len(), firing.jobs.len(), "not every time has its job");
+                    for (submission, accepted) in firing.jobs.iter().zip(accepted) {
+                        self.payloads.insert(accepted.job.id.number(), submission.payload.clone());
+                    }
+                    self.schedules.insert(schedule.name.clone(), Arc::clone(schedule));
+                }
+                (_, Ok(Answer::Schedule { schedule, .. })) => {
+                    self.schedules.insert(schedule.name.clone(), Arc::clone(schedule));
+                }
+                (_, Ok(Answer::NoSchedule(name))) => drop(self.schedules.remove(name)),
                 _ => {}
             }
         }

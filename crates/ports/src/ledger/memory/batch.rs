@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
-use ackd_domain::{Draws, Endpoint, IdempotencyKey, Job, Name, Position, Queue, Write};
+use ackd_domain::{Draws, Endpoint, IdempotencyKey, Job, Name, Position, Queue, Schedule, Write};
 
 use crate::{LedgerError, ReadError, Rows};
 
@@ -18,6 +18,8 @@ pub(super) struct Batch<'a> {
     /// `None` where the batch has deleted it.
     endpoints: BTreeMap<Name, Option<Arc<Endpoint>>>,
     positions: BTreeMap<Name, Position>,
+    /// `None` where the batch has deleted it.
+    schedules: BTreeMap<Name, Option<Arc<Schedule>>>,
     writes: Vec<Write>,
 }
 
@@ -31,6 +33,7 @@ impl<'a> Batch<'a> {
             queues: BTreeMap::new(),
             endpoints: BTreeMap::new(),
             positions: BTreeMap::new(),
+            schedules: BTreeMap::new(),
             writes: Vec::new(),
         }
     }
@@ -92,6 +95,17 @@ impl Rows for Batch<'_> {
         Ok(written.or_else(|| locked(self.state).positions.get(consumer).copied()))
     }
 
+    fn schedule(&mut self, name: &Name) -> Result<Option<Arc<Schedule>>, ReadError> {
+        let written = self.schedules.get(name).cloned();
+        Ok(written.unwrap_or_else(|| locked(self.state).schedules.get(name).cloned()))
+    }
+
+    fn schedules(&mut self) -> Result<usize, ReadError> {
+        let state = locked(self.state);
+        let others = state.schedules.keys().filter(|name| !self.schedules.contains_key(*name)).count();
+        Ok(others + self.schedules.values().flatten().count())
+    }
+
     fn write(&mut self, write: Write) -> Result<(), LedgerError> {
         match &write {
             Write::Insert(job, _) | Write::Update(job) | Write::Finish(job, _) => {
@@ -112,6 +126,12 @@ impl Rows for Batch<'_> {
             }
             Write::Position(consumer, position) => {
                 self.positions.insert(consumer.clone(), *position);
+            }
+            Write::Schedule(schedule) => {
+                self.schedules.insert(schedule.name.clone(), Some(Arc::clone(schedule)));
+            }
+            Write::NoSchedule(name) => {
+                self.schedules.insert(name.clone(), None);
             }
         }
         self.writes.push(write);

@@ -2,7 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 use std::sync::Arc;
 
-use ackd_domain::{Body, Change, Endpoint, Job, JobId, LeaseState, Name, Position, Queue, Status, Timestamp};
+use ackd_domain::{Body, Change, Endpoint, Job, JobId, LeaseState, Name, Position, Queue, Schedule, Status, Timestamp};
 
 use crate::{ChangeFeed, Counts, FeedError, Filter, Lane, LedgerReader, Page, ReadError, Ready, Timeline};
 
@@ -112,6 +112,10 @@ impl LedgerReader for MemoryReader {
         let numbers = state.deliveries.range((source, 0)..(source, before.unwrap_or(u64::MAX))).rev();
         let rows = numbers.filter_map(|(_, number)| state.jobs.get(number));
         Ok(rows.take(limit).map(|row| Arc::clone(&row.job)).collect())
+    }
+
+    fn schedules(&self) -> Result<Vec<Arc<Schedule>>, ReadError> {
+        Ok(locked(&self.0).schedules.values().cloned().collect())
     }
 
     fn trouble(&self) -> Vec<String> {

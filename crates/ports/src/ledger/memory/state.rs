@@ -2,7 +2,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::mem;
 use std::sync::Arc;
 
-use ackd_domain::{Body, Change, Endpoint, Job, Name, Position, Queue, Write};
+use ackd_domain::{Body, Change, Endpoint, Job, Name, Position, Queue, Schedule, Write};
 
 use crate::LedgerError;
 
@@ -21,6 +21,8 @@ pub(super) struct State {
     pub(super) endpoints: BTreeMap<Name, Arc<Endpoint>>,
     /// How far each consumer of the change feed has come.
     pub(super) positions: BTreeMap<Name, Position>,
+    /// The schedules.
+    pub(super) schedules: BTreeMap<Name, Arc<Schedule>>,
     /// The number of each job that is delivered, with that of a job that delivers it.
     pub(super) deliveries: BTreeSet<(u64, u64)>,
     /// The changes that are still kept, in the order of their positions.
@@ -101,6 +103,10 @@ impl State {
             }
             Write::NoEndpoint(name) => drop(self.endpoints.remove(&name)),
             Write::Position(consumer, position) => drop(self.positions.insert(consumer, position)),
+            Write::Schedule(schedule) => {
+                self.schedules.insert(schedule.name.clone(), schedule);
+            }
+            Write::NoSchedule(name) => drop(self.schedules.remove(&name)),
         }
     }
 
