@@ -26,15 +26,14 @@ pub(super) fn page(
     before: Option<u64>,
     limit: usize,
 ) -> Result<Page, Fault> {
-    let end = match before {
-        Some(before) => saturated(before),
-        None => crate::meta::last_number(&reading.connection)?.cast_signed() + 1,
-    };
-    let (start, candidates) = match &filter.key {
-        Some(key) => with_key(&reading.connection, key, end)?,
-        None => with_lane_and_status(&reading.connection, lanes, filter, end)?,
-    };
+    let table = if filter.key.is_some() { Table::Key } else { Table::Job };
     let mut page = Page::default();
+    let end = before.map_or(i64::MAX, saturated);
+    let Some(newest) = table.newest_below(&reading.connection, end)? else { return Ok(page) };
+    let (start, candidates) = match &filter.key {
+        Some(key) => with_key(&reading.connection, key, newest + 1)?,
+        None => with_lane_and_status(&reading.connection, lanes, filter, newest + 1)?,
+    };
     for number in candidates {
         if page.jobs.len() == limit {
             page.next = Some(number.cast_unsigned() + 1);
@@ -43,9 +42,28 @@ pub(super) fn page(
         let job = jobs::by_number(reading, lanes, number.cast_unsigned())?;
         page.jobs.extend(job.filter(|job| filter.matches(job)));
     }
-    // Acceptance numbers start at 1.
-    page.next = (start > 1).then(|| start.cast_unsigned());
+    // Where no row is left below, there is no next page, however far below that is.
+    let next = table.newest_below(&reading.connection, start)?;
+    page.next = next.map(|number| number.cast_unsigned() + 1);
     Ok(page)
+}
+
+/// Whose rows are examined.
+#[derive(Clone, Copy)]
+enum Table {
+    Job,
+    Key,
+}
+
+impl Table {
+    /// The highest number of a row below `end`. Numbers without a row are stepped over so, however many.
+    fn newest_below(self, connection: &Connection, end: i64) -> rusqlite::Result<Option<i64>> {
+        let sql = match self {
+            Table::Job => "SELECT max(id) FROM job WHERE id < ?1",
+            Table::Key => "SELECT max(id) FROM key WHERE id < ?1",
+        };
+        connection.prepare_cached(sql)?.query_row([end], |row| row.get(0))
+    }
 }
 
 /// Where the examined numbers begin, and those of them that may be in the list, downwards.

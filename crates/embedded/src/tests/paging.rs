@@ -1,5 +1,5 @@
 use ackd_domain::{Answer, Command, Refusal, Status};
-use ackd_ports::{Lane, LedgerReader};
+use ackd_ports::{Filter, Lane, LedgerReader, Page};
 
 use super::sample::{json, lease, lease_command, one, open, small, submission, submit, try_open};
 use crate::{EmbeddedStore, Options};
@@ -60,4 +60,19 @@ fn pages_follow_each_other_without_gap_and_a_large_payload_stays_behind() {
     }
     assert_eq!(numbers, (1..=26).collect::<Vec<u64>>());
     assert_eq!(store.reader.payloads(&[1, 99]), Ok(vec![Some(large.payload), None]));
+}
+
+/// Were numbers without a row walked over, a list would be pages without a job for as long as they go on.
+#[test]
+fn a_list_steps_over_numbers_without_a_row() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut store = open(directory.path());
+    let old = submit(&mut store, submission("video").keyed("old".into()));
+    for filter in [Filter::default(), Filter { key: Some("old".into()), ..Filter::default() }] {
+        let page = store.reader.list(&filter, Some(1_000_000), 10).unwrap();
+        assert_eq!((page.jobs, page.next), (vec![old.clone()], None), "{filter:?}");
+    }
+    let none = Filter { key: Some("new".into()), ..Filter::default() };
+    assert_eq!(store.reader.list(&none, Some(1_000_000), 10), Ok(Page::default()));
+    assert_eq!(store.reader.list(&Filter::default(), Some(old.id.number()), 10), Ok(Page::default()));
 }
