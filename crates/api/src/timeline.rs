@@ -71,6 +71,8 @@ pub enum TimelineEvent {
     Expired,
     /// A client opened the next run.
     Retried,
+    /// Something that held it back is no more: jobs that it comes after, or the one of its ordering key before it.
+    Unblocked,
     /// An event of a newer server, which this version does not know. Never written by a server.
     #[serde(other)]
     #[schemars(skip)]

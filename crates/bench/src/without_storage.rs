@@ -70,6 +70,18 @@ impl Rows for ForgetfulLedger {
         Ok(0)
     }
 
+    fn first_in_line(&mut self, _: &Name, _: &str, _: u64) -> Result<Option<u64>, ReadError> {
+        Ok(None)
+    }
+
+    fn followers(&mut self, _: u64, _: u64, _: usize) -> Result<Vec<u64>, ReadError> {
+        Ok(Vec::new())
+    }
+
+    fn predecessors(&mut self, _: u64, _: usize) -> Result<Vec<u64>, ReadError> {
+        Ok(Vec::new())
+    }
+
     fn write(&mut self, _: Write) -> Result<(), LedgerError> {
         Ok(())
     }

@@ -48,11 +48,13 @@ pub enum ChangeKind {
     Expired = 10,
     /// A further run was asked for.
     Retried = 11,
+    /// Something that held it back is no more: those that it comes after, or the one of its ordering key before it.
+    Unblocked = 12,
 }
 
 impl ChangeKind {
     /// Every kind, in the order of their numbers.
-    pub const ALL: [ChangeKind; 12] = [
+    pub const ALL: [ChangeKind; 13] = [
         ChangeKind::Submitted,
         ChangeKind::Leased,
         ChangeKind::Progressed,
@@ -65,6 +67,7 @@ impl ChangeKind {
         ChangeKind::Cancelled,
         ChangeKind::Expired,
         ChangeKind::Retried,
+        ChangeKind::Unblocked,
     ];
 
     /// The kind of this number, as a ledger stores it.

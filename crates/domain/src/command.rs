@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use crate::{
     Advance, Body, EndpointRequest, Failure, Firing, JobId, LeaseToken, Name, NewDelivery, PostOutcome, Progress,
-    QueuePatch, ScheduleRequest, Submission, Timestamp, Verb,
+    QueuePatch, ScheduleRequest, Status, Submission, Timestamp, Verb,
 };
 
 /// Something asked of the ledger.
@@ -82,6 +82,22 @@ pub enum Command {
         /// The job.
         id: JobId,
     },
+    /// Tell those that come after a job of its end, a few at a time.
+    Resolve {
+        /// The job that has ended, by its acceptance number.
+        number: u64,
+        /// Those with this number or a lower one have been told.
+        told: u64,
+    },
+    /// End a waiting job because one that it comes after has ended otherwise than it needs.
+    Forgo {
+        /// The job's acceptance number.
+        number: u64,
+        /// The job that has ended.
+        because: JobId,
+        /// How it has.
+        ended: Status,
+    },
     /// Change a queue's settings.
     Configure {
         /// The queue.
@@ -159,6 +175,11 @@ pub struct Needs<'a> {
     pub consumer: Option<&'a Name>,
     /// The schedule of this name, and the number of all.
     pub schedule: Option<&'a Name>,
+    /// The next in line of the named job, and whether others come after it: for when it ends.
+    pub ends: bool,
+    /// The jobs that come after the named one, with higher numbers than this, at most
+    /// [`crate::limits::RESOLVED_AT_ONCE`].
+    pub followers: Option<u64>,
 }
 
 impl Command {
@@ -167,15 +188,22 @@ impl Command {
     pub fn needs(&self) -> Needs<'_> {
         match self {
             Command::Submit(submissions) => Needs { submissions, ..Needs::default() },
-            Command::Lease { number, .. } | Command::Expire { number } => {
-                Needs { job: Some(*number), ..Needs::default() }
+            Command::Lease { number, .. } => Needs { job: Some(*number), ..Needs::default() },
+            Command::Expire { number } | Command::Forgo { number, .. } => {
+                Needs { job: Some(*number), ends: true, ..Needs::default() }
             }
-            Command::Heartbeat { lease, .. }
-            | Command::Complete { lease, .. }
+            Command::Heartbeat { lease, .. } => Needs { job: Some(lease.number), ..Needs::default() },
+            Command::Complete { lease, .. }
             | Command::Fail { lease, .. }
             | Command::Release { lease, .. }
-            | Command::Lapse { lease, .. } => Needs { job: Some(lease.number), ..Needs::default() },
-            Command::Cancel { id } | Command::Retry { id } => Needs { job: Some(id.number()), ..Needs::default() },
+            | Command::Lapse { lease, .. } => Needs { job: Some(lease.number), ends: true, ..Needs::default() },
+            // A further run stands in line anew.
+            Command::Cancel { id } | Command::Retry { id } => {
+                Needs { job: Some(id.number()), ends: true, ..Needs::default() }
+            }
+            Command::Resolve { number, told } => {
+                Needs { job: Some(*number), followers: Some(*told), ..Needs::default() }
+            }
             Command::Configure { queue, .. } => Needs { queue: Some(queue), ..Needs::default() },
             Command::PutEndpoint { name, .. } | Command::DeleteEndpoint { name } | Command::NotePost { name, .. } => {
                 Needs { endpoint: Some(name), ..Needs::default() }

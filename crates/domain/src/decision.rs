@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::{Body, Change, Endpoint, Job, Name, Position, Queue, Schedule};
+use crate::{Body, Change, Command, Endpoint, Job, Name, Position, Queue, Schedule};
 
 /// What a command comes to: rows to write, changes to tell, and the answer to give once both are durable.
 #[derive(Debug, Clone, PartialEq)]
@@ -12,6 +12,9 @@ pub struct Decision {
     pub changes: Vec<Change>,
     /// What the asker gets.
     pub answer: Answer,
+    /// What follows from it for other jobs. The ledger goes on with it in the same commit, or, where that is too much at
+    /// once, hands it on ([`Write::Unresolved`] makes sure that none of it is forgotten).
+    pub follow_ups: Vec<Command>,
 }
 
 /// One row to write.
@@ -35,6 +38,14 @@ pub enum Write {
     Schedule(Arc<Schedule>),
     /// A schedule is no longer.
     NoSchedule(Name),
+    /// The second job comes after the first, which has not ended yet as the second needs.
+    Link(u64, u64),
+    /// It does no longer.
+    Unlink(u64, u64),
+    /// This job has ended, and those that come after it have not all been told.
+    Unresolved(u64),
+    /// They have.
+    Resolved(u64),
 }
 
 /// What the asker gets.
@@ -95,6 +106,6 @@ impl Decision {
     /// A decision that writes nothing and only answers.
     #[must_use]
     pub const fn answer(answer: Answer) -> Decision {
-        Decision { writes: Vec::new(), changes: Vec::new(), answer }
+        Decision { writes: Vec::new(), changes: Vec::new(), answer, follow_ups: Vec::new() }
     }
 }

@@ -2,8 +2,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::{
-    Backoff, BodyInfo, Callback, Delivery, Failure, IdempotencyKey, JobId, Lease, LeaseState, LeaseToken, Name,
-    Position, Progress, Status, Timestamp,
+    Backoff, BodyInfo, Callback, Delivery, Failure, FlowPart, Held, IdempotencyKey, JobId, Lease, LeaseState,
+    LeaseToken, Name, OnFailure, Position, Predecessor, Progress, Status, Timestamp,
 };
 
 /// What the client asked for. It does not change in a job's life; the payload's bytes stand apart.
@@ -36,6 +36,16 @@ pub struct Spec {
     pub traceparent: Option<Arc<str>>,
     /// Where to tell of the job's end.
     pub callback: Option<Arc<Callback>>,
+    /// Of the unfinished jobs of a queue with the same ordering key only one may run, wait to be tried again or be
+    /// due later: the others stand behind it, in the order in which they were accepted. At most
+    /// [`crate::limits::ORDERING_KEY_BYTES`].
+    pub ordering_key: Option<Arc<str>>,
+    /// The jobs that it comes after.
+    pub after: Vec<Predecessor>,
+    /// What becomes of it when one of those ends otherwise than `DONE`.
+    pub on_failure: OnFailure,
+    /// The flow that it belongs to.
+    pub flow: Option<Arc<FlowPart>>,
     /// What it delivers, where it is one of the server's own that does.
     pub delivery: Option<Arc<Delivery>>,
     /// What the payload is.
@@ -59,6 +69,8 @@ pub struct Job {
     pub attempt: u32,
     /// When it is due, while it waits.
     pub run_at: Timestamp,
+    /// What else holds it back, while it waits.
+    pub held: Held,
     /// When it expires unless it is done.
     pub expires_at: Timestamp,
     /// When its latest attempt started.
@@ -84,6 +96,12 @@ pub struct Job {
 }
 
 impl Job {
+    /// Whether it waits for its time and a worker, and for nothing else.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        self.status == Status::Init && self.held.is_free()
+    }
+
     /// The live lease that `token` names, if it is this job's.
     #[must_use]
     pub fn live_lease(&self, token: &LeaseToken) -> Option<&Lease> {

@@ -104,3 +104,18 @@ pub const SCHEDULE_PAYLOAD_BYTES: usize = 64 << 10;
 
 /// The most jobs that a schedule makes for times that it missed.
 pub const MISSED_RUNS: usize = 100;
+
+/// The most bytes of an ordering key.
+pub const ORDERING_KEY_BYTES: usize = 512;
+
+/// The most jobs that one comes after.
+pub const PREDECESSORS: usize = 1000;
+
+/// The most jobs of a flow.
+pub const FLOW_JOBS: usize = 10_000;
+
+/// The most bytes of a job's name in a flow.
+pub const FLOW_KEY_BYTES: usize = 255;
+
+/// The most jobs that are looked at in one step when one that they come after has ended.
+pub const RESOLVED_AT_ONCE: usize = 128;

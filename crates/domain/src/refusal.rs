@@ -28,6 +28,10 @@ pub enum Refusal {
     /// that the keys made; `None` where an earlier line of the same command has the key.
     #[error("an idempotency key belongs to another request")]
     KeyMismatch(Vec<(usize, Option<JobId>)>),
+    /// Jobs that others were to come after are not there, or no longer: the lines of the submissions, from 0, and the
+    /// jobs.
+    #[error("a job that another is to come after is not there")]
+    NoPredecessor(Vec<(usize, JobId)>),
     /// There are as many endpoints as there may be.
     #[error("there are {} webhook endpoints already", crate::limits::ENDPOINTS)]
     TooManyEndpoints,

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use xxhash_rust::xxh3::Xxh3;
 
-use crate::{Backoff, Body, CallbackRequest, IdempotencyKey, Name, Timestamp};
+use crate::{After, Backoff, Body, CallbackRequest, IdempotencyKey, Name, OnFailure, Timestamp};
 
 /// A request to do work, as a client made it; what it left out is decided when it is accepted.
 #[derive(Debug, Clone, PartialEq)]
@@ -38,6 +38,14 @@ pub struct Submission {
     pub traceparent: Option<Arc<str>>,
     /// Where to tell of the job's end.
     pub callback: Option<Box<CallbackRequest>>,
+    /// See [`crate::Spec::ordering_key`].
+    pub ordering_key: Option<Arc<str>>,
+    /// The jobs that it comes after, at most [`crate::limits::PREDECESSORS`].
+    pub after: Vec<After>,
+    /// What becomes of it when one of those ends otherwise than `DONE`.
+    pub on_failure: OnFailure,
+    /// Its name in the flow that the submissions of this command with a name are.
+    pub flow_key: Option<Arc<str>>,
 }
 
 /// When a submitted job is due.
@@ -71,6 +79,10 @@ impl Submission {
             tags: Vec::new(),
             traceparent: None,
             callback: None,
+            ordering_key: None,
+            after: Vec::new(),
+            on_failure: OnFailure::default(),
+            flow_key: None,
         }
     }
 
@@ -140,6 +152,21 @@ impl Submission {
             if let Some(secret) = &callback.secret {
                 field(16, secret.expose().as_bytes());
             }
+        }
+        if let Some(ordering_key) = &self.ordering_key {
+            field(17, ordering_key.as_bytes());
+        }
+        for after in &self.after {
+            match after {
+                After::Job(id) => field(18, &id.as_u128().to_le_bytes()),
+                After::Line(line) => field(19, &(*line as u64).to_le_bytes()),
+            }
+        }
+        if self.on_failure != OnFailure::default() {
+            field(20, &[self.on_failure as u8]);
+        }
+        if let Some(flow_key) = &self.flow_key {
+            field(21, flow_key.as_bytes());
         }
         hash.digest128()
     }

@@ -1,3 +1,4 @@
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::{Endpoint, Job, Position, Queue, Schedule};
@@ -23,6 +24,16 @@ pub struct View {
     pub schedule: Option<Arc<Schedule>>,
     /// How many schedules there are, where one is named.
     pub schedules: usize,
+    /// The jobs that the submissions come after, by number; those that are not there are missing.
+    pub predecessors: BTreeMap<u64, Arc<Job>>,
+    /// The lines of the submissions whose ordering key has unfinished jobs in their queue already.
+    pub behind: BTreeSet<usize>,
+    /// The first other unfinished job with the ordering key of the named job, in its queue.
+    pub next_in_line: Option<Arc<Job>>,
+    /// Whether jobs come after the named one.
+    pub followed: bool,
+    /// The jobs that come after the named one, those that are asked for, and whether it is the last that each waits for.
+    pub followers: Vec<(Arc<Job>, bool)>,
 }
 
 impl View {

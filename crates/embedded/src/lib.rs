@@ -26,6 +26,7 @@ mod integer;
 pub mod keys;
 mod lane;
 mod ledger;
+mod links;
 mod meta;
 mod options;
 mod paged;

@@ -121,13 +121,22 @@ fn lay_out(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
             cancel_requested_at,
             progress, -- JSON
             error, -- a row in failure
-            checkpoint -- a row in checkpoint
+            checkpoint, -- a row in checkpoint
+            held -- what holds it back: 1 behind another of its ordering key, 2 comes after others, 3 both; NULL: nothing
         );
         -- Unfinished jobs only: those that wait, lane by lane, and those that are leased.
-        CREATE INDEX job_waiting ON job (lane, run_at) WHERE status = 0;
+        CREATE INDEX job_waiting ON job (lane, run_at) WHERE status = 0 AND held IS NULL;
         CREATE INDEX job_leased ON job (id) WHERE status = 1;
         -- When unfinished jobs expire that do so at a time of their own.
         CREATE TABLE expiry (at, job, PRIMARY KEY (at, job)) WITHOUT ROWID;
+
+        -- The unfinished jobs of each ordering key, by a hash of queue and key.
+        CREATE TABLE line (key INTEGER, job INTEGER, PRIMARY KEY (key, job)) WITHOUT ROWID;
+        -- Which job comes after which, as long as it waits for it.
+        CREATE TABLE link (job INTEGER, follower INTEGER, PRIMARY KEY (job, follower)) WITHOUT ROWID;
+        CREATE INDEX link_back ON link (follower);
+        -- The jobs that have ended and whose followers have not all been told.
+        CREATE TABLE unresolved (job INTEGER PRIMARY KEY);
 
         -- The webhook endpoints.
         CREATE TABLE endpoint (
@@ -162,7 +171,7 @@ fn lay_out(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
             crc,
             -- The job as of this change: the columns of job.
             status DEFAULT 0, version DEFAULT 1, run DEFAULT 1, attempt DEFAULT 0, run_at, started_at, finished_at,
-            worker, result_size, result_type, expires_at, cancel_requested_at, progress, error, checkpoint,
+            worker, result_size, result_type, expires_at, cancel_requested_at, progress, error, checkpoint, held,
             -- The texts that the job had until this change: they go with it.
             old_error, old_checkpoint
         );

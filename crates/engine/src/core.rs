@@ -155,6 +155,8 @@ impl Core {
             queues.configured(&queue.name, rules(&queue));
             dispatcher.step(dispatch::Input::Configured(&queue.name, rules(&queue)), now, &mut outputs);
         }
+        // What a crash left half told.
+        let own = parts.reader.unresolved()?.into_iter().map(|number| Command::Resolve { number, told: 0 }).collect();
         let running = leases.of_groups();
         dispatcher.step(dispatch::Input::Leased(&running), now, &mut outputs);
         dispatcher.step(dispatch::Input::Lanes(parts.reader.lanes()?), now, &mut outputs);
@@ -169,7 +171,7 @@ impl Core {
             queues,
             endpoints,
             stats,
-            own: Vec::new(),
+            own,
             delayed: Vec::new(),
             reads: Vec::new(),
             resting_until: None,
@@ -427,6 +429,7 @@ impl Core {
                 self.hub.publish(&applied.changes);
                 self.tail.publish(&applied.changes);
                 self.hand_out(applied.answers, origins, &mut requests, now, tick);
+                self.own.extend(applied.follow_ups);
                 requests.into_iter().for_each(Request::answer);
             }
             Err(error) => {
@@ -572,8 +575,10 @@ struct Batch {
 impl Batch {
     fn of(own: Vec<Command>) -> Batch {
         let origins = own.iter().map(|_| Origin::Own).collect();
-        // What lapses or expires is found due again; what is released is not.
-        let lasting = own.iter().filter(|command| matches!(command, Command::Release { .. }));
+        // What lapses or expires is found due again; what is released, or follows from what has ended, is not.
+        let lasting = own.iter().filter(|command| {
+            matches!(command, Command::Release { .. } | Command::Resolve { .. } | Command::Forgo { .. })
+        });
         Batch { own: lasting.cloned().collect(), commands: own, origins, requests: Vec::new() }
     }
 }

@@ -32,7 +32,7 @@ pub use events::{Event, Events, EventsStart, Until};
 pub use feed::{Feed, FeedItem, FeedStart};
 pub use interest::Interest;
 pub use mailbox::MailboxLimits;
-pub use read::Record;
+pub use read::{BLOCKERS, Record};
 pub use stats::{Histogram, Stats};
 pub use tail::FeedEntry;
 pub use waiting::{NO_WORKER_AFTER, Waiting};

@@ -6,6 +6,10 @@ use ackd_domain::{Body, Job, JobId, Name, Position, Queue};
 use ackd_ports::{Counts, Filter, LedgerReader, Page, ReadError, Timeline};
 
 use crate::engine::Engine;
+use crate::waiting::Waiting;
+
+/// The most jobs that are named of those that block one.
+pub const BLOCKERS: usize = 100;
 
 /// A job with the bytes that belong to it.
 #[derive(Debug, Clone, PartialEq)]
@@ -122,6 +126,24 @@ impl Engine {
     pub async fn earliest(&self) -> Result<Position, ReadError> {
         let feed = Arc::clone(self.change_feed());
         off_the_runtime(move || feed.earliest()).await
+    }
+
+    /// Why a job waits, if it does, with the very jobs that block it where some do: at most [`BLOCKERS`] of them. Where
+    /// they cannot be read it names those that it was to come after.
+    pub async fn explain(&self, job: &Arc<Job>) -> Option<Waiting> {
+        let waiting = self.waiting(job)?;
+        if !matches!(waiting, Waiting::Blocked(_)) {
+            return Some(waiting);
+        }
+        let blocked = Arc::clone(job);
+        let blockers = self.read(move |reader| {
+            let mut found = reader.predecessors(blocked.id.number(), BLOCKERS)?;
+            if let (Some(key), true) = (&blocked.spec.ordering_key, blocked.held.behind) {
+                found.extend(reader.first_in_line(&blocked.spec.queue, key)?.filter(|first| first.id != blocked.id));
+            }
+            Ok(found.into_iter().map(|blocker| blocker.id).collect())
+        });
+        Some(blockers.await.map_or(waiting, Waiting::Blocked))
     }
 
     /// How far the consumer of this name has come in the change feed, if it has begun.

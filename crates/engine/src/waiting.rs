@@ -2,7 +2,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use ackd_domain::{Failure, Job, Name, Status, Timestamp};
+use ackd_domain::{Failure, Job, JobId, Name, Status, Timestamp};
 use rustc_hash::FxHashMap;
 
 use crate::dispatch::QueueRules;
@@ -14,6 +14,8 @@ pub const NO_WORKER_AFTER: Duration = Duration::from_secs(60);
 /// Why a job waits. The first that holds of the API's list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Waiting {
+    /// Others must end first: those that it comes after, or the first of its ordering key.
+    Blocked(Vec<JobId>),
     /// Its queue is paused.
     Paused,
     /// It is not due yet.
@@ -124,7 +126,10 @@ impl QueuesSeen {
             let (most, group) = (seen.rules.group_concurrency, job.spec.group.as_ref());
             most.zip(group).is_some_and(|(most, group)| self.running(&job.spec.queue, group) >= most)
         };
-        Some(if seen.rules.paused {
+        Some(if !job.held.is_free() {
+            let after = job.spec.after.iter().filter(|_| job.held.after);
+            Waiting::Blocked(after.map(|predecessor| predecessor.id).collect())
+        } else if seen.rules.paused {
             Waiting::Paused
         } else if job.run_at > now {
             match &job.error {

@@ -63,14 +63,8 @@ pub(crate) fn no_content() -> Response<Outlet> {
 }
 
 /// A job's document, with the headers that always go with it.
-pub(crate) fn job(
-    status: StatusCode,
-    engine: &Engine,
-    job: &Job,
-    payload: Option<&Body>,
-    result: Option<&Body>,
-) -> Result<Response<Outlet>, Rejection> {
-    told(status, engine, job, payload, result, None, None)
+pub(crate) async fn job(status: StatusCode, engine: &Engine, record: &Record) -> Result<Response<Outlet>, Rejection> {
+    told(status, engine, record, engine.explain(&record.job).await, None, None)
 }
 
 /// The document of a job that was accepted, with the secret that was made for its callback.
@@ -80,9 +74,8 @@ pub(crate) fn accepted(
     record: &Record,
     has_secret: bool,
 ) -> Result<Response<Outlet>, Rejection> {
-    let Record { job, payload, result } = record;
-    let callback = document::callback(job).filter(|_| has_secret);
-    let mut response = told(status, engine, job, payload.as_ref(), result.as_ref(), None, callback)?;
+    let callback = document::callback(&record.job).filter(|_| has_secret);
+    let mut response = told(status, engine, record, engine.waiting(&record.job), None, callback)?;
     if has_secret {
         confidential(response.headers_mut());
     }
@@ -94,18 +87,17 @@ pub(crate) fn accepted(
 pub(crate) fn told(
     status: StatusCode,
     engine: &Engine,
-    job: &Job,
-    payload: Option<&Body>,
-    result: Option<&Body>,
+    record: &Record,
+    waiting: Option<Waiting>,
     source: Option<&str>,
     callback: Option<CallbackSecret<'_>>,
 ) -> Result<Response<Outlet>, Rejection> {
+    let Record { job, payload, result } = record;
     let texts = Texts::of(job);
-    let waiting = engine.waiting(job);
     let inline = [payload, result].into_iter().flatten().map(|body| body.bytes.len()).sum::<usize>();
     // The fixed parts of a document are about 1200 bytes: it is written without growing.
     let mut bytes = Vec::with_capacity(1536 + inline.min(2 * ackd_api::limits::INLINE_BYTES));
-    let mut document = document::document(job, &texts, payload, result, waiting.as_ref());
+    let mut document = document::document(job, &texts, payload.as_ref(), result.as_ref(), waiting.as_ref());
     document.callback = callback;
     let form = match source {
         None => {

@@ -68,10 +68,10 @@ pub(crate) fn document<'a>(
         worker: job.worker.as_deref().map(Cow::Borrowed),
         tags: spec.tags.iter().map(|tag| Cow::Borrowed(&**tag)).collect(),
         idempotency_key: spec.key.as_ref().map(|key| Cow::Borrowed(&*key.text)),
-        ordering_key: None,
+        ordering_key: spec.ordering_key.as_deref().map(Cow::Borrowed),
         group: spec.group.as_deref().map(Cow::Borrowed),
-        after: Vec::new(),
-        flow: None,
+        after: spec.after.iter().map(|it| Cow::Owned(it.id.to_string())).collect(),
+        flow: spec.flow.as_ref().map(|flow| Cow::Owned(flow.id.to_string())),
         inputs: BTreeMap::new(),
         reply_to: None,
         callback: None,
@@ -144,6 +144,9 @@ fn is_json(content_type: &str) -> bool {
 
 fn why(waiting: &ackd_engine::Waiting) -> Waiting<'_> {
     match waiting {
+        ackd_engine::Waiting::Blocked(jobs) => {
+            Waiting::Blocked { jobs: jobs.iter().map(|id| Cow::Owned(id.to_string())).collect() }
+        }
         ackd_engine::Waiting::Paused => Waiting::Paused,
         ackd_engine::Waiting::Scheduled(at) => Waiting::Scheduled { run_at: time(*at) },
         ackd_engine::Waiting::Retrying(at, error) => {

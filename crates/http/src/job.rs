@@ -55,12 +55,12 @@ pub(crate) async fn get(mut call: Call) -> Outcome {
         answer::follow(response.headers_mut(), call.engine(), &record.job, waiting.as_ref());
         response
     } else {
-        let Record { job, payload, result } = &record;
+        let waiting = call.engine().explain(&record.job).await;
         let source = match accept::form(call.headers()) {
             Form::Document => None,
             Form::CloudEvent => Some(call.shared().public_url.as_deref().unwrap_or_default()),
         };
-        answer::told(StatusCode::OK, call.engine(), job, payload.as_ref(), result.as_ref(), source, None)?
+        answer::told(StatusCode::OK, call.engine(), &record, waiting, source, None)?
     };
     response.headers_mut().insert(header::VARY, HeaderValue::from_static("Accept"));
     applied(&mut response, wait.preferred);
@@ -68,8 +68,8 @@ pub(crate) async fn get(mut call: Call) -> Outcome {
 }
 
 /// The answer that shows `record`.
-pub(crate) fn document_of(call: &Call, record: &Record, status: StatusCode) -> Outcome {
-    answer::job(status, call.engine(), &record.job, record.payload.as_ref(), record.result.as_ref())
+pub(crate) async fn document_of(call: &Call, record: &Record, status: StatusCode) -> Outcome {
+    answer::job(status, call.engine(), record).await
 }
 
 /// `GET /v1/jobs/{id}/payload`.
@@ -157,6 +157,7 @@ fn entry(change: &Change) -> TimelineEntry<'_> {
         ChangeKind::Cancelled => (TimelineEvent::Cancelled, Hop::Control),
         ChangeKind::Expired => (TimelineEvent::Expired, Hop::Clock),
         ChangeKind::Retried => (TimelineEvent::Retried, Hop::Control),
+        ChangeKind::Unblocked => (TimelineEvent::Unblocked, Hop::Dispatch),
     };
     let ended_badly = matches!(change.kind, ChangeKind::Failed | ChangeKind::Lapsed);
     TimelineEntry {

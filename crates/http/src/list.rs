@@ -34,7 +34,10 @@ pub(crate) async fn jobs(mut call: Call) -> Outcome {
     // First this and then the list: who watches from here on sees all that the list did not.
     let position = call.engine().head().await?;
     let Page { jobs, next } = call.engine().list(filter, before, size).await?;
-    let shown: Vec<_> = jobs.iter().map(|job| (job, Texts::of(job), call.engine().waiting(job))).collect();
+    let mut shown = Vec::with_capacity(jobs.len());
+    for job in &jobs {
+        shown.push((job, Texts::of(job), call.engine().explain(job).await));
+    }
     let list = JobList {
         jobs: shown
             .iter()

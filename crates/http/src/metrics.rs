@@ -142,5 +142,6 @@ const fn word(kind: ChangeKind) -> &'static str {
         ChangeKind::Cancelled => "cancelled",
         ChangeKind::Expired => "expired",
         ChangeKind::Retried => "retried",
+        ChangeKind::Unblocked => "unblocked",
     }
 }

@@ -129,6 +129,7 @@ pub(crate) fn problem_of(refusal: Refusal) -> Problem {
         }
         Refusal::KeyMismatch(lines) => key_mismatch(lines.first().and_then(|(_, job)| *job)),
         Refusal::Damaged(what) => damaged(&what),
+        Refusal::NoPredecessor(missing) => no_predecessor(&missing),
         Refusal::TooManyEndpoints | Refusal::TooManySchedules => {
             Problem::new(Code::InvalidRequest, format!("{refusal}; delete one that is not needed any more"))
         }
@@ -151,6 +152,17 @@ pub(crate) fn key_mismatch(job: Option<ackd_domain::JobId>) -> Problem {
         Code::IdempotencyMismatch,
         format!("the idempotency key belongs {owner}, which differs from this one; a new request needs a new key"),
     )
+}
+
+/// Jobs are to be come after that are not there.
+fn no_predecessor(missing: &[(usize, ackd_domain::JobId)]) -> Problem {
+    let detail = |id| format!("there is no job {id}, or no longer, to come after");
+    let first = missing.first().map_or_else(String::new, |(_, id)| detail(*id));
+    let problem = Problem::new(Code::InvalidRequest, first);
+    missing
+        .iter()
+        .take(ackd_api::Faults::MAX)
+        .fold(problem, |problem, (_, id)| problem.with_error("/after", detail(*id)))
 }
 
 pub(crate) fn no_such_job() -> Problem {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ackd_api::{Code, Envelope, Fault, Problem};
-use ackd_domain::{Backoff, BackoffError, Body, Name, Start, Submission, Timestamp};
+use ackd_domain::{After, Backoff, BackoffError, Body, Name, OnFailure, Start, Submission, Timestamp};
 use bytes::Bytes;
 
 use crate::call::reserved;
@@ -50,11 +50,32 @@ pub(crate) fn submission(envelope: &Envelope<'_>, payload: Body, targets: &Targe
         tags: envelope.tags.iter().map(|tag| Arc::from(&**tag)).collect(),
         traceparent: envelope.traceparent.as_deref().map(Arc::from),
         callback,
+        ordering_key: envelope.ordering_key.as_deref().map(Arc::from),
+        after: after(envelope)?,
+        on_failure: envelope.on_failure.map(on_failure).unwrap_or_default(),
+        flow_key: None,
     };
     Ok(match &envelope.idempotency_key {
         Some(key) => submission.keyed(Arc::from(&**key)),
         None => submission,
     })
+}
+
+/// The jobs that it is to come after. What is no id cannot be the id of any.
+fn after(envelope: &Envelope<'_>) -> Result<Vec<After>, Problem> {
+    let ids = envelope.after.iter().enumerate().map(|(at, text)| match text.parse() {
+        Ok(id) => Ok(After::Job(id)),
+        Err(_) => Err(Problem::at(format!("/after/{at}"), "is the id of no job")),
+    });
+    ids.collect()
+}
+
+const fn on_failure(on_failure: ackd_api::OnFailure) -> OnFailure {
+    match on_failure {
+        ackd_api::OnFailure::Cancel => OnFailure::Cancel,
+        ackd_api::OnFailure::Continue => OnFailure::Continue,
+        ackd_api::OnFailure::Wait => OnFailure::Wait,
+    }
 }
 
 /// Whether the server will make a secret for the job's callback, which its client must be told.
@@ -100,11 +121,8 @@ pub(crate) fn misfit(pointer: &str, error: BackoffError) -> Problem {
 fn supported(envelope: &Envelope<'_>) -> Result<(), Problem> {
     let given = [
         ("/payload_file", envelope.payload_file.is_some()),
-        ("/ordering_key", envelope.ordering_key.is_some()),
         ("/unique", envelope.unique.is_some()),
         ("/reply_to", envelope.reply_to.is_some()),
-        ("/after", !envelope.after.is_empty()),
-        ("/on_failure", envelope.on_failure.is_some()),
         ("/then", !envelope.then.is_empty()),
     ];
     if given.iter().all(|(_, is_given)| !is_given) {
@@ -139,15 +157,9 @@ mod tests {
 
     #[test]
     fn what_comes_later_is_refused_by_name() {
-        for (field, value) in [
-            ("payload_file", r#""f""#),
-            ("ordering_key", r#""k""#),
-            ("unique", r#""u""#),
-            ("reply_to", r#""t""#),
-            ("after", r#"["x"]"#),
-            ("on_failure", r#""wait""#),
-            ("then", r#"[{"queue":"q"}]"#),
-        ] {
+        for (field, value) in
+            [("payload_file", r#""f""#), ("unique", r#""u""#), ("reply_to", r#""t""#), ("then", r#"[{"queue":"q"}]"#)]
+        {
             let problem = read(&format!(r#"{{"queue":"q","{field}":{value}}}"#)).unwrap_err();
             assert_eq!(problem.status, 400);
             assert_eq!(problem.errors[0].pointer, format!("/{field}"));

@@ -56,6 +56,16 @@ pub trait LedgerReader: Send + Sync {
     /// The schedules.
     fn schedules(&self) -> Result<Vec<Arc<Schedule>>, ReadError>;
 
+    /// The jobs that have ended and whose followers may not all have been told: for each a
+    /// [`ackd_domain::Command::Resolve`] goes on with it.
+    fn unresolved(&self) -> Result<Vec<u64>, ReadError>;
+
+    /// The jobs that this one comes after and that have not ended as it needs, by number, at most `limit`.
+    fn predecessors(&self, follower: u64, limit: usize) -> Result<Vec<Arc<Job>>, ReadError>;
+
+    /// The first unfinished job with this ordering key in this queue.
+    fn first_in_line(&self, queue: &Name, key: &str) -> Result<Option<Arc<Job>>, ReadError>;
+
     /// What is wrong with the store, a line each; empty where nothing is known to be.
     fn trouble(&self) -> Vec<String>;
 }

@@ -8,5 +8,5 @@ pub(super) fn decide(view: &View, name: Name, patch: &QueuePatch) -> Decision {
         Some(queue) => queue.patched(patch),
         None => Queue::new(name).patched(patch),
     };
-    Decision { writes: vec![Write::Queue(Arc::clone(&queue))], changes: vec![], answer: Answer::Queue(queue) }
+    Decision { writes: vec![Write::Queue(Arc::clone(&queue))], ..Decision::answer(Answer::Queue(queue)) }
 }

@@ -1,8 +1,8 @@
 use std::sync::Arc;
 
 use crate::{
-    Accepted, Advance, Answer, Decision, Draws, Name, NewDelivery, Refusal, Start, Submission, Timestamp, View, Write,
-    limits,
+    Accepted, Advance, Answer, Decision, Draws, Held, Name, NewDelivery, Refusal, Start, Submission, Timestamp, View,
+    Write, limits,
 };
 
 use super::submit;
@@ -33,7 +33,7 @@ pub(super) fn decide(
         };
         let mut spec = submit::spec(submission, view.queue(), draws);
         spec.delivery = Some(Arc::new(delivery));
-        let job = submit::job(spec, Start::Now, now, draws);
+        let job = Arc::new(submit::job(spec, Held::default(), Start::Now, now, draws, |_| None));
         submit::accept(&mut decision, Arc::clone(&job), body, now);
         accepted.push(Accepted { job, replayed: false });
     }

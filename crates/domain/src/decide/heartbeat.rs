@@ -39,7 +39,7 @@ pub(super) fn decide(
             // How long a lease lasts is between the worker and the server: no change of the job.
             let mut next = Job::clone(job);
             renew(&mut next);
-            return Ok(Decision { writes: vec![Write::Update(Arc::new(next))], changes: vec![], answer });
+            return Ok(Decision { writes: vec![Write::Update(Arc::new(next))], ..Decision::answer(answer) });
         }
     };
     let (job, change) = step(job, kind, now, draws, |_, next| {
@@ -51,5 +51,5 @@ pub(super) fn decide(
             next.checkpoint = checkpoint;
         }
     });
-    Ok(Decision { writes: vec![Write::Update(job)], changes: vec![change], answer })
+    Ok(Decision { writes: vec![Write::Update(job)], changes: vec![change], ..Decision::answer(answer) })
 }

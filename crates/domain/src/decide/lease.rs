@@ -17,7 +17,7 @@ pub(super) fn decide(
         return Err(Refusal::NotWaiting);
     }
     let queue = view.queue();
-    if job.run_at > now || job.expires_at <= now || queue.is_some_and(|queue| queue.paused) {
+    if !job.held.is_free() || job.run_at > now || job.expires_at <= now || queue.is_some_and(|queue| queue.paused) {
         return Err(Refusal::HeldBack);
     }
     let lease = Lease {

@@ -8,9 +8,12 @@ mod configure;
 mod deliver;
 mod endpoint;
 mod expire;
+mod follow;
+mod forgo;
 mod heartbeat;
 mod lapse;
 mod lease;
+mod resolve;
 mod retry;
 mod schedule;
 mod settle;
@@ -29,7 +32,7 @@ use crate::{
 /// # Errors
 /// A [`Refusal`] says why nothing changes.
 pub fn decide(view: &View, command: Command, now: Timestamp, draws: &mut dyn Draws) -> Result<Decision, Refusal> {
-    match command {
+    let decided = match command {
         Command::Submit(submissions) => submit::decide(view, submissions, now, draws),
         Command::Lease { number: _, worker, ttl } => lease::decide(view, worker, ttl, now, draws),
         Command::Heartbeat { lease, ttl, progress, checkpoint } => {
@@ -45,15 +48,18 @@ pub fn decide(view: &View, command: Command, now: Timestamp, draws: &mut dyn Dra
         Command::Cancel { id } => cancel::decide(view, id, now, draws),
         Command::Expire { .. } => expire::decide(view, now, draws),
         Command::Retry { id } => retry::decide(view, id, now, draws),
-        Command::Configure { queue, patch } => Ok(configure::decide(view, queue, &patch)),
-        Command::PutEndpoint { name, request } => endpoint::put(view, name, *request, now, draws),
-        Command::DeleteEndpoint { name } => endpoint::delete(view, name),
-        Command::NotePost { name: _, revision, outcome } => endpoint::note(view, revision, outcome, now),
-        Command::Deliver { advance, deliveries } => deliver::decide(view, advance, deliveries, now, draws),
-        Command::PutSchedule { name, request, next } => schedule::put(view, name, *request, next, now),
-        Command::DeleteSchedule { name } => schedule::delete(view, name),
-        Command::Fire(firing) => schedule::fire(view, *firing, now, draws),
-    }
+        Command::Forgo { number: _, because, ended } => forgo::decide(view, because, ended, now, draws),
+        Command::Resolve { number, told } => return resolve::decide(view, number, told, now, draws),
+        Command::Configure { queue, patch } => return Ok(configure::decide(view, queue, &patch)),
+        Command::PutEndpoint { name, request } => return endpoint::put(view, name, *request, now, draws),
+        Command::DeleteEndpoint { name } => return endpoint::delete(view, name),
+        Command::NotePost { name: _, revision, outcome } => return endpoint::note(view, revision, outcome, now),
+        Command::Deliver { advance, deliveries } => return deliver::decide(view, advance, deliveries, now, draws),
+        Command::PutSchedule { name, request, next } => return schedule::put(view, name, *request, next, now),
+        Command::DeleteSchedule { name } => return schedule::delete(view, name),
+        Command::Fire(firing) => return schedule::fire(view, *firing, now, draws),
+    };
+    decided.map(|decision| follow::up(view, decision, now, draws))
 }
 
 /// The job that a client named by its public id.
@@ -96,7 +102,8 @@ fn step(
 
 /// The decision that takes a job one step on and answers with it.
 fn stepped((job, change): (Arc<Job>, Change)) -> Decision {
-    Decision { writes: vec![Write::Update(Arc::clone(&job))], changes: vec![change], answer: Answer::Job(job) }
+    let writes = vec![Write::Update(Arc::clone(&job))];
+    Decision { writes, changes: vec![change], ..Decision::answer(Answer::Job(job)) }
 }
 
 /// Ends the run of `job`.

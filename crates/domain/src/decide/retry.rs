@@ -1,4 +1,4 @@
-use crate::{ChangeKind, Decision, Draws, JobId, Refusal, Status, Timestamp, View};
+use crate::{ChangeKind, Decision, Draws, Held, JobId, Refusal, Status, Timestamp, View};
 
 use super::{job_of_id, step, stepped, wait};
 
@@ -9,6 +9,8 @@ pub(super) fn decide(view: &View, id: JobId, now: Timestamp, draws: &mut dyn Dra
         Status::Failed | Status::Cancelled | Status::Expired => {
             Ok(stepped(step(job, ChangeKind::Retried, now, draws, |_, next| {
                 wait(next, now);
+                // Whoever asks for it does not want it to wait for what it came after.
+                next.held = Held { after: false, behind: view.next_in_line.is_some() };
                 next.run += 1;
                 next.attempt = 0;
                 next.expires_at = now.after(next.spec.expires_in);

@@ -61,7 +61,7 @@ pub(super) fn fire(view: &View, firing: Firing, now: Timestamp, draws: &mut dyn 
     if (known.revision, known.next_run_at) != (revision, Some(at)) {
         return Err(Refusal::ScheduleMoved);
     }
-    let Decision { mut writes, changes, answer } = submit::decide(view, jobs, now, draws)?;
+    let Decision { mut writes, changes, answer, follow_ups } = submit::decide(view, jobs, now, draws)?;
     let Answer::Accepted(accepted) = answer else { return Err(Refusal::ScheduleMoved) };
     let schedule = Arc::new(Schedule {
         next_run_at: next,
@@ -70,5 +70,5 @@ pub(super) fn fire(view: &View, firing: Firing, now: Timestamp, draws: &mut dyn 
         ..known.clone()
     });
     writes.push(Write::Schedule(Arc::clone(&schedule)));
-    Ok(Decision { writes, changes, answer: Answer::Fired { schedule, accepted } })
+    Ok(Decision { writes, changes, answer: Answer::Fired { schedule, accepted }, follow_ups })
 }

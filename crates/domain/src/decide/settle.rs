@@ -38,7 +38,7 @@ pub(super) fn complete(
         Some(result) => Write::Finish(Arc::clone(&job), result),
         None => Write::Update(Arc::clone(&job)),
     };
-    Ok(Decision { writes: vec![write], changes: vec![change], answer: Answer::Job(job) })
+    Ok(Decision { writes: vec![write], changes: vec![change], ..Decision::answer(Answer::Job(job)) })
 }
 
 pub(super) fn fail(

@@ -1,12 +1,16 @@
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::{
-    Accepted, Answer, Body, Callback, CallbackRequest, Change, ChangeKind, Decision, Draws, Job, JobId, Position,
-    Queue, Refusal, Secret, Spec, Start, Status, Submission, Timestamp, View, Write, limits,
+    Accepted, After, Answer, Body, Callback, CallbackRequest, Change, ChangeKind, Decision, Draws, FlowPart, Held, Job,
+    JobId, Name, OnFailure, Position, Predecessor, Queue, Refusal, Secret, Spec, Start, Status, Submission, Timestamp,
+    View, Write, limits,
 };
 
-/// All submissions are accepted, or none: a key that belongs to another request refuses them all.
+use super::{end, forgo, step};
+
+/// All submissions are accepted, or none: a key that belongs to another request refuses them all, and so does a job that
+/// is not there and was to be come after.
 pub(super) fn decide(
     view: &View,
     submissions: Vec<Submission>,
@@ -14,15 +18,16 @@ pub(super) fn decide(
     draws: &mut dyn Draws,
 ) -> Result<Decision, Refusal> {
     refuse_mismatches(view, &submissions)?;
+    refuse_unknown(view, &submissions)?;
     let many = submissions.len();
-    let mut decision = Decision {
-        writes: Vec::with_capacity(many),
-        changes: Vec::with_capacity(many),
-        answer: Answer::Accepted(Vec::new()),
-    };
+    let mut flow = FlowOf::of(&submissions);
+    let mut decision = Decision::answer(Answer::Accepted(Vec::new()));
+    decision.writes.reserve(many);
+    decision.changes.reserve(many);
     let mut accepted: Vec<Accepted> = Vec::with_capacity(many);
     // The lines whose key is new, so that a later line with the same key finds its job.
     let mut fresh: HashMap<Arc<str>, usize> = HashMap::new();
+    let mut lines = Lines::default();
     for (line, submission) in submissions.into_iter().enumerate() {
         let earlier = submission.key.as_ref().and_then(|key| fresh.get(&key.text)).map(|line| &accepted[*line].job);
         if let Some(job) = view.holder_of(line).or(earlier) {
@@ -34,12 +39,135 @@ pub(super) fn decide(
         }
         let payload = submission.payload.clone();
         let start = submission.start;
-        let job = job(spec(submission, view.queue_of(line), draws), start, now, draws);
-        accept(&mut decision, Arc::clone(&job), payload, now);
+        let waits = Waits::of(&submission, view, &accepted);
+        let behind = lines.stand(&submission, view.behind.contains(&line));
+        let flow_key = submission.flow_key.clone();
+        let mut spec = spec(submission, view.queue_of(line), draws);
+        spec.after = waits.after;
+        let held = Held { after: !waits.links.is_empty(), behind };
+        let made = Arc::new(job(spec, held, start, now, draws, |id| flow.part(id, flow_key)));
+        accept(&mut decision, Arc::clone(&made), payload, now);
+        decision.writes.extend(waits.links.into_iter().map(|from| Write::Link(from, made.id.number())));
+        let job = match waits.forgo {
+            Some((because, status)) => cancelled(&mut decision, &made, because, status, now, draws),
+            None => made,
+        };
+        if job.status.is_terminal() {
+            lines.leave(&job);
+        }
         accepted.push(Accepted { job, replayed: false });
     }
     decision.answer = Answer::Accepted(accepted);
     Ok(decision)
+}
+
+/// The ordering keys of a command's own jobs.
+#[derive(Default)]
+struct Lines(HashSet<(Name, Arc<str>)>);
+
+impl Lines {
+    /// Whether the job is behind another, in the ledger or of an earlier line. Those after it are behind it from now on.
+    fn stand(&mut self, submission: &Submission, behind: bool) -> bool {
+        let Some(key) = &submission.ordering_key else { return false };
+        !self.0.insert((submission.queue.clone(), Arc::clone(key))) || behind
+    }
+
+    /// The job has ended at once. It was the first of its key only where it did not stand behind another.
+    fn leave(&mut self, job: &Job) {
+        if let (Some(key), false) = (&job.spec.ordering_key, job.held.behind) {
+            self.0.remove(&(job.spec.queue.clone(), Arc::clone(key)));
+        }
+    }
+}
+
+/// What a submission waits for.
+#[derive(Default)]
+struct Waits {
+    after: Vec<Predecessor>,
+    /// The numbers of those that have not ended as it needs.
+    links: Vec<u64>,
+    /// One that has ended so that there is nothing to wait for.
+    forgo: Option<(JobId, Status)>,
+}
+
+impl Waits {
+    fn of(submission: &Submission, view: &View, accepted: &[Accepted]) -> Waits {
+        let mut waits = Waits::default();
+        for after in &submission.after {
+            let job = match after {
+                After::Job(id) => view.predecessors.get(&id.number()),
+                After::Line(line) => accepted.get(*line).map(|accepted| &accepted.job),
+            };
+            let Some(job) = job else { continue };
+            if waits.after.iter().any(|known| known.id == job.id) {
+                continue;
+            }
+            let key =
+                job.spec.flow.as_ref().filter(|_| matches!(after, After::Line(_))).map(|flow| Arc::clone(&flow.key));
+            waits.after.push(Predecessor { id: job.id, key });
+            match (job.status, submission.on_failure) {
+                (Status::Done, _) => {}
+                (status, OnFailure::Continue) if status.is_terminal() => {}
+                (status, OnFailure::Cancel) if status.is_terminal() => {
+                    waits.forgo.get_or_insert((job.id, status));
+                }
+                _ => waits.links.push(job.id.number()),
+            }
+        }
+        waits
+    }
+}
+
+/// The flow of a command's submissions.
+struct FlowOf {
+    id: Option<JobId>,
+    size: u32,
+}
+
+impl FlowOf {
+    fn of(submissions: &[Submission]) -> FlowOf {
+        let size = submissions.iter().filter(|submission| submission.flow_key.is_some()).count();
+        FlowOf { id: None, size: u32::try_from(size).unwrap_or(u32::MAX) }
+    }
+
+    /// The part of the job `id`, whose first gives the flow its own.
+    fn part(&mut self, id: JobId, key: Option<Arc<str>>) -> Option<Arc<FlowPart>> {
+        let key = key?;
+        Some(Arc::new(FlowPart { id: *self.id.get_or_insert(id), size: self.size, key }))
+    }
+}
+
+/// Adds to the decision that the new job ends at once.
+fn cancelled(
+    decision: &mut Decision,
+    job: &Job,
+    because: JobId,
+    status: Status,
+    now: Timestamp,
+    draws: &mut dyn Draws,
+) -> Arc<Job> {
+    let (job, change) = step(job, ChangeKind::Cancelled, now, draws, |_, next| {
+        next.error = Some(forgo::failure(because, status));
+        end(next, Status::Cancelled, now);
+    });
+    decision.writes.push(Write::Update(Arc::clone(&job)));
+    decision.changes.push(change);
+    job
+}
+
+/// Looks for jobs that are to be come after and are not there.
+fn refuse_unknown(view: &View, submissions: &[Submission]) -> Result<(), Refusal> {
+    let mut unknown = Vec::new();
+    for (line, submission) in submissions.iter().enumerate() {
+        for after in &submission.after {
+            if let After::Job(id) = after
+                && view.predecessors.get(&id.number()).is_none_or(|job| job.id != *id || job.spec.queue.is_reserved())
+            {
+                unknown.push((line, *id));
+            }
+        }
+    }
+    if unknown.is_empty() { Ok(()) } else { Err(Refusal::NoPredecessor(unknown)) }
 }
 
 /// Looks for keys that belong to another request: one in the ledger, or an earlier line of this one.
@@ -73,8 +201,15 @@ pub(super) fn accept(decision: &mut Decision, job: Arc<Job>, payload: Body, now:
     });
 }
 
-/// The new job of this spec.
-pub(super) fn job(spec: Spec, start: Start, now: Timestamp, draws: &mut dyn Draws) -> Arc<Job> {
+/// The new job of this spec; `flow` gives its place in one.
+pub(super) fn job(
+    mut spec: Spec,
+    held: Held,
+    start: Start,
+    now: Timestamp,
+    draws: &mut dyn Draws,
+    flow: impl FnOnce(JobId) -> Option<Arc<FlowPart>>,
+) -> Job {
     let run_at = match start {
         Start::Now => now,
         Start::After(delay) => now.after(delay),
@@ -82,13 +217,16 @@ pub(super) fn job(spec: Spec, start: Start, now: Timestamp, draws: &mut dyn Draw
     };
     #[allow(clippy::cast_possible_truncation, reason = "the salt is the lower bits")]
     let salt = draws.random() as u32;
-    Arc::new(Job {
-        id: JobId::new(now, draws.number(), salt),
+    let id = JobId::new(now, draws.number(), salt);
+    spec.flow = flow(id);
+    Job {
+        id,
         status: Status::Init,
         version: 1,
         run: 1,
         attempt: 0,
         run_at,
+        held,
         expires_at: now.after(spec.expires_in),
         started_at: None,
         finished_at: None,
@@ -101,7 +239,7 @@ pub(super) fn job(spec: Spec, start: Start, now: Timestamp, draws: &mut dyn Draw
         result: None,
         changed: draws.position(),
         spec: Arc::new(spec),
-    })
+    }
 }
 
 /// What the job is to be, with what the client left out filled in from the queue.
@@ -131,6 +269,10 @@ pub(super) fn spec(submission: Submission, queue: Option<&Arc<Queue>>, draws: &m
         tags: submission.tags,
         traceparent: submission.traceparent,
         callback,
+        ordering_key: submission.ordering_key,
+        after: Vec::new(),
+        on_failure: submission.on_failure,
+        flow: None,
         delivery: None,
     }
 }

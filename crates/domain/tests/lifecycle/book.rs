@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,6 +18,8 @@ pub(crate) struct Book {
     pub(crate) endpoints: BTreeMap<Name, Arc<Endpoint>>,
     pub(crate) positions: BTreeMap<Name, Position>,
     pub(crate) schedules: BTreeMap<Name, Arc<Schedule>>,
+    /// Which job is come after by which.
+    pub(crate) links: BTreeSet<(u64, u64)>,
     pub(crate) changes: Vec<Change>,
     pub(crate) drawn: Drawn,
 }
@@ -57,6 +59,7 @@ impl Book {
             endpoints: BTreeMap::new(),
             positions: BTreeMap::new(),
             schedules: BTreeMap::new(),
+            links: BTreeSet::new(),
             changes: Vec::new(),
             drawn: Drawn::default(),
         }
@@ -90,9 +93,15 @@ impl Book {
                 Write::Position(consumer, position) => drop(self.positions.insert(consumer, position)),
                 Write::Schedule(schedule) => drop(self.schedules.insert(schedule.name.clone(), schedule)),
                 Write::NoSchedule(name) => drop(self.schedules.remove(&name)),
+                Write::Link(from, to) => drop(self.links.insert((from, to))),
+                Write::Unlink(from, to) => drop(self.links.remove(&(from, to))),
+                Write::Unresolved(_) | Write::Resolved(_) => {}
             }
         }
         self.changes.extend(decision.changes);
+        for command in decision.follow_ups {
+            self.apply(command)?;
+        }
         Ok(decision.answer)
     }
 
@@ -141,9 +150,25 @@ impl Book {
             let key = &submission.key.as_ref()?.text;
             self.jobs.values().find(|job| job.spec.key.as_ref().is_some_and(|held| held.text == *key)).cloned()
         });
+        let number = job.as_ref().map_or(0, |job| job.id.number());
+        let links =
+            || self.links.iter().filter(|(from, to)| *from == number && needs.followers.is_none_or(|told| *to > told));
+        let is_last = |follower| self.links.iter().all(|(from, to)| *to != follower || *from == number);
+        let in_line = |queue: &Name, key: &Option<Arc<str>>| {
+            let key = key.as_ref()?;
+            let same = |other: &&Arc<Job>| other.spec.queue == *queue && other.spec.ordering_key.as_ref() == Some(key);
+            self.jobs.values().filter(same).find(|it| !it.status.is_terminal() && it.id.number() != number).cloned()
+        };
+        let behind =
+            needs.submissions.iter().enumerate().filter(|(_, it)| in_line(&it.queue, &it.ordering_key).is_some());
         View {
+            predecessors: self.jobs.clone(),
+            behind: behind.map(|(line, _)| line).collect(),
+            next_in_line: job.as_ref().and_then(|job| in_line(&job.spec.queue, &job.spec.ordering_key)),
+            followed: links().next().is_some(),
+            followers: links().map(|(_, to)| (Arc::clone(&self.jobs[to]), is_last(*to))).collect(),
             holders: holders.collect(),
-            job,
+            job: job.clone(),
             queues,
             endpoint: needs.endpoint.and_then(|name| self.endpoints.get(name)).cloned(),
             endpoints: self.endpoints.len(),

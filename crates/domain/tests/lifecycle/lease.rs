@@ -113,7 +113,7 @@ fn a_new_time_to_live_is_written_and_told_to_nobody() {
     let mut book = Book::new();
     let lease = book.leased(submission());
     let longer = Command::Heartbeat { lease, ttl: Some(HOUR), progress: None, checkpoint: None };
-    let Decision { writes, changes, answer } = book.decide(longer.clone()).unwrap();
+    let Decision { writes, changes, answer, .. } = book.decide(longer.clone()).unwrap();
     let before = &book.jobs[&1];
     let held = Lease { ttl: HOUR, ..before.lease.clone().unwrap() };
     let after = Job { lease: Some(held), ..Job::clone(before) };

@@ -1,6 +1,6 @@
 use ackd_domain::{
-    Accepted, Answer, ChangeKind, Command, Decision, Job, Position, Refusal, Start, Status, Submission, Timestamp,
-    Write, limits,
+    Accepted, Answer, ChangeKind, Command, Decision, Held, Job, Position, Refusal, Start, Status, Submission,
+    Timestamp, Write, limits,
 };
 
 use crate::book::Book;
@@ -16,7 +16,7 @@ fn accepted(answer: Result<Answer, Refusal>) -> Vec<Accepted> {
 #[test]
 fn a_submission_becomes_a_waiting_job() {
     let mut book = Book::new();
-    let Decision { writes, changes, answer } = book.decide(Command::Submit(vec![submission()])).unwrap();
+    let Decision { writes, changes, answer, .. } = book.decide(Command::Submit(vec![submission()])).unwrap();
     let [Accepted { job, replayed: false }] = &accepted(Ok(answer))[..] else { panic!("not one job") };
     let expected = Job {
         id: job.id,
@@ -26,6 +26,7 @@ fn a_submission_becomes_a_waiting_job() {
         run: 1,
         attempt: 0,
         run_at: START,
+        held: Held::default(),
         expires_at: START.after(limits::DEFAULT_EXPIRY),
         started_at: None,
         finished_at: None,
@@ -70,7 +71,7 @@ fn the_same_key_gets_the_same_job_as_it_is() {
     let lease = book.lease(1);
     let done = book.job(complete(lease));
     let drawn = book.drawn.clone();
-    let Decision { writes, changes, answer } = book.decide(Command::Submit(vec![keyed()])).unwrap();
+    let Decision { writes, changes, answer, .. } = book.decide(Command::Submit(vec![keyed()])).unwrap();
     assert!(writes.is_empty() && changes.is_empty() && book.drawn == drawn, "a replay writes or draws something");
     assert_eq!(accepted(Ok(answer)), [Accepted { job: done.clone(), replayed: true }]);
     assert_eq!(first.id, done.id);

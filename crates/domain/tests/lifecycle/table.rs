@@ -143,7 +143,7 @@ fn column(name: &str, lease: LeaseToken, id: JobId) -> Command {
 fn cell(book: &Book, decision: Result<Decision, Refusal>) -> String {
     let before = &book.jobs[&1];
     match decision {
-        Ok(Decision { writes, changes, answer }) if changes.is_empty() => {
+        Ok(Decision { writes, changes, answer, .. }) if changes.is_empty() => {
             assert!(writes.is_empty(), "rows are written and nothing is told: {writes:?}");
             match answer {
                 Answer::Job(job) => assert_eq!(job, *before, "an answer of something else"),

@@ -7,6 +7,7 @@ use rustc_hash::FxHashMap;
 use super::EmbeddedLedger;
 use super::touched::{Touched, TouchedJob};
 use crate::fault::Fault;
+use crate::links::{Links, line_of};
 
 /// What a batch has read and written so far, over what is committed.
 pub(super) struct Batch<'a> {
@@ -20,6 +21,7 @@ pub(super) struct Batch<'a> {
     pub(super) positions: FxHashMap<Name, Position>,
     /// As `endpoints`.
     pub(super) schedules: FxHashMap<Name, Option<Arc<Schedule>>>,
+    pub(super) links: Links,
 }
 
 /// What a batch leaves.
@@ -29,6 +31,8 @@ pub(super) struct Outcome {
     pub(super) endpoints: FxHashMap<Name, Option<Arc<Endpoint>>>,
     pub(super) positions: FxHashMap<Name, Position>,
     pub(super) schedules: FxHashMap<Name, Option<Arc<Schedule>>>,
+    /// Whether it has made links between jobs.
+    pub(super) linked: bool,
 }
 
 impl<'a> Batch<'a> {
@@ -42,13 +46,14 @@ impl<'a> Batch<'a> {
             endpoints: FxHashMap::default(),
             positions: FxHashMap::default(),
             schedules: FxHashMap::default(),
+            links: Links::default(),
         }
     }
 
     /// What the batch leaves, for when it is committed.
     pub(super) fn into_outcome(self) -> Outcome {
-        let Batch { touched, queues, endpoints, positions, schedules, .. } = self;
-        Outcome { touched, queues, endpoints, positions, schedules }
+        let Batch { touched, queues, endpoints, positions, schedules, links, .. } = self;
+        Outcome { touched, queues, endpoints, positions, schedules, linked: links.has_made() }
     }
 
     /// A row that is damaged refuses the command; one that cannot be read fails the batch.
@@ -69,6 +74,7 @@ impl<'a> Batch<'a> {
         let Some(touched) = self.touched.get(number) else {
             return Err(LedgerError::Failed(format!("job {number} was to be written before it was read")));
         };
+        self.links.stand(&job);
         touched.job = job;
         touched.written = true;
         if result.is_some() {
@@ -148,12 +154,29 @@ impl Rows for Batch<'_> {
         Ok(others + self.schedules.values().flatten().count())
     }
 
+    fn first_in_line(&mut self, queue: &Name, key: &str, but: u64) -> Result<Option<u64>, ReadError> {
+        let first = self.links.first(&self.ledger.connection, line_of(queue, key), but);
+        first.map_err(|error| self.unread(error.into()))
+    }
+
+    fn followers(&mut self, number: u64, told: u64, limit: usize) -> Result<Vec<u64>, ReadError> {
+        let EmbeddedLedger { connection, linked, .. } = &*self.ledger;
+        let followers = self.links.followers(connection, *linked, (number, told), limit);
+        followers.map_err(|error| self.unread(error.into()))
+    }
+
+    fn predecessors(&mut self, follower: u64, limit: usize) -> Result<Vec<u64>, ReadError> {
+        let predecessors = self.links.predecessors(&self.ledger.connection, follower, limit);
+        predecessors.map_err(|error| self.unread(error.into()))
+    }
+
     fn write(&mut self, write: Write) -> Result<(), LedgerError> {
         match write {
             Write::Insert(job, payload) => {
                 if let Some(key) = &job.spec.key {
                     self.keys.insert(Arc::clone(&key.text), job.id.number());
                 }
+                self.links.stand(&job);
                 self.touched.put(TouchedJob::inserted(job, payload));
                 Ok(())
             }
@@ -182,6 +205,22 @@ impl Rows for Batch<'_> {
             }
             Write::NoSchedule(name) => {
                 self.schedules.insert(name, None);
+                Ok(())
+            }
+            Write::Link(job, follower) => {
+                self.links.link(job, follower, true);
+                Ok(())
+            }
+            Write::Unlink(job, follower) => {
+                self.links.link(job, follower, false);
+                Ok(())
+            }
+            Write::Unresolved(job) => {
+                self.links.resolve(job, true);
+                Ok(())
+            }
+            Write::Resolved(job) => {
+                self.links.resolve(job, false);
                 Ok(())
             }
         }

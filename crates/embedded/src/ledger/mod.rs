@@ -32,7 +32,7 @@ use crate::options::Options;
 use crate::rows::{Columns, Loaded, select_job};
 use crate::scrub::Scrubber;
 use crate::shared::Shared;
-use crate::{consumers, endpoints, meta, queues, schedules};
+use crate::{consumers, endpoints, links, meta, queues, schedules};
 use batch::{Batch, Outcome};
 use cache::Cache;
 use counters::Counters;
@@ -67,6 +67,8 @@ pub struct EmbeddedLedger {
     schedules: FxHashMap<Name, Arc<Schedule>>,
     /// How far each consumer of the change feed has come.
     positions: FxHashMap<Name, Position>,
+    /// Whether any job comes after another, or did since the ledger was opened.
+    linked: bool,
     holders: Holders,
     checksum: Checksum,
     statements: Statements,
@@ -100,6 +102,7 @@ impl EmbeddedLedger {
         let endpoints = endpoints::all(&connection)?;
         let schedules = schedules::all(&connection)?;
         let positions = consumers::all(&connection)?;
+        let linked = links::any(&connection)?;
         Ok(EmbeddedLedger {
             background,
             connection,
@@ -112,6 +115,7 @@ impl EmbeddedLedger {
             endpoints: endpoints.into_iter().map(|endpoint| (endpoint.name.clone(), endpoint)).collect(),
             schedules: schedules.into_iter().map(|schedule| (schedule.name.clone(), schedule)).collect(),
             positions: positions.into_iter().collect(),
+            linked,
             holders,
             checksum: Checksum::default(),
             statements: Statements::new(),
@@ -254,6 +258,7 @@ impl EmbeddedLedger {
             };
         }
         self.positions.extend(outcome.positions);
+        self.linked |= outcome.linked;
         for job in outcome.touched.jobs {
             let (number, refs) = (job.number, job.refs);
             // A reader cannot have seen a new job before this batch.

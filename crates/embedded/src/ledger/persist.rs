@@ -15,6 +15,7 @@ use super::touched::TouchedJob;
 use crate::checksum::Checksum;
 use crate::fault::Fault;
 use crate::lane::queue_id;
+use crate::links::move_in_line;
 use crate::rows::{
     BodyRow, ChangeRefs, ChangeRow, JobRow, KeyRow, Settings, Shape, SubmissionRow, change_columns, job_columns,
     queue_sum, submission_columns,
@@ -51,9 +52,9 @@ impl Statements {
 
 /// Writes everything that `batch` has decided. Where that is nothing, no transaction is begun.
 pub(super) fn persist(batch: &mut Batch<'_>, changes: &[Change]) -> Result<(), Fault> {
-    let Batch { ledger, touched, queues, endpoints, positions, schedules, .. } = batch;
+    let Batch { ledger, touched, queues, endpoints, positions, schedules, links, .. } = batch;
     let others = queues.len() + endpoints.len() + positions.len() + schedules.len();
-    if changes.is_empty() && others == 0 && touched.jobs.iter().all(|job| !job.written) {
+    if changes.is_empty() && others == 0 && links.is_empty() && touched.jobs.iter().all(|job| !job.written) {
         return Ok(());
     }
     ledger.begin()?;
@@ -70,6 +71,7 @@ pub(super) fn persist(batch: &mut Batch<'_>, changes: &[Change]) -> Result<(), F
     for (name, schedule) in schedules.iter() {
         stored_schedules::write(connection, name, schedule.as_deref())?;
     }
+    links.write(connection)?;
     for job in touched.jobs.iter_mut().filter(|job| job.lane.is_none()) {
         job.lane = Some(lanes.of(connection, &job.job.spec)?);
     }
@@ -87,6 +89,7 @@ pub(super) fn persist(batch: &mut Batch<'_>, changes: &[Change]) -> Result<(), F
         touched.jobs.iter().filter_map(|job| Some((job, job.result.as_ref()?))).collect();
     writer.results(&results)?;
     writer.expiries(&touched.jobs)?;
+    writer.lines(&touched.jobs)?;
     count(connection, &touched.jobs)
 }
 
@@ -171,6 +174,10 @@ impl Writer<'_> {
                 .execute([delivery.source.number().cast_signed(), job.number.cast_signed()])?;
         }
         Ok(())
+    }
+
+    fn lines(&mut self, jobs: &[TouchedJob]) -> rusqlite::Result<()> {
+        jobs.iter().try_for_each(|job| move_in_line(self.connection, job.number.cast_signed(), job.lines()))
     }
 
     fn expiries(&mut self, jobs: &[TouchedJob]) -> rusqlite::Result<()> {

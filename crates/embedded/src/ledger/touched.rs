@@ -4,6 +4,7 @@ use ackd_domain::{Body, Job, Status};
 use rustc_hash::FxHashMap;
 
 use crate::lane::LaneRow;
+use crate::links::line;
 use crate::rows::{JobRow, Loaded, Refs, expiry};
 
 /// The jobs that a batch has looked at.
@@ -35,6 +36,7 @@ pub(super) struct Before {
     pub(super) status: Status,
     pub(super) rare: bool,
     pub(super) expiry: Option<i64>,
+    pub(super) line: Option<i64>,
 }
 
 /// The long texts of a job.
@@ -73,7 +75,12 @@ impl TouchedJob {
     pub(super) fn loaded(Loaded { job, lane, refs }: Loaded) -> TouchedJob {
         TouchedJob {
             number: job.id.number(),
-            before: Some(Before { status: job.status, rare: JobRow::is_rare(&job, refs), expiry: expiry(&job) }),
+            before: Some(Before {
+                status: job.status,
+                rare: JobRow::is_rare(&job, refs),
+                expiry: expiry(&job),
+                line: line(&job),
+            }),
             lane: Some(lane),
             refs,
             texts: Texts {
@@ -105,6 +112,11 @@ impl TouchedJob {
     /// The number of the job's lane, which it has by the time it is persisted.
     pub(super) fn lane_id(&self) -> i64 {
         self.lane.as_ref().map_or(0, |lane| lane.id)
+    }
+
+    /// In which line of an ordering key the job stands: before, and now.
+    pub(super) fn lines(&self) -> (Option<i64>, Option<i64>) {
+        (self.before.and_then(|before| before.line), line(&self.job))
     }
 
     /// Where the job stands in the table of those that expire at a time of their own: before, and now.

@@ -18,7 +18,7 @@ use crate::lane::Lanes;
 use crate::pool::{Pool, Reading};
 use crate::rows::{BodyRow, Columns, Unreadable};
 use crate::shared::Shared;
-use crate::{consumers, endpoints, queues, schedules};
+use crate::{consumers, endpoints, links, queues, schedules};
 
 /// The reader and change feed of the ledger on SQLite. Any number of threads may share it.
 #[derive(Debug)]
@@ -128,6 +128,28 @@ impl LedgerReader for EmbeddedReader {
 
     fn schedules(&self) -> Result<Vec<Arc<Schedule>>, ReadError> {
         self.read(|reading, _| schedules::all(&reading.connection))
+    }
+
+    fn unresolved(&self) -> Result<Vec<u64>, ReadError> {
+        self.read(|reading, _| Ok(links::unresolved(&reading.connection)?))
+    }
+
+    fn predecessors(&self, follower: u64, limit: usize) -> Result<Vec<Arc<Job>>, ReadError> {
+        let nothing_else = links::Links::default();
+        let numbers = self.read(|reading, _| Ok(nothing_else.predecessors(&reading.connection, follower, limit)?))?;
+        let mut found = Vec::with_capacity(numbers.len());
+        for number in numbers {
+            found.extend(self.read(|reading, lanes| jobs::by_number(reading, lanes, number))?);
+        }
+        Ok(found)
+    }
+
+    fn first_in_line(&self, queue: &Name, key: &str) -> Result<Option<Arc<Job>>, ReadError> {
+        let line = links::line_of(queue, key);
+        self.read(|reading, shared| {
+            let first = links::Links::default().first(&reading.connection, line, 0)?;
+            first.map_or(Ok(None), |number| jobs::by_number(reading, shared, number))
+        })
     }
 
     fn trouble(&self) -> Vec<String> {

@@ -16,8 +16,7 @@ use crate::shared::Shared;
 
 /// The lanes in which jobs wait: one seek in the index for each, however many jobs wait in it.
 pub(super) fn lanes(reading: &Reading, lanes: &Lanes) -> Result<Vec<Lane>, Fault> {
-    const NEXT: &str =
-        "SELECT lane FROM job INDEXED BY job_waiting WHERE status = 0 AND lane > ?1 ORDER BY lane LIMIT 1";
+    const NEXT: &str = "SELECT lane FROM job INDEXED BY job_waiting WHERE status = 0 AND held IS NULL AND lane > ?1 ORDER BY lane LIMIT 1";
     let mut statement = reading.connection.prepare_cached(NEXT)?;
     let mut found = Vec::new();
     let mut last = i64::MIN;
@@ -50,11 +49,11 @@ pub(super) fn eligible(
     // Two seeks in place of a comparison of pairs: thousands of jobs are due at the same millisecond.
     const SAME_TIME: &str = concat!(
         select_job!("INDEXED BY job_waiting", with_short_payload!()),
-        "WHERE job.status = 0 AND job.lane = ?1 AND job.run_at = ?2 AND job.id > ?3 ORDER BY job.id LIMIT ?4"
+        "WHERE job.status = 0 AND job.held IS NULL AND job.lane = ?1 AND job.run_at = ?2 AND job.id > ?3 ORDER BY job.id LIMIT ?4"
     );
     const LATER: &str = concat!(
         select_job!("INDEXED BY job_waiting", with_short_payload!()),
-        "WHERE job.status = 0 AND job.lane = ?1 AND job.run_at > ?2 ORDER BY job.run_at, job.id LIMIT ?3"
+        "WHERE job.status = 0 AND job.held IS NULL AND job.lane = ?1 AND job.run_at > ?2 ORDER BY job.run_at, job.id LIMIT ?3"
     );
     let Reading { connection, checksum } = reading;
     let Some(lane) = lane::find(connection, lane)? else { return Ok(Vec::new()) };

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use ackd_domain::{BodyInfo, Job, JobId, Position, Spec, Status, Timestamp};
+use ackd_domain::{BodyInfo, Held, Job, JobId, Position, Spec, Status, Timestamp};
 use rusqlite::Statement;
 
 use super::lease::{self, LeaseBytes};
@@ -206,6 +206,10 @@ pub(super) fn read_spec(
         tags: more.tags(),
         traceparent: more.traceparent(),
         callback: more.callback()?,
+        ordering_key: more.ordering_key(),
+        after: more.after()?,
+        on_failure: more.on_failure()?,
+        flow: more.flow()?,
         delivery: more.delivery()?,
         payload: BodyInfo { content_type: type_of(submission.content_type), size: submission.size() },
     };
@@ -217,6 +221,7 @@ pub(super) fn read_spec(
         run: 0,
         attempt: 0,
         run_at: Timestamp::default(),
+        held: Held::default(),
         expires_at: Timestamp::default(),
         started_at: None,
         finished_at: None,

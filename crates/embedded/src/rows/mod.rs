@@ -10,6 +10,7 @@ mod change;
 mod columns;
 mod consumer;
 mod endpoint;
+mod flow;
 mod job;
 mod key;
 mod lease;

@@ -2,8 +2,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ackd_domain::{
-    Body, CallbackRequest, JobId, Missed, Name, Schedule, Secret, Start, Submission, Timestamp, WebhookEvents,
-    WebhookFormat,
+    Body, CallbackRequest, JobId, Missed, Name, OnFailure, Schedule, Secret, Start, Submission, Timestamp,
+    WebhookEvents, WebhookFormat,
 };
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -60,6 +60,8 @@ struct StoredJob {
     traceparent: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     callback: Option<StoredCallbackRequest>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    ordering_key: Option<String>,
 }
 
 /// A callback as it was asked for.
@@ -117,7 +119,7 @@ impl StoredJob {
     fn of(job: &Submission) -> StoredJob {
         let text = |text: &Arc<str>| text.as_ref().to_owned();
         // All by name, so that what is added to a submission is not left out here. A schedule's job starts when it is
-        // made, and has no key.
+        // made, has no key, and comes after none: those were of one time.
         let Submission {
             queue,
             kind,
@@ -134,6 +136,10 @@ impl StoredJob {
             tags,
             traceparent,
             callback,
+            ordering_key,
+            after: _,
+            on_failure: _,
+            flow_key: _,
         } = job;
         StoredJob {
             queue: queue.to_string(),
@@ -154,6 +160,7 @@ impl StoredJob {
                 format: callback.format as u8,
                 secret: callback.secret.as_ref().map(|secret| secret.expose().to_owned()),
             }),
+            ordering_key: ordering_key.as_ref().map(text),
         }
     }
 
@@ -175,6 +182,10 @@ impl StoredJob {
             tags: self.tags.into_iter().map(Arc::from).collect(),
             traceparent: self.traceparent.map(Arc::from),
             callback: self.callback.map(StoredCallbackRequest::get).transpose()?.map(Box::new),
+            ordering_key: self.ordering_key.map(Arc::from),
+            after: Vec::new(),
+            on_failure: OnFailure::default(),
+            flow_key: None,
         })
     }
 }

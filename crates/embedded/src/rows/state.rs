@@ -1,6 +1,6 @@
 use std::borrow::Cow;
 
-use ackd_domain::{BodyInfo, Failure, Job, Status, Timestamp};
+use ackd_domain::{BodyInfo, Failure, Held, Job, Status, Timestamp};
 use rusqlite::Statement;
 
 use super::body::{type_of, written};
@@ -25,6 +25,7 @@ pub(crate) struct State<'a> {
     pub(super) cancel_requested_at: Option<i64>,
     pub(super) progress: Option<Cow<'a, str>>,
     pub(super) refs: Refs,
+    pub(super) held: Option<i64>,
 }
 
 /// Under which positions the long texts stand that a job has.
@@ -67,14 +68,16 @@ macro_rules! state_columns {
             $table,
             "error, ",
             $table,
-            "checkpoint"
+            "checkpoint, ",
+            $table,
+            "held"
         )
     };
 }
 pub(crate) use state_columns;
 
 /// How many columns [`state_columns`] are.
-pub(super) const STATE_COLUMNS: usize = 15;
+pub(super) const STATE_COLUMNS: usize = 16;
 
 /// What every job that was leased has in these columns.
 macro_rules! plain {
@@ -86,7 +89,7 @@ macro_rules! plain {
 /// What only few have in these; the others have what the schema says.
 macro_rules! rare {
     () => {
-        "run, result_type, expires_at, cancel_requested_at, progress, error, checkpoint"
+        "run, result_type, expires_at, cancel_requested_at, progress, error, checkpoint, held"
     };
 }
 pub(super) use {plain, rare};
@@ -108,6 +111,7 @@ impl<'a> State<'a> {
             cancel_requested_at: job.cancel_requested_at.map(Timestamp::millis),
             progress: job.progress.as_ref().and_then(progress::to_json).map(Cow::Owned),
             refs,
+            held: stored_held(job.held),
         }
     }
 
@@ -128,6 +132,7 @@ impl<'a> State<'a> {
             .text(self.progress.as_deref())
             .maybe(self.refs.error)
             .maybe(self.refs.checkpoint)
+            .maybe(self.held)
     }
 
     pub(super) fn read(columns: &mut Columns<'a>) -> Result<State<'a>, Unreadable> {
@@ -146,6 +151,7 @@ impl<'a> State<'a> {
             cancel_requested_at: columns.maybe()?,
             progress: columns.text()?.map(Cow::Borrowed),
             refs: Refs { error: columns.maybe()?, checkpoint: columns.maybe()? },
+            held: columns.maybe()?,
         })
     }
 
@@ -180,7 +186,8 @@ impl<'a> State<'a> {
         statement.raw_bind_parameter(first + 3, self.cancel_requested_at)?;
         statement.raw_bind_parameter(first + 4, self.progress.as_deref())?;
         statement.raw_bind_parameter(first + 5, self.refs.error)?;
-        statement.raw_bind_parameter(first + 6, self.refs.checkpoint)
+        statement.raw_bind_parameter(first + 6, self.refs.checkpoint)?;
+        statement.raw_bind_parameter(first + 7, self.held)
     }
 
     /// Puts this state into `job`, all but the long texts that it refers to.
@@ -203,8 +210,20 @@ impl<'a> State<'a> {
         };
         job.cancel_requested_at = self.cancel_requested_at.map(Timestamp::from_millis);
         job.progress = self.progress.as_deref().map(progress::from_json).transpose()?;
+        job.held = self.held.map_or(Ok(Held::default()), read_held)?;
         Ok(())
     }
+}
+
+fn stored_held(held: Held) -> Option<i64> {
+    (!held.is_free()).then(|| i64::from(held.after) << 1 | i64::from(held.behind))
+}
+
+fn read_held(stored: i64) -> Result<Held, Unreadable> {
+    if !(1..=3).contains(&stored) {
+        return Err(Unreadable);
+    }
+    Ok(Held { after: stored & 2 != 0, behind: stored & 1 != 0 })
 }
 
 /// The failure in `problem`.
@@ -219,6 +238,7 @@ pub(super) fn is_rare(job: &Job, refs: Refs) -> bool {
         || !has_usual_expiry(job)
         || job.cancel_requested_at.is_some()
         || job.progress.is_some()
+        || !job.held.is_free()
         || refs != Refs::default()
 }
 

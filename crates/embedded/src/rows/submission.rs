@@ -2,11 +2,12 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ackd_domain::{Body, Callback, Delivery, Job, Spec, Timestamp};
+use ackd_domain::{Body, Callback, Delivery, FlowPart, Job, OnFailure, Predecessor, Spec, Timestamp};
 use rusqlite::Statement;
 use serde::{Deserialize, Serialize};
 
 use super::body::written;
+use super::flow::{StoredFlowPart, StoredPredecessor};
 use super::queue::{StoredBackoff, millis};
 use super::webhook::{StoredCallback, StoredDelivery};
 use super::{BodyRow, Columns, Shape, Unreadable, table};
@@ -160,6 +161,14 @@ pub(super) struct More<'a> {
     callback: Option<StoredCallback<'a>>,
     #[serde(default, skip_serializing_if = "Option::is_none", borrow)]
     delivery: Option<StoredDelivery<'a>>,
+    #[serde(default, skip_serializing_if = "Option::is_none", borrow)]
+    ordering_key: Option<Cow<'a, str>>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty", borrow)]
+    after: Vec<StoredPredecessor<'a>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    on_failure: Option<u8>,
+    #[serde(default, skip_serializing_if = "Option::is_none", borrow)]
+    flow: Option<StoredFlowPart<'a>>,
 }
 
 impl More<'_> {
@@ -172,7 +181,11 @@ impl More<'_> {
             && spec.tags.is_empty()
             && spec.traceparent.is_none()
             && spec.callback.is_none()
-            && spec.delivery.is_none();
+            && spec.delivery.is_none()
+            && spec.ordering_key.is_none()
+            && spec.after.is_empty()
+            && spec.on_failure == OnFailure::default()
+            && spec.flow.is_none();
         if usual {
             return None;
         }
@@ -186,6 +199,10 @@ impl More<'_> {
             traceparent: spec.traceparent.as_deref().map(Cow::Borrowed),
             callback: spec.callback.as_deref().map(StoredCallback::of),
             delivery: spec.delivery.as_deref().map(StoredDelivery::of),
+            ordering_key: spec.ordering_key.as_deref().map(Cow::Borrowed),
+            after: spec.after.iter().map(StoredPredecessor::of).collect(),
+            on_failure: (spec.on_failure != OnFailure::default()).then_some(spec.on_failure as u8),
+            flow: spec.flow.as_deref().map(StoredFlowPart::of),
         };
         // Every number in it is finite, so that it always can be written.
         serde_json::to_string(&more).ok()
@@ -217,6 +234,22 @@ impl More<'_> {
 
     pub(super) fn traceparent(&self) -> Option<Arc<str>> {
         self.traceparent.as_deref().map(Arc::from)
+    }
+
+    pub(super) fn ordering_key(&self) -> Option<Arc<str>> {
+        self.ordering_key.as_deref().map(Arc::from)
+    }
+
+    pub(super) fn after(&self) -> Result<Vec<Predecessor>, Unreadable> {
+        self.after.iter().map(StoredPredecessor::get).collect()
+    }
+
+    pub(super) fn on_failure(&self) -> Result<OnFailure, Unreadable> {
+        self.on_failure.map_or(Ok(OnFailure::default()), |number| OnFailure::from_number(number).ok_or(Unreadable))
+    }
+
+    pub(super) fn flow(&self) -> Result<Option<Arc<FlowPart>>, Unreadable> {
+        self.flow.as_ref().map(|flow| flow.get().map(Arc::new)).transpose()
     }
 
     pub(super) fn callback(&self) -> Result<Option<Arc<Callback>>, Unreadable> {

@@ -254,7 +254,7 @@ impl Dispatcher {
         } else if spec.group.is_some() {
             self.ended(job.id.number(), pace);
         }
-        if job.status == Status::Init {
+        if job.is_ready() {
             let payload = change.body.clone().filter(|body| {
                 change.kind == ChangeKind::Submitted
                     && body.bytes.len() <= self.limits.payload

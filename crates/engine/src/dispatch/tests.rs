@@ -346,6 +346,10 @@ fn job(number: u64, kind: usize, priority: u8, group: usize) -> Job {
         tags: Vec::new(),
         traceparent: None,
         callback: None,
+        ordering_key: None,
+        after: Vec::new(),
+        on_failure: ackd_domain::OnFailure::Cancel,
+        flow: None,
         delivery: None,
         payload: BodyInfo { content_type: "".into(), size: 0 },
     };
@@ -357,6 +361,7 @@ fn job(number: u64, kind: usize, priority: u8, group: usize) -> Job {
         run: 1,
         attempt: 0,
         run_at: Timestamp::default(),
+        held: ackd_domain::Held::default(),
         expires_at: Timestamp::MAX,
         started_at: None,
         finished_at: None,

@@ -13,6 +13,7 @@ mod jobs;
 mod leases;
 mod lists;
 mod openapi;
+mod order;
 mod queues;
 mod socket;
 mod spine;

@@ -94,7 +94,10 @@ async fn what_cannot_be_accepted_is_refused_and_named() {
         (r#"{"queue":"q","delay":"soon"}"#, "/delay"),
         (r#"{"queue":"q","delay":"1s","run_at":"2030-01-01T00:00:00Z"}"#, "/run_at"),
         (r#"{"queue":"q","backoff":{"base":"31d"}}"#, "/backoff/base"),
-        (r#"{"queue":"q","ordering_key":"k"}"#, "/ordering_key"),
+        (r#"{"queue":"q","ordering_key":""}"#, "/ordering_key"),
+        (r#"{"queue":"q","after":["x"]}"#, "/after/0"),
+        (r#"{"queue":"q","after":["01941f29-7c00-7abc-8def-0123456789ab"]}"#, "/after"),
+        (r#"{"queue":"q","on_failure":"never"}"#, "/on_failure"),
         (r#"{"queue":"q","payload_file":"f"}"#, "/payload_file"),
         (r#"{"queue":"q","then":[{"queue":"q"}]}"#, "/then"),
     ] {

@@ -1,8 +1,9 @@
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use ackd_domain::{
-    Command, Draws, Endpoint, IdempotencyKey, Job, Name, Needs, Position, Queue, Refusal, Schedule, Timestamp, View,
-    Write, decide,
+    After, Answer, Change, Command, Draws, Endpoint, IdempotencyKey, Job, Name, Needs, Position, Queue, Refusal,
+    Schedule, Timestamp, View, Write, decide, limits,
 };
 
 use crate::{Applied, LedgerError, Reactor, ReadError};
@@ -61,6 +62,24 @@ pub trait Rows: Draws {
     /// As [`Rows::job`].
     fn schedules(&mut self) -> Result<usize, ReadError>;
 
+    /// The first unfinished job with this ordering key in this queue, by number; `but` is passed over.
+    ///
+    /// # Errors
+    /// As [`Rows::job`].
+    fn first_in_line(&mut self, queue: &Name, key: &str, but: u64) -> Result<Option<u64>, ReadError>;
+
+    /// The jobs that come after this one and have numbers above `told`, in their order, at most `limit`.
+    ///
+    /// # Errors
+    /// As [`Rows::job`].
+    fn followers(&mut self, number: u64, told: u64, limit: usize) -> Result<Vec<u64>, ReadError>;
+
+    /// The jobs that this one comes after and that have not ended as it needs, at most `limit`.
+    ///
+    /// # Errors
+    /// As [`Rows::job`].
+    fn predecessors(&mut self, follower: u64, limit: usize) -> Result<Vec<u64>, ReadError>;
+
     /// Writes a row, to be seen by the commands that follow.
     ///
     /// # Errors
@@ -82,36 +101,67 @@ pub fn decide_batch(
     reactor: &mut dyn Reactor,
 ) -> Result<Applied, LedgerError> {
     let mut answers = Vec::with_capacity(commands.len());
-    let mut changes = Vec::with_capacity(commands.len());
-    let mut view = View::default();
+    let mut batch = Deciding { rows, now, changes: Vec::with_capacity(commands.len()), view: View::default() };
+    let mut follow_ups = VecDeque::new();
+    let mut followed_up = 0;
     loop {
-        let (told, known) = (answers.len(), changes.len());
+        let (told, known) = (answers.len(), batch.changes.len());
         for command in commands {
-            let decision = match load(rows, command.needs(), &mut view) {
-                Ok(()) => decide(&view, command, now, rows),
-                Err(ReadError::Damaged(what)) => Err(Refusal::Damaged(what)),
-                Err(ReadError::Failed(why)) => return Err(LedgerError::Failed(why)),
-            };
-            answers.push(match decision {
-                Ok(decision) => {
-                    for write in decision.writes {
-                        rows.write(write)?;
-                    }
-                    changes.extend(decision.changes);
-                    Ok(decision.answer)
-                }
-                Err(refusal) => Err(refusal),
-            });
+            answers.push(batch.decide(command, &mut follow_ups)?);
         }
-        commands = reactor.react(&answers[told..], &changes[known..]);
+        while followed_up < FOLLOW_UPS
+            && let Some(command) = follow_ups.pop_front()
+        {
+            let changed = batch.changes.len();
+            // Nobody has asked for it. What is damaged stays as it is, and says so to whoever asks for it.
+            let _ = batch.decide(command, &mut follow_ups)?;
+            followed_up += 1 + batch.changes.len() - changed;
+        }
+        commands = reactor.react(&answers[told..], &batch.changes[known..]);
         if commands.is_empty() {
-            return Ok(Applied { answers, changes: changes.into() });
+            return Ok(Applied { answers, changes: batch.changes.into(), follow_ups: follow_ups.into() });
         }
     }
 }
 
-/// Fills `view` with what `needs` names. It is one view for the whole batch, so that its lists are
-/// allocated once.
+/// The most follow-ups of one commit and changes by them, so that a job that ten thousand come after stalls nobody.
+const FOLLOW_UPS: usize = 512;
+
+/// A batch on its way.
+struct Deciding<'a, R> {
+    rows: &'a mut R,
+    now: Timestamp,
+    changes: Vec<Change>,
+    /// One for the whole batch, so that its lists are allocated once.
+    view: View,
+}
+
+impl<R: Rows> Deciding<'_, R> {
+    fn decide(
+        &mut self,
+        command: Command,
+        follow_ups: &mut VecDeque<Command>,
+    ) -> Result<Result<Answer, Refusal>, LedgerError> {
+        let decision = match load(self.rows, command.needs(), &mut self.view) {
+            Ok(()) => decide(&self.view, command, self.now, self.rows),
+            Err(ReadError::Damaged(what)) => Err(Refusal::Damaged(what)),
+            Err(ReadError::Failed(why)) => return Err(LedgerError::Failed(why)),
+        };
+        match decision {
+            Ok(decision) => {
+                for write in decision.writes {
+                    self.rows.write(write)?;
+                }
+                self.changes.extend(decision.changes);
+                follow_ups.extend(decision.follow_ups);
+                Ok(Ok(decision.answer))
+            }
+            Err(refusal) => Ok(Err(refusal)),
+        }
+    }
+}
+
+/// Fills `view` with what `needs` names.
 fn load(rows: &mut impl Rows, needs: Needs<'_>, view: &mut View) -> Result<(), ReadError> {
     view.job = None;
     view.holders.clear();
@@ -119,10 +169,30 @@ fn load(rows: &mut impl Rows, needs: Needs<'_>, view: &mut View) -> Result<(), R
     view.endpoint = None;
     view.position = None;
     view.schedule = None;
+    view.predecessors.clear();
+    view.behind.clear();
+    view.next_in_line = None;
+    view.followed = false;
+    view.followers.clear();
     if let Some(number) = needs.job {
         view.job = rows.job(number)?;
         if let Some(job) = &view.job {
             put(&mut view.queues, 0, rows.queue(&job.spec.queue)?);
+        }
+    }
+    if let (Some(job), true) = (&view.job, needs.ends) {
+        let number = job.id.number();
+        if let Some(key) = &job.spec.ordering_key
+            && let Some(next) = rows.first_in_line(&job.spec.queue, key, number)?
+        {
+            view.next_in_line = rows.job(next)?;
+        }
+        view.followed = !rows.followers(number, 0, 1)?.is_empty();
+    }
+    if let (Some(number), Some(told)) = (needs.job, needs.followers) {
+        for follower in rows.followers(number, told, limits::RESOLVED_AT_ONCE)? {
+            let is_last = rows.predecessors(follower, 2)?.iter().all(|predecessor| *predecessor == number);
+            view.followers.extend(rows.job(follower)?.map(|job| (job, is_last)));
         }
     }
     for (line, submission) in needs.submissions.iter().enumerate() {
@@ -130,6 +200,18 @@ fn load(rows: &mut impl Rows, needs: Needs<'_>, view: &mut View) -> Result<(), R
             put(&mut view.holders, line, rows.holder(key)?);
         }
         put(&mut view.queues, line, rows.queue(&submission.queue)?);
+        if let Some(key) = &submission.ordering_key
+            && rows.first_in_line(&submission.queue, key, 0)?.is_some()
+        {
+            view.behind.insert(line);
+        }
+        for after in &submission.after {
+            if let After::Job(id) = after
+                && let Some(job) = rows.job(id.number())?
+            {
+                view.predecessors.insert(id.number(), job);
+            }
+        }
     }
     if let Some(name) = needs.queue {
         put(&mut view.queues, 0, rows.queue(name)?);

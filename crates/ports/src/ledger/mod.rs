@@ -54,6 +54,9 @@ pub struct Applied {
     pub answers: Vec<Result<Answer, Refusal>>,
     /// The changes of the batch, in the order of the feed.
     pub changes: Arc<[Change]>,
+    /// What follows from the batch and was too much for one commit. Whoever owns the ledger applies it next; after a crash
+    /// [`crate::LedgerReader::unresolved`] tells where to begin again.
+    pub follow_ups: Vec<Command>,
 }
 
 /// Why a batch was not committed. Nothing of it has happened.

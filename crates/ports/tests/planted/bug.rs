@@ -71,6 +71,10 @@ pub(crate) enum Bug {
     DeliveriesRepeat,
     /// A schedule that fired stands where it stood before.
     ScheduleFiresAgain,
+    /// Whose followers remain to be told is forgotten.
+    UnresolvedLost,
+    /// Of the jobs that block one only the first is known.
+    OnePredecessor,
     /// A full page of the feed lacks its last change.
     FeedSkips,
     /// The feed takes any position.
@@ -85,7 +89,7 @@ pub(crate) enum Bug {
 
 impl Bug {
     /// Every bug that is one.
-    pub(crate) const ALL: [Bug; 39] = [
+    pub(crate) const ALL: [Bug; 41] = [
         Bug::FailedBatchIsCommitted,
         Bug::LostBatchIsAcknowledged,
         Bug::ReactorAskedOnce,
@@ -120,6 +124,8 @@ impl Bug {
         Bug::ConsumersShareAPosition,
         Bug::DeliveriesRepeat,
         Bug::ScheduleFiresAgain,
+        Bug::UnresolvedLost,
+        Bug::OnePredecessor,
         Bug::FeedSkips,
         Bug::BeyondTaken,
         Bug::PurgedInSilence,

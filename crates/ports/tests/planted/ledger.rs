@@ -55,14 +55,15 @@ fn after_commit(
     now: Timestamp,
     reactor: &mut dyn Reactor,
 ) -> Result<Applied, LedgerError> {
-    let (mut answers, mut changes) = (Vec::new(), Vec::new());
+    let (mut answers, mut changes, mut follow_ups) = (Vec::new(), Vec::new(), Vec::new());
     loop {
         let applied = ledger.apply(commands, now, &mut Idle)?;
         commands = reactor.react(&applied.answers, &applied.changes);
         answers.extend(applied.answers);
         changes.extend_from_slice(&applied.changes);
+        follow_ups.extend(applied.follow_ups);
         if commands.is_empty() {
-            return Ok(Applied { answers, changes: changes.into() });
+            return Ok(Applied { answers, changes: changes.into(), follow_ups });
         }
     }
 }

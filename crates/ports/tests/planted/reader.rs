@@ -192,6 +192,19 @@ impl LedgerReader for PlantedReader {
         Ok(schedules)
     }
 
+    fn unresolved(&self) -> Result<Vec<u64>, ReadError> {
+        if self.bug == Bug::UnresolvedLost { Ok(Vec::new()) } else { self.reader.unresolved() }
+    }
+
+    fn predecessors(&self, follower: u64, limit: usize) -> Result<Vec<Arc<Job>>, ReadError> {
+        let limit = if self.bug == Bug::OnePredecessor { 1 } else { limit };
+        self.reader.predecessors(follower, limit)
+    }
+
+    fn first_in_line(&self, queue: &Name, key: &str) -> Result<Option<Arc<Job>>, ReadError> {
+        self.reader.first_in_line(queue, key)
+    }
+
     fn trouble(&self) -> Vec<String> {
         self.reader.trouble()
     }

@@ -92,6 +92,7 @@ fn change(book: &Book, before: Option<&Job>, change: &Change) {
         ChangeKind::Failed | ChangeKind::Lapsed => {
             working && matches!(after.status, Status::Init | Status::Failed | Status::Cancelled)
         }
+        ChangeKind::Unblocked => waiting && after.status == Status::Init && !before.held.is_free(),
         ChangeKind::Cancelled => waiting && after.status == Status::Cancelled,
         ChangeKind::Expired => after.status == Status::Expired && book.now >= before.expires_at,
     };
@@ -149,8 +150,16 @@ pub(super) fn history(book: &Book) {
 fn written(write: &Write) -> Option<&Job> {
     match write {
         Write::Insert(job, _) | Write::Update(job) | Write::Finish(job, _) => Some(job),
-        Write::Queue(_) | Write::Endpoint(_) | Write::NoEndpoint(_) | Write::Position(..) => None,
-        Write::Schedule(_) | Write::NoSchedule(_) => None,
+        Write::Queue(_)
+        | Write::Endpoint(_)
+        | Write::NoEndpoint(_)
+        | Write::Position(..)
+        | Write::Schedule(_)
+        | Write::NoSchedule(_)
+        | Write::Link(..)
+        | Write::Unlink(..)
+        | Write::Unresolved(_)
+        | Write::Resolved(_) => None,
     }
 }
 

@@ -92,7 +92,7 @@ impl World {
 
     fn audit_waiting(&self) {
         let mut expected: BTreeMap<Lane, BTreeMap<(Timestamp, u64), &Arc<Job>>> = BTreeMap::new();
-        for job in self.jobs.values().filter(|job| job.status == Status::Init) {
+        for job in self.jobs.values().filter(|job| job.is_ready()) {
             expected.entry(Lane::of(job)).or_default().insert((job.run_at, job.id.number()), job);
         }
         let lanes = self.reader().lanes().expect("lanes can be read");

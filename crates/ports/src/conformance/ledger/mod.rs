@@ -30,6 +30,7 @@ mod fixture;
 mod lifecycle;
 mod list;
 mod model;
+mod order;
 mod queues;
 mod recorder;
 mod reopen;
@@ -68,7 +69,7 @@ pub fn exercise(mut open: impl FnMut() -> Fixture) {
 }
 
 fn cases() -> impl Iterator<Item = Case> {
-    let chapters: [&[Case]; 13] = [
+    let chapters: [&[Case]; 14] = [
         submit::CASES,
         lifecycle::CASES,
         batch::CASES,
@@ -79,6 +80,7 @@ fn cases() -> impl Iterator<Item = Case> {
         queues::CASES,
         webhooks::CASES,
         schedules::CASES,
+        order::CASES,
         bodies::CASES,
         reopen::CASES,
         bulk::CASES,

@@ -148,6 +148,11 @@ impl World {
         (job, token)
     }
 
+    /// The job as it is now.
+    pub(super) fn known(&self, job: &Job) -> Arc<Job> {
+        Arc::clone(&self.jobs[&job.id.number()])
+    }
+
     /// A job that a worker has.
     pub(super) fn leased(&mut self, submission: Submission) -> (Arc<Job>, LeaseToken) {
         let job = self.submit(submission);

@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
 use ackd_domain::{Draws, Endpoint, IdempotencyKey, Job, Name, Position, Queue, Schedule, Write};
@@ -106,6 +106,50 @@ impl Rows for Batch<'_> {
         Ok(others + self.schedules.values().flatten().count())
     }
 
+    fn first_in_line(&mut self, queue: &Name, key: &str, but: u64) -> Result<Option<u64>, ReadError> {
+        let state = locked(self.state);
+        let line = state.lines.get(&(queue.clone(), Arc::from(key)));
+        let mut numbers: BTreeSet<u64> = line.into_iter().flatten().copied().collect();
+        for (number, job) in &self.jobs {
+            if job.spec.queue != *queue || job.spec.ordering_key.as_deref() != Some(key) {
+                continue;
+            }
+            if job.status.is_terminal() {
+                numbers.remove(number);
+            } else {
+                numbers.insert(*number);
+            }
+        }
+        Ok(numbers.into_iter().find(|number| *number != but))
+    }
+
+    fn followers(&mut self, number: u64, told: u64, limit: usize) -> Result<Vec<u64>, ReadError> {
+        let state = locked(self.state);
+        let range = (number, told + 1)..(number + 1, 0);
+        let mut found: BTreeSet<u64> = state.links.range(range).map(|(_, follower)| *follower).collect();
+        for write in &self.writes {
+            match write {
+                Write::Link(from, to) if *from == number && *to > told => drop(found.insert(*to)),
+                Write::Unlink(from, to) if *from == number => drop(found.remove(to)),
+                _ => {}
+            }
+        }
+        Ok(found.into_iter().take(limit).collect())
+    }
+
+    fn predecessors(&mut self, follower: u64, limit: usize) -> Result<Vec<u64>, ReadError> {
+        let state = locked(self.state);
+        let mut found: BTreeSet<u64> = state.predecessors(follower).collect();
+        for write in &self.writes {
+            match write {
+                Write::Link(from, to) if *to == follower => drop(found.insert(*from)),
+                Write::Unlink(from, to) if *to == follower => drop(found.remove(from)),
+                _ => {}
+            }
+        }
+        Ok(found.into_iter().take(limit).collect())
+    }
+
     fn write(&mut self, write: Write) -> Result<(), LedgerError> {
         match &write {
             Write::Insert(job, _) | Write::Update(job) | Write::Finish(job, _) => {
@@ -133,6 +177,8 @@ impl Rows for Batch<'_> {
             Write::NoSchedule(name) => {
                 self.schedules.insert(name.clone(), None);
             }
+            // They are looked up among the writes.
+            Write::Link(..) | Write::Unlink(..) | Write::Unresolved(_) | Write::Resolved(_) => {}
         }
         self.writes.push(write);
         Ok(())

@@ -118,6 +118,23 @@ impl LedgerReader for MemoryReader {
         Ok(locked(&self.0).schedules.values().cloned().collect())
     }
 
+    fn unresolved(&self) -> Result<Vec<u64>, ReadError> {
+        Ok(locked(&self.0).unresolved.iter().copied().collect())
+    }
+
+    fn predecessors(&self, follower: u64, limit: usize) -> Result<Vec<Arc<Job>>, ReadError> {
+        let state = locked(&self.0);
+        let rows = state.predecessors(follower).filter_map(|number| state.jobs.get(&number));
+        Ok(rows.take(limit).map(|row| Arc::clone(&row.job)).collect())
+    }
+
+    fn first_in_line(&self, queue: &Name, key: &str) -> Result<Option<Arc<Job>>, ReadError> {
+        let state = locked(&self.0);
+        let line = state.lines.get(&(queue.clone(), Arc::from(key)));
+        let first = line.and_then(|line| line.first()).and_then(|number| state.jobs.get(number));
+        Ok(first.map(|row| Arc::clone(&row.job)))
+    }
+
     fn trouble(&self) -> Vec<String> {
         match &locked(&self.0).health {
             Health::Failed(why) => vec![format!("the ledger has failed: {why}")],
@@ -150,5 +167,5 @@ impl ChangeFeed for MemoryReader {
 
 /// Whether the job waits for a worker.
 fn waits(row: &Row) -> bool {
-    row.job.status == Status::Init
+    row.job.is_ready()
 }

@@ -25,6 +25,12 @@ pub(super) struct State {
     pub(super) schedules: BTreeMap<Name, Arc<Schedule>>,
     /// The number of each job that is delivered, with that of a job that delivers it.
     pub(super) deliveries: BTreeSet<(u64, u64)>,
+    /// The unfinished jobs with an ordering key, by queue and key.
+    pub(super) lines: BTreeMap<(Name, Arc<str>), BTreeSet<u64>>,
+    /// Which job is come after by which.
+    pub(super) links: BTreeSet<(u64, u64)>,
+    /// The jobs that have ended and whose followers have not all been told.
+    pub(super) unresolved: BTreeSet<u64>,
     /// The changes that are still kept, in the order of their positions.
     pub(super) changes: VecDeque<Change>,
     /// The position of the last change that is no longer kept.
@@ -90,6 +96,7 @@ impl State {
                 if let Some(delivery) = &job.spec.delivery {
                     self.deliveries.insert((delivery.source.number(), number));
                 }
+                self.stand_in_line(&job);
                 self.open.insert(number);
                 self.jobs.insert(number, Row { job, payload, result: None });
             }
@@ -107,11 +114,16 @@ impl State {
                 self.schedules.insert(schedule.name.clone(), schedule);
             }
             Write::NoSchedule(name) => drop(self.schedules.remove(&name)),
+            Write::Link(from, to) => drop(self.links.insert((from, to))),
+            Write::Unlink(from, to) => drop(self.links.remove(&(from, to))),
+            Write::Unresolved(number) => drop(self.unresolved.insert(number)),
+            Write::Resolved(number) => drop(self.unresolved.remove(&number)),
         }
     }
 
     fn update(&mut self, job: Arc<Job>, result: Option<Body>) {
         let number = job.id.number();
+        self.stand_in_line(&job);
         if job.status.is_terminal() {
             self.open.remove(&number);
         } else {
@@ -121,6 +133,21 @@ impl State {
         if let Some(row) = self.jobs.get_mut(&number) {
             row.job = job;
             row.result = result.or(row.result.take());
+        }
+    }
+
+    /// The jobs that `follower` waits for, by number.
+    pub(super) fn predecessors(&self, follower: u64) -> impl Iterator<Item = u64> {
+        self.links.iter().filter(move |(_, to)| *to == follower).map(|(from, _)| *from)
+    }
+
+    fn stand_in_line(&mut self, job: &Job) {
+        let Some(key) = &job.spec.ordering_key else { return };
+        let line = self.lines.entry((job.spec.queue.clone(), Arc::clone(key))).or_default();
+        if job.status.is_terminal() {
+            line.remove(&job.id.number());
+        } else {
+            line.insert(job.id.number());
         }
     }
 

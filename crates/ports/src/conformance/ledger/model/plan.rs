@@ -58,6 +58,10 @@ pub(super) struct Line {
     pub(super) max_attempts: Option<u32>,
     pub(super) payload: u8,
     pub(super) key: Option<u8>,
+    pub(super) order: Option<u8>,
+    /// A job that it comes after, or the line before it where that is none.
+    pub(super) after: Option<Option<Place>>,
+    pub(super) on_failure: u8,
 }
 
 /// A setting of a queue.
@@ -121,17 +125,23 @@ fn line() -> impl Strategy<Value = Line> {
         option::of(1..4u32),
         any::<u8>(),
     );
-    let plain = plain.prop_map(|(queue, kind, priority, group, delay, expires_in, max_attempts, payload)| Line {
-        queue,
-        kind,
-        priority,
-        group,
-        delay,
-        expires_in,
-        max_attempts,
-        payload,
-        key: None,
-    });
+    let order = (option::weighted(0.3, 0..2u8), option::weighted(0.3, option::of(place())), 0..3u8);
+    let plain = (plain, order).prop_map(
+        |((queue, kind, priority, group, delay, expires_in, max_attempts, payload), (order, after, on_failure))| Line {
+            queue,
+            kind,
+            priority,
+            group,
+            delay,
+            expires_in,
+            max_attempts,
+            payload,
+            key: None,
+            order,
+            after,
+            on_failure,
+        },
+    );
     // What comes under a key comes again and again, and is now and then another request.
     let keyed = (0..6u8, prop_oneof![9 => Just(0), 1 => Just(1)]).prop_map(|(key, payload)| Line {
         queue: key % 3,
@@ -143,6 +153,9 @@ fn line() -> impl Strategy<Value = Line> {
         max_attempts: Some(2),
         payload,
         key: Some(key),
+        order: None,
+        after: None,
+        on_failure: 0,
     });
     prop_oneof![3 => plain, 1 => keyed]
 }

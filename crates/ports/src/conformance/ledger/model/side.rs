@@ -1,8 +1,8 @@
 use std::sync::Arc;
 
 use ackd_domain::{
-    Accepted, Answer, Change, ChangeKind, Command, Job, JobId, LapseReason, LeaseToken, Position, Progress, QueuePatch,
-    Refusal, Start, Submission, Timestamp,
+    Accepted, After, Answer, Change, ChangeKind, Command, Job, JobId, LapseReason, LeaseToken, OnFailure, Position,
+    Progress, QueuePatch, Refusal, Start, Submission, Timestamp,
 };
 
 use crate::{Applied, LedgerError, Reactor};
@@ -52,6 +52,7 @@ impl Side {
         Applied {
             answers: applied.answers.iter().map(|answer| self.placed_answer(answer)).collect(),
             changes: applied.changes.iter().map(|change| self.placed_change(change)).collect(),
+            follow_ups: applied.follow_ups,
         }
     }
 
@@ -68,7 +69,10 @@ impl Side {
     fn command(&self, op: &Op) -> Command {
         let checkpoint = |is: bool| is.then(|| Arc::from("{}"));
         match op {
-            Op::Submit(lines) => Command::Submit(lines.iter().map(submission).collect()),
+            Op::Submit(lines) => {
+                let line = |(at, line): (usize, &Line)| self.ordered(at, line, submission(line));
+                Command::Submit(lines.iter().enumerate().map(line).collect())
+            }
             Op::Lease { job, worker, ttl } => {
                 let worker = worker.then(|| Arc::from("worker"));
                 Command::Lease { number: self.id(*job).number(), worker, ttl: *ttl }
@@ -115,6 +119,20 @@ impl Side {
         found(&self.leases, place).unwrap_or(FOREIGN)
     }
 
+    /// The submission of a line in the order that it names.
+    fn ordered(&self, at: usize, line: &Line, submission: Submission) -> Submission {
+        let after = line.after.and_then(|after| match after {
+            Some(place) => Some(After::Job(self.id(place))),
+            None => at.checked_sub(1).map(After::Line),
+        });
+        Submission {
+            ordering_key: line.order.map(|order| format!("order-{order}").into()),
+            after: after.into_iter().collect(),
+            on_failure: OnFailure::from_number(line.on_failure).unwrap_or_default(),
+            ..submission
+        }
+    }
+
     fn placed_answer(&self, answer: &Result<Answer, Refusal>) -> Result<Answer, Refusal> {
         match answer {
             Ok(Answer::Accepted(accepted)) => {
@@ -125,6 +143,10 @@ impl Side {
             Err(Refusal::KeyMismatch(lines)) => {
                 let placed = |(line, holder): &(usize, Option<JobId>)| (*line, holder.map(|id| self.placed_id(id)));
                 Err(Refusal::KeyMismatch(lines.iter().map(placed).collect()))
+            }
+            Err(Refusal::NoPredecessor(lines)) => {
+                let nowhere = JobId::new(Timestamp::default(), 0, 0);
+                Err(Refusal::NoPredecessor(lines.iter().map(|(line, _)| (*line, nowhere)).collect()))
             }
             other => other.clone(),
         }
@@ -144,6 +166,13 @@ impl Side {
         let mut placed = job.clone();
         placed.id = self.placed_id(job.id);
         placed.changed = self.placed_position(job.changed);
+        if !job.spec.after.is_empty() {
+            let mut spec = (*job.spec).clone();
+            spec.after.iter_mut().for_each(|predecessor| predecessor.id = self.placed_id(predecessor.id));
+            placed.spec = Arc::new(spec);
+            // It names the job whose end cancelled this one.
+            placed.error = job.error.clone().filter(|error| !error.problem.contains("predecessor-ended"));
+        }
         if let Some(lease) = &mut placed.lease {
             lease.fence = self.placed_position(lease.fence);
             lease.secret = 0;

@@ -1,0 +1,30 @@
+use std::sync::Arc;
+
+use crate::{ChangeKind, Command, Decision, Draws, Held, Timestamp, View, Write};
+
+use super::step;
+
+/// What follows for other jobs where `decision` ends the job of `view`: the next with its ordering key may go, and those
+/// that come after it are told.
+pub(super) fn up(view: &View, mut decision: Decision, now: Timestamp, draws: &mut dyn Draws) -> Decision {
+    let Some(before) = view.job.as_ref().filter(|job| !job.status.is_terminal()) else { return decision };
+    let ends = |number| decision.changes.iter().any(|it| it.job.id.number() == number && it.job.status.is_terminal());
+    let number = before.id.number();
+    if !ends(number) {
+        return decision;
+    }
+    // Whoever stood behind another lets nobody pass by ending.
+    if !before.held.behind
+        && let Some(next) = view.next_in_line.as_ref().filter(|next| next.held.behind)
+    {
+        let held = Held { behind: false, ..next.held };
+        let (next, change) = step(next, ChangeKind::Unblocked, now, draws, |_, next| next.held = held);
+        decision.writes.push(Write::Update(Arc::clone(&next)));
+        decision.changes.push(change);
+    }
+    if view.followed {
+        decision.writes.push(Write::Unresolved(number));
+        decision.follow_ups.push(Command::Resolve { number, told: 0 });
+    }
+    decision
+}

@@ -1,0 +1,62 @@
+use std::sync::Arc;
+
+use crate::{
+    Answer, ChangeKind, Command, Decision, Draws, Held, Job, OnFailure, Refusal, Status, Timestamp, View, Write,
+};
+
+use super::step;
+
+/// Tells some of those that come after a job of its end. Each is told once, for it is linked no longer then; who finds
+/// nobody left to tell writes that down.
+pub(super) fn decide(
+    view: &View,
+    number: u64,
+    told: u64,
+    now: Timestamp,
+    draws: &mut dyn Draws,
+) -> Result<Decision, Refusal> {
+    let job = view.job.as_ref().ok_or(Refusal::NotFound)?;
+    let mut decision = Decision::answer(Answer::Job(Arc::clone(job)));
+    let last = view.followers.last().map(|(last, _)| last.id.number());
+    // One that has been retried meanwhile tells of its next end.
+    let (Some(last), true) = (last, job.status.is_terminal()) else {
+        decision.writes.push(Write::Resolved(number));
+        return Ok(decision);
+    };
+    for (follower, is_last) in &view.followers {
+        tell(&mut decision, job, follower, *is_last, now, draws);
+    }
+    decision.follow_ups.push(Command::Resolve { number, told: last.max(told) });
+    Ok(decision)
+}
+
+fn tell(
+    decision: &mut Decision,
+    ended: &Job,
+    follower: &Arc<Job>,
+    is_last: bool,
+    now: Timestamp,
+    draws: &mut dyn Draws,
+) {
+    let (from, to) = (ended.id.number(), follower.id.number());
+    // It has ended already, or it was told to run whatever becomes of the others.
+    if follower.status != Status::Init || !follower.held.after {
+        return decision.writes.push(Write::Unlink(from, to));
+    }
+    match (ended.status, follower.spec.on_failure) {
+        (Status::Done, _) | (_, OnFailure::Continue) => {
+            decision.writes.push(Write::Unlink(from, to));
+            if !is_last {
+                return;
+            }
+            let held = Held { after: false, ..follower.held };
+            let (next, change) = step(follower, ChangeKind::Unblocked, now, draws, |_, next| next.held = held);
+            decision.writes.push(Write::Update(next));
+            decision.changes.push(change);
+        }
+        (status, OnFailure::Cancel) => {
+            decision.follow_ups.push(Command::Forgo { number: to, because: ended.id, ended: status });
+        }
+        (_, OnFailure::Wait) => {}
+    }
+}
