@@ -5,6 +5,7 @@
 //! since the last one, commits it in one batch, and tells everybody. tokio stays at the edge, in [`Engine`].
 
 mod blocks;
+mod calendar;
 mod core;
 mod deliver;
 pub mod dispatch;
@@ -25,6 +26,7 @@ mod work;
 
 pub use ackd_ports::{Counts, Filter, Outbound, Page, ReadError, SigningKey, Timeline};
 pub use blocks::SMALL_RESULT;
+pub use calendar::{Calendar, CalendarError, CronError, ZoneError};
 pub use core::{Core, CoreParts, Input};
 pub use deliver::{Deliverer, DeliveryAttempt, DeliveryRecord, Renderer, ReplayError, Told};
 pub use engine::{Engine, Health, Parts, StartError, Unavailable};
