@@ -19,6 +19,7 @@ use crate::engine::Unavailable;
 use crate::hub::Hub;
 use crate::leases::{self, LiveLeases};
 use crate::pager::PagerRequest;
+use crate::schedules::{self, Schedules, SchedulesSeen};
 use crate::stats::Stats;
 use crate::tail::Tail;
 use crate::waiting::QueuesSeen;
@@ -81,6 +82,7 @@ pub(crate) struct Shared {
     pub(crate) tail: Arc<Tail>,
     pub(crate) queues: Arc<QueuesSeen>,
     pub(crate) endpoints: Arc<EndpointsSeen>,
+    pub(crate) schedules: Arc<SchedulesSeen>,
     pub(crate) stats: Arc<Stats>,
 }
 
@@ -96,6 +98,8 @@ pub struct Core {
     tail: Arc<Tail>,
     queues: Arc<QueuesSeen>,
     endpoints: Arc<EndpointsSeen>,
+    schedules: Schedules,
+    schedules_seen: Arc<SchedulesSeen>,
     stats: Arc<Stats>,
     /// Commands of the core's own, for the next turn.
     own: Vec<Command>,
@@ -132,6 +136,8 @@ enum Origin {
     Request(usize, Option<LeaseToken>),
     /// The dispatcher, for this ask; the job's number and payload.
     Ask(AskId, u64, Option<Body>),
+    /// The schedule of this name, which fires.
+    Schedule(Name),
     /// Nobody.
     Own,
 }
@@ -142,7 +148,11 @@ impl Core {
     /// # Errors
     /// If the ledger cannot be read.
     pub(crate) fn start(parts: CoreParts, shared: Shared, now: Timestamp, tick: Duration) -> Result<Core, ReadError> {
-        let Shared { hub, tail, queues, endpoints, stats } = shared;
+        let Shared { hub, tail, queues, endpoints, schedules: schedules_seen, stats } = shared;
+        let mut schedules = Schedules::default();
+        for schedule in schedules_seen.all() {
+            schedules.step(schedules::Input::Put(&schedule), now, tick, &mut Vec::new());
+        }
         let mut leases = LiveLeases::default();
         let leased = parts.reader.leased()?;
         for job in &leased {
@@ -170,6 +180,8 @@ impl Core {
             tail,
             queues,
             endpoints,
+            schedules,
+            schedules_seen,
             stats,
             own,
             delayed: Vec::new(),
@@ -219,6 +231,9 @@ impl Core {
         if let Some(due) = self.leases.next_due() {
             until = until.min(due.saturating_sub(tick));
         }
+        if let Some(patience) = self.schedules.patience(now, tick) {
+            until = until.min(patience);
+        }
         if let Some(due) = self.dispatcher.next_due()
             && self.resting_until.is_none()
         {
@@ -239,6 +254,7 @@ impl Core {
             self.take_up(input, if apart { &mut submissions } else { &mut batch }, now, tick);
         }
         self.look_at_the_time(now, tick);
+        self.fire(if self.full { &mut submissions } else { &mut batch }, now, tick);
         self.dispatch(&mut batch);
         for batch in [batch, submissions] {
             if !batch.commands.is_empty() {
@@ -391,6 +407,16 @@ impl Core {
         self.dispatcher.step(dispatch::Input::Tick, now, &mut self.dispatch_outputs);
     }
 
+    /// Makes commands of the schedules whose time has come.
+    fn fire(&mut self, batch: &mut Batch, now: Timestamp, tick: Duration) {
+        let mut firings = Vec::new();
+        self.schedules.step(schedules::Input::Tick, now, tick, &mut firings);
+        for firing in firings {
+            batch.origins.push(Origin::Schedule(firing.name.clone()));
+            batch.commands.push(Command::Fire(Box::new(firing)));
+        }
+    }
+
     /// Makes commands of what the dispatcher wants.
     fn dispatch(&mut self, batch: &mut Batch) {
         let Batch { commands, origins, .. } = batch;
@@ -404,6 +430,11 @@ impl Core {
         let Batch { commands, origins, mut requests, own } = batch;
         let submits = commands.iter().any(|command| command.makes() > 0);
         let assigns = origins.iter().any(|origin| matches!(origin, Origin::Ask(..)));
+        let fired = origins.iter().filter_map(|origin| match origin {
+            Origin::Schedule(name) => Some(name.clone()),
+            _ => None,
+        });
+        let fired: Vec<Name> = fired.collect();
         let mut reaction = Reaction {
             dispatcher: &mut self.dispatcher,
             outputs: &mut self.dispatch_outputs,
@@ -426,6 +457,7 @@ impl Core {
                 self.leases.observe(&applied.changes, now, tick);
                 self.queues.count(self.leases.take_counts());
                 self.note_endpoints(&applied.answers);
+                self.note_schedules(&applied.answers, now, tick);
                 self.hub.publish(&applied.changes);
                 self.tail.publish(&applied.changes);
                 self.hand_out(applied.answers, origins, &mut requests, now, tick);
@@ -441,6 +473,9 @@ impl Core {
                     self.delayed.extend(own);
                     self.resting_until.get_or_insert(tick + REST);
                 }
+                for name in &fired {
+                    self.not_fired(name, now, tick);
+                }
                 self.failed_commit(&error, requests);
             }
         }
@@ -455,6 +490,27 @@ impl Core {
                 _ => {}
             }
         }
+    }
+
+    fn note_schedules(&mut self, answers: &[Result<Answer, Refusal>], now: Timestamp, tick: Duration) {
+        for answer in answers {
+            let input = match answer {
+                Ok(Answer::Schedule { schedule, .. } | Answer::Fired { schedule, .. }) => {
+                    self.schedules_seen.put(schedule);
+                    schedules::Input::Put(schedule)
+                }
+                Ok(Answer::NoSchedule(name)) => {
+                    self.schedules_seen.delete(name);
+                    schedules::Input::Deleted(name)
+                }
+                _ => continue,
+            };
+            self.schedules.step(input, now, tick, &mut Vec::new());
+        }
+    }
+
+    fn not_fired(&mut self, name: &Name, now: Timestamp, tick: Duration) {
+        self.schedules.step(schedules::Input::NotFired(name), now, tick, &mut Vec::new());
     }
 
     fn hand_out(
@@ -490,7 +546,9 @@ impl Core {
                         granted.entry(ask).or_default().push(Assigned { job, payload });
                     }
                 }
-                Origin::Own => {}
+                // It was put anew or deleted in this very batch, or something that it needs is damaged.
+                Origin::Schedule(name) if answer.is_err() => self.not_fired(&name, now, tick),
+                Origin::Schedule(_) | Origin::Own => {}
             }
         }
         for (ask, assigned) in granted {

@@ -17,6 +17,7 @@ use crate::endpoints::EndpointsSeen;
 use crate::hub::Hub;
 use crate::mailbox::{Mailbox, MailboxLimits, Rejected, Weight};
 use crate::pager;
+use crate::schedules::SchedulesSeen;
 use crate::stats::Stats;
 use crate::tail::Tail;
 use crate::waiting::{QueuesSeen, Waiting};
@@ -99,6 +100,7 @@ struct Inner {
     blocks: Blocks,
     queues: Arc<QueuesSeen>,
     endpoints: Arc<EndpointsSeen>,
+    schedules: Arc<SchedulesSeen>,
     stats: Arc<Stats>,
     reader: Arc<dyn LedgerReader>,
     feed: Arc<dyn ChangeFeed>,
@@ -136,6 +138,7 @@ impl Engine {
             blocks: Blocks::default(),
             queues: Arc::new(QueuesSeen::new(tick)),
             endpoints: Arc::new(EndpointsSeen::new(parts.reader.endpoints()?)),
+            schedules: Arc::new(SchedulesSeen::new(parts.reader.schedules()?)),
             stats: Arc::default(),
             reader: Arc::clone(&parts.reader),
             feed: parts.feed,
@@ -150,6 +153,7 @@ impl Engine {
             tail: Arc::clone(&inner.tail),
             queues: Arc::clone(&inner.queues),
             endpoints: Arc::clone(&inner.endpoints),
+            schedules: Arc::clone(&inner.schedules),
             stats: Arc::clone(&inner.stats),
         };
         let core = Core::start(core_parts, shared, now, tick)?;
@@ -301,6 +305,10 @@ impl Engine {
 
     pub(crate) fn endpoints_seen(&self) -> &Arc<EndpointsSeen> {
         &self.inner.endpoints
+    }
+
+    pub(crate) fn schedules_seen(&self) -> &SchedulesSeen {
+        &self.inner.schedules
     }
 
     pub(crate) fn reader(&self) -> &Arc<dyn LedgerReader> {
@@ -494,6 +502,7 @@ fn weigh(commands: &[Command]) -> Weight {
     let bytes = |command: &Command| match command {
         Command::Submit(submissions) => submissions.iter().map(|it| it.payload.bytes.len()).sum(),
         Command::Deliver { deliveries, .. } => deliveries.iter().map(|it| it.body.bytes.len()).sum(),
+        Command::PutSchedule { request, .. } => request.job.payload.bytes.len(),
         Command::Complete { result: Some(result), .. } => result.bytes.len(),
         Command::Heartbeat { checkpoint: Some(checkpoint), .. }
         | Command::Release { checkpoint: Some(checkpoint), .. } => checkpoint.len(),

@@ -1,7 +1,8 @@
 //! The use cases of ackd, knowing ports only.
 //!
 //! Each part that decides something is a state machine without a clock of its own: [`dispatch`] (which
-//! worker gets which job) and [`leases`] (which lease lapses when). [`Core`] joins them to a ledger: a turn takes what was asked
+//! worker gets which job), [`leases`] (which lease lapses when) and
+//! [`schedules`] (which schedule fires when). [`Core`] joins them to a ledger: a turn takes what was asked
 //! since the last one, commits it in one batch, and tells everybody. tokio stays at the edge, in [`Engine`].
 
 mod blocks;
@@ -19,6 +20,7 @@ pub mod leases;
 mod mailbox;
 mod pager;
 mod read;
+pub mod schedules;
 mod stats;
 mod tail;
 mod waiting;

@@ -11,6 +11,8 @@ use proptest::prelude::*;
 
 use super::*;
 
+mod schedules;
+
 /// A core whose reads are answered at once, and everything a test asks it.
 struct World {
     core: Core,
@@ -55,6 +57,7 @@ impl World {
             hub: Arc::default(),
             tail: Arc::default(),
             endpoints: Arc::default(),
+            schedules: Arc::new(SchedulesSeen::new(reader.schedules().unwrap())),
             queues: Arc::new(QueuesSeen::new(Duration::ZERO)),
             stats: Arc::default(),
         };
