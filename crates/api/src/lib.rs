@@ -24,6 +24,7 @@ pub mod queue;
 pub mod queue_patch;
 pub mod raw;
 pub mod request;
+pub mod schedule;
 #[cfg(test)]
 mod schema_tests;
 pub mod secret;
@@ -49,6 +50,7 @@ pub use query::QueryEnvelope;
 pub use queue::{Counts, Push, QueueDocument, QueueList, QueueSettings, Rate};
 pub use queue_patch::{Patch, QueuePatch};
 pub use request::{Request, checked, parse, parse_line, parse_or_default};
+pub use schedule::{MissedRuns, ScheduleDocument, ScheduleList, ScheduleRequest};
 pub use secret::Secret;
 pub use settle::{Released, SettleAnswer, SettleLine, SettleVerb, Settled};
 pub use submit::SubmitLine;

@@ -59,6 +59,12 @@ pub const SECRET_BYTES: usize = 512;
 /// The most bytes of an id, a lease token or a page token; every real one is shorter.
 pub const TOKEN_BYTES: usize = 512;
 
+/// The most bytes of a schedule's cron.
+pub const CRON_BYTES: usize = 255;
+
+/// The most bytes of a schedule's time zone.
+pub const TIMEZONE_BYTES: usize = 64;
+
 /// The most bytes of a progress message.
 pub const MESSAGE_BYTES: usize = 1024;
 

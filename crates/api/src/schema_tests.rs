@@ -36,6 +36,9 @@ fn every_document_has_a_schema_without_what_only_a_client_knows() {
         schema::<WebhookRequest<'_>>(),
         schema::<WebhookDocument<'_>>(),
         schema::<WebhookList<'_>>(),
+        schema::<ScheduleRequest<'_>>(),
+        schema::<ScheduleDocument<'_>>(),
+        schema::<ScheduleList<'_>>(),
         schema::<DeliveryList<'_>>(),
         schema::<Problem>(),
         schema::<Reset<'_>>(),
@@ -80,6 +83,8 @@ fn answers_outlive_the_bytes_they_were_read_from() {
     is_owned::<QueueList>();
     is_owned::<WebhookDocument<'static>>();
     is_owned::<WebhookList<'static>>();
+    is_owned::<ScheduleDocument<'static>>();
+    is_owned::<ScheduleList<'static>>();
     is_owned::<DeliveryList<'static>>();
     is_owned::<Problem>();
     is_owned::<Reset<'static>>();

@@ -43,6 +43,7 @@ mod queues;
 mod renderer;
 mod router;
 mod routes;
+mod schedules;
 mod serve;
 mod settle;
 mod shown;

@@ -165,7 +165,7 @@ fn given(queue: &Queue) -> QueueSettings {
     }
 }
 
-fn shown_backoff(backoff: ackd_domain::Backoff) -> Backoff {
+pub(crate) fn shown_backoff(backoff: ackd_domain::Backoff) -> Backoff {
     Backoff {
         base: Some(backoff.base().into()),
         factor: Some(backoff.factor()),

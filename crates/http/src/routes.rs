@@ -5,15 +5,16 @@ use ackd_api::cloud_event::{CloudEvent, JobEvent};
 use ackd_api::{
     Code, Complete, DeliveryDocument, DeliveryList, Duration, Envelope, Fail, Heartbeat, HeartbeatAnswer, JobDocument,
     JobList, LeaseRequest, Leases, Problem, QueueDocument, QueueList, QueuePatch, QueueSettings, Release, Released,
-    SettleAnswer, SettleLine, Settled, SubmitLine, Time, Timeline, WebhookDocument, WebhookList, WebhookRequest,
+    ScheduleDocument, ScheduleList, ScheduleRequest, SettleAnswer, SettleLine, Settled, SubmitLine, Time, Timeline,
+    WebhookDocument, WebhookList, WebhookRequest,
 };
 use http::Method;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 
 use crate::call::{Call, Handling};
 use crate::{
-    cancel, deliveries, events, headers, health, job, leases, list, metrics, openapi, problems, queues, settle, socket,
-    submit, webhooks,
+    cancel, deliveries, events, headers, health, job, leases, list, metrics, openapi, problems, queues, schedules,
+    settle, socket, submit, webhooks,
 };
 
 /// A path and a method, what they do, and what can be asked and answered.
@@ -117,6 +118,7 @@ const JOB: &[Content] = &[json(schema::<JobDocument<'static>>)];
 const SETTLED: &[Content] = &[json(schema::<Settled<'static>>)];
 const QUEUE: &[Content] = &[json(schema::<QueueDocument>)];
 const WEBHOOK: &[Content] = &[json(schema::<WebhookDocument<'static>>)];
+const SCHEDULE: &[Content] = &[json(schema::<ScheduleDocument<'static>>)];
 const ANY: &[Content] = &[Content { media_type: "*/*", schema: None }];
 const TEXT: &[Content] = &[Content { media_type: "text/plain", schema: Some(schema::<String>) }];
 
@@ -725,6 +727,65 @@ pub(crate) static OPERATIONS: &[Operation] = &[
         answers: &[answer(204, "There is none of this name any more.", &[])],
         problems: &[WRITING, &[Code::NotFound]],
         handle: |call| Box::pin(webhooks::delete(call)),
+    },
+    Operation {
+        method: Method::GET,
+        path: "/v1/schedules",
+        id: "list_schedules",
+        summary: "List the schedules, by name, without the payloads of their jobs.",
+        query: &[
+            parameter("page_size", "The schedules of a page, 1 to 1000; default 100.", schema::<u16>),
+            parameter("page_token", "`next_page_token` of the page before.", schema::<String>),
+        ],
+        headers: &[],
+        bodies: &[],
+        answers: &[answer(200, "A page.", &[json(schema::<ScheduleList<'static>>)])],
+        problems: &[],
+        handle: |call| Box::pin(schedules::list(call)),
+    },
+    Operation {
+        method: Method::GET,
+        path: "/v1/schedules/{name}",
+        id: "get_schedule",
+        summary: "See a schedule: when it makes which job, next and last.",
+        query: &[],
+        headers: &[],
+        bodies: &[],
+        answers: &[answer(200, "The schedule.", SCHEDULE)],
+        problems: &[&[Code::NotFound]],
+        handle: |call| Box::pin(schedules::get(call)),
+    },
+    Operation {
+        method: Method::PUT,
+        path: "/v1/schedules/{name}",
+        id: "put_schedule",
+        summary: "Have a job made at certain times, or change when or what. Where the times stay, what is due is not forgotten.",
+        query: &[],
+        headers: &[],
+        bodies: &[json(schema::<ScheduleRequest<'static>>)],
+        answers: &[
+            answer(200, "A schedule of this name was there, and is so from now on.", SCHEDULE),
+            Answer {
+                status: 201,
+                what: "There is a new one.",
+                content: SCHEDULE,
+                headers: &["Location", "Cache-Control"],
+            },
+        ],
+        problems: &[WRITING],
+        handle: |call| Box::pin(schedules::put(call)),
+    },
+    Operation {
+        method: Method::DELETE,
+        path: "/v1/schedules/{name}",
+        id: "delete_schedule",
+        summary: "Have a schedule make no more jobs; those that it made stay.",
+        query: &[],
+        headers: &[],
+        bodies: &[],
+        answers: &[answer(204, "There is none of this name any more.", &[])],
+        problems: &[WRITING, &[Code::NotFound]],
+        handle: |call| Box::pin(schedules::delete(call)),
     },
     Operation {
         method: Method::GET,

@@ -7,7 +7,8 @@ use ackd_domain::{Command, Timestamp};
 use ackd_engine::{Deliverer, Engine, MailboxLimits, Parts, dispatch::WindowLimits};
 use ackd_http::{App, Config, Limits, WebhookRenderer, serve};
 use ackd_ports::{
-    Applied, FakeOutbound, Faults, Ledger, LedgerError, MemoryLedger, MemoryReader, Reactor, SeededEntropy, SystemClock,
+    Applied, Clock, FakeOutbound, Faults, Ledger, LedgerError, MemoryLedger, MemoryReader, Reactor, SeededEntropy,
+    SystemClock,
 };
 use serde_json::Value;
 
@@ -73,12 +74,17 @@ impl Server {
 
     /// A server that begins with what an earlier one left in `ledger`.
     pub(crate) async fn over(ledger: &SharedLedger, config: Config) -> Server {
+        Server::at(ledger, config, Arc::new(SystemClock::start())).await
+    }
+
+    /// The same, on this clock.
+    pub(crate) async fn at(ledger: &SharedLedger, config: Config, clock: Arc<dyn Clock>) -> Server {
         let (reader, faults) = (ledger.reader(), ledger.faults());
         let engine = Engine::start(Parts {
             ledger: Box::new(ledger.clone()),
             reader: reader.clone(),
             feed: reader,
-            clock: Arc::new(SystemClock::start()),
+            clock,
             mailbox: MailboxLimits::default(),
             window: WindowLimits::default(),
         })

@@ -15,6 +15,7 @@ mod lists;
 mod openapi;
 mod order;
 mod queues;
+mod schedules;
 mod socket;
 mod spine;
 mod submit;

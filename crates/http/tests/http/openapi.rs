@@ -149,6 +149,10 @@ async fn every_operation_that_is_described_does_what_it_says() {
     call(Request::new("PUT", "/v1/webhooks/w").json(r#"{"url":"https://example.com","queues":["r"]}"#)).await;
     call(Request::get("/v1/webhooks")).await;
     call(Request::get("/v1/webhooks/w")).await;
+    call(Request::new("PUT", "/v1/schedules/s").json(r#"{"cron":"@yearly","job":{"queue":"r"}}"#)).await;
+    call(Request::get("/v1/schedules")).await;
+    call(Request::get("/v1/schedules/s")).await;
+    call(Request::new("DELETE", "/v1/schedules/s")).await;
     let other = call(Request::post("/v1/jobs").json(r#"{"queue":"r"}"#)).await.text("/id");
     let deliverer = server.deliver();
     call(Request::post(&format!("/v1/jobs/{other}/cancel"))).await;

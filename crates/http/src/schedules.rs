@@ -1,0 +1,187 @@
+//! Schedules: jobs that are made at certain times.
+
+use std::sync::Arc;
+
+use ackd_api::raw::Json;
+use ackd_api::{
+    Callback, CallbackEvent, Code, Envelope, MissedRuns, Problem, ScheduleDocument, ScheduleList, ScheduleRequest,
+    WebhookFormat,
+};
+use ackd_domain::{
+    Answer, Body, CallbackRequest, Command, JSON, Missed, Name, Refusal, Schedule, Submission, WebhookEvent, limits,
+};
+use ackd_engine::{Calendar, CalendarError};
+use bytes::Bytes;
+use http::StatusCode;
+use http::header::{self, HeaderValue};
+use serde_json::value::{RawValue, to_raw_value};
+
+use crate::answer;
+use crate::app::time;
+use crate::call::{Call, Outcome};
+use crate::list::{OTHER_LIST, page_size};
+use crate::problem::Rejection;
+use crate::queues::shown_backoff;
+use crate::submission::{no_payload, submission, too_large};
+use crate::targets::Targets;
+
+/// `GET /v1/schedules`.
+pub(crate) async fn list(mut call: Call) -> Outcome {
+    call.no_body().await?;
+    let size = page_size(&call.query)?;
+    // The token is the last name of the page before: it says itself whether it is one.
+    let after = call.query.read("page_token", |text| Name::new(text).map_err(|_| OTHER_LIST.to_owned()))?;
+    let schedules = call.engine().schedules();
+    let mut shown = schedules.iter().filter(|schedule| after.as_ref().is_none_or(|after| schedule.name > *after));
+    let page: Result<Vec<_>, _> = shown.by_ref().take(size).map(|schedule| document(schedule, false)).collect();
+    let (page, more) = (page?, shown.next().is_some());
+    let next_page_token = page.last().filter(|_| more).map(|schedule| schedule.name.clone());
+    answer::passing(&ScheduleList { schedules: page, next_page_token })
+}
+
+/// `GET /v1/schedules/{name}`.
+pub(crate) async fn get(mut call: Call) -> Outcome {
+    call.no_body().await?;
+    let schedule = call.engine().schedule(&call.name()?).ok_or_else(no_such_schedule)?;
+    answer::passing(&document(&schedule, true)?)
+}
+
+/// `PUT /v1/schedules/{name}`.
+pub(crate) async fn put(mut call: Call) -> Outcome {
+    let name = call.name()?;
+    let whole = call.json().await?;
+    let (request, calendar) = wanted(&ackd_api::parse(whole.bytes())?, &call.shared().targets)?;
+    drop(whole);
+    let (schedule, created) = call.engine().put_schedule(&name, &request, &calendar).await??;
+    let status = if created { StatusCode::CREATED } else { StatusCode::OK };
+    let mut response = answer::json(status, &document(&schedule, true)?)?;
+    let headers = response.headers_mut();
+    answer::may_change(headers);
+    if created && let Ok(location) = HeaderValue::try_from(format!("/v1/schedules/{name}")) {
+        headers.insert(header::LOCATION, location);
+    }
+    Ok(response)
+}
+
+/// `DELETE /v1/schedules/{name}`.
+pub(crate) async fn delete(mut call: Call) -> Outcome {
+    call.no_body().await?;
+    let name = call.name()?;
+    match call.engine().run(vec![Command::DeleteSchedule { name }]).await?.into_iter().next() {
+        Some(Ok(Answer::NoSchedule(_))) => Ok(answer::no_content()),
+        Some(Err(Refusal::NotFound)) => Err(no_such_schedule().into()),
+        Some(Err(refusal)) => Err(refusal.into()),
+        _ => Err(Rejection::new(Code::Internal, "the schedule was deleted, and the answer lost")),
+    }
+}
+
+/// What is asked for, and the times that it means.
+fn wanted(
+    request: &ScheduleRequest<'_>,
+    targets: &Targets,
+) -> Result<(ackd_domain::ScheduleRequest, Calendar), Problem> {
+    let timezone = request.timezone.as_deref().unwrap_or("UTC");
+    let calendar = Calendar::new(&request.cron, timezone).map_err(|error| match error {
+        CalendarError::Cron(error) => Problem::at("/cron", error.to_string()),
+        CalendarError::Zone(error) => Problem::at("/timezone", error.to_string()),
+    })?;
+    let payload = payload(request.job.payload)?;
+    let job = submission(&request.job, payload, targets).map_err(of_job)?;
+    let wanted = ackd_domain::ScheduleRequest {
+        cron: Arc::from(&*request.cron),
+        timezone: Arc::from(calendar.timezone()),
+        missed: match request.missed.unwrap_or_default() {
+            MissedRuns::Skip => Missed::Skip,
+            MissedRuns::One => Missed::One,
+            MissedRuns::All => Missed::All,
+        },
+        paused: request.paused.unwrap_or_default(),
+        job,
+    };
+    Ok((wanted, calendar))
+}
+
+/// The payload, apart from the body that it came in: it is kept for long.
+fn payload(json: Option<&RawValue>) -> Result<Body, Problem> {
+    let Some(json) = json.map(RawValue::get) else { return Ok(no_payload()) };
+    if json.len() > limits::SCHEDULE_PAYLOAD_BYTES {
+        return Err(too_large("/job/payload", json.len(), limits::SCHEDULE_PAYLOAD_BYTES));
+    }
+    Ok(Body { content_type: Arc::from(JSON), bytes: Bytes::copy_from_slice(json.as_bytes()) })
+}
+
+/// The problem of the job in the schedule.
+fn of_job(problem: Problem) -> Problem {
+    let mut problem = problem.within("/job");
+    if problem.is(Code::InvalidRequest) {
+        return Problem::invalid(std::mem::take(&mut problem.errors));
+    }
+    problem
+}
+
+/// A schedule as clients see it.
+fn document(schedule: &Schedule, with_payload: bool) -> Result<ScheduleDocument<'_>, serde_json::Error> {
+    let missed = match schedule.missed {
+        Missed::Skip => MissedRuns::Skip,
+        Missed::One => MissedRuns::One,
+        Missed::All => MissedRuns::All,
+    };
+    Ok(ScheduleDocument {
+        name: schedule.name.as_str().into(),
+        cron: (&*schedule.cron).into(),
+        timezone: (&*schedule.timezone).into(),
+        missed: missed.as_str().into(),
+        paused: schedule.paused,
+        job: Json::Owned(envelope(&schedule.job, with_payload)?),
+        created_at: time(schedule.created_at),
+        next_run_at: schedule.next_run_at.map(time),
+        last_run_at: schedule.last_run_at.map(time),
+        last_job: schedule.last_job.map(|id| id.to_string().into()),
+    })
+}
+
+/// The job that a schedule makes, as it was asked for.
+fn envelope(job: &Submission, with_payload: bool) -> Result<Box<RawValue>, serde_json::Error> {
+    let has_payload = with_payload && !job.payload.bytes.is_empty();
+    let payload = has_payload.then(|| serde_json::from_slice(&job.payload.bytes)).transpose()?;
+    to_raw_value(&Envelope {
+        queue: job.queue.as_str().into(),
+        kind: job.kind.as_deref().map(Into::into),
+        payload,
+        expires_in: job.expires_in.map(Into::into),
+        priority: job.priority,
+        max_attempts: job.max_attempts,
+        timeout: job.timeout.map(Into::into),
+        backoff: job.backoff.map(shown_backoff),
+        result_retention: job.result_retention.map(Into::into),
+        ordering_key: job.ordering_key.as_deref().map(Into::into),
+        group: job.group.as_deref().map(Into::into),
+        tags: job.tags.iter().map(|tag| (&**tag).into()).collect(),
+        callback: job.callback.as_deref().map(callback),
+        traceparent: job.traceparent.as_deref().map(Into::into),
+        ..Envelope::default()
+    })
+}
+
+/// A callback without its secret.
+fn callback(callback: &CallbackRequest) -> Callback<'_> {
+    let event = |event: WebhookEvent| match event {
+        WebhookEvent::Done => CallbackEvent::Done,
+        WebhookEvent::Failed => CallbackEvent::Failed,
+        WebhookEvent::Cancelled => CallbackEvent::Cancelled,
+        WebhookEvent::Expired => CallbackEvent::Expired,
+    };
+    Callback {
+        url: (&*callback.url).into(),
+        events: callback.events.iter().map(event).collect(),
+        secret: None,
+        format: Some(match callback.format {
+            ackd_domain::WebhookFormat::Standard => WebhookFormat::Standard,
+            ackd_domain::WebhookFormat::CloudEvents => WebhookFormat::CloudEvents,
+        }),
+    }
+}
+
+fn no_such_schedule() -> Problem {
+    Problem::new(Code::NotFound, "there is no schedule of this name")
+}
