@@ -104,6 +104,10 @@ pub struct Envelope<'a> {
     #[serde(borrow, default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 100))]
     pub then: Vec<Envelope<'a>>,
+    /// The job's name in its flow, 1 to 255 bytes; in flows only. Whatever comes after the job gets its result under it.
+    #[serde(borrow, default, deserialize_with = "text::option", skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 255))]
+    pub key: Option<Cow<'a, str>>,
     /// W3C Trace Context's `traceparent`, handed to the worker; at most 255 bytes.
     #[serde(borrow, default, deserialize_with = "text::option", skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 55, max = 255))]
@@ -160,6 +164,9 @@ impl Envelope<'_> {
         faults.count("/after", self.after.len(), limits::AFTER);
         for (index, id) in self.after.iter().enumerate().take(limits::AFTER) {
             faults.within(|| format!("/after/{index}"), |faults| faults.text("", id, limits::TOKEN_BYTES));
+        }
+        if let Some(key) = &self.key {
+            faults.text("/key", key, limits::FLOW_KEY_BYTES);
         }
         if let Some(traceparent) = &self.traceparent
             && !is_traceparent(traceparent)

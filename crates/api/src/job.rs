@@ -211,10 +211,11 @@ pub struct JobDocument<'a> {
     pub after: Vec<Cow<'a, str>>,
     /// The id of the flow that it belongs to.
     pub flow: Option<Cow<'a, str>>,
-    /// The results of the jobs that it came after, by their keys in the flow.
+    /// The results of the jobs that it came after, by their keys in the flow, else by their ids. One that is neither JSON
+    /// nor text, or large, is null.
     #[serde(default)]
     #[schemars(with = "BTreeMap<String, serde_json::Value>")]
-    pub inputs: BTreeMap<Cow<'a, str>, Json<'a>>,
+    pub inputs: BTreeMap<Cow<'a, str>, Option<Inline<'a>>>,
     /// The topic that its terminal document goes to.
     pub reply_to: Option<Cow<'a, str>>,
     /// Only in the answer to its submission, and only where a secret was made for its callback.

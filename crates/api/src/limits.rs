@@ -124,3 +124,9 @@ pub const FILTER_VALUES: usize = 100;
 
 /// The most events that a subscription may be granted ahead.
 pub const CREDIT: u64 = 1_000_000_000;
+
+/// The most jobs of a flow.
+pub const FLOW_JOBS: usize = 10_000;
+
+/// The most bytes of a job's name in a flow.
+pub const FLOW_KEY_BYTES: usize = 255;

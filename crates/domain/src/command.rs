@@ -226,7 +226,7 @@ impl Command {
     #[must_use]
     pub fn makes(&self) -> usize {
         match self {
-            Command::Submit(submissions) => submissions.len(),
+            Command::Submit(submissions) => submissions.iter().map(|it| it.with_all_after().count()).sum(),
             Command::Deliver { deliveries, .. } => deliveries.len(),
             Command::Fire(firing) => firing.jobs.len(),
             _ => 0,

@@ -44,8 +44,11 @@ pub struct Submission {
     pub after: Vec<After>,
     /// What becomes of it when one of those ends otherwise than `DONE`.
     pub on_failure: OnFailure,
-    /// Its name in the flow that the submissions of this command with a name are.
+    /// Its name in the flow that the submissions of this command with a name are. Where the first of them was accepted
+    /// before, so were the others.
     pub flow_key: Option<Arc<str>>,
+    /// What comes after it, accepted with it.
+    pub then: Vec<Submission>,
 }
 
 /// When a submitted job is due.
@@ -83,6 +86,7 @@ impl Submission {
             after: Vec::new(),
             on_failure: OnFailure::default(),
             flow_key: None,
+            then: Vec::new(),
         }
     }
 
@@ -168,7 +172,21 @@ impl Submission {
         if let Some(flow_key) = &self.flow_key {
             field(21, flow_key.as_bytes());
         }
+        for next in &self.then {
+            field(22, &next.fingerprint().to_le_bytes());
+        }
         hash.digest128()
+    }
+
+    /// This submission, and all that comes after it in turn.
+    pub fn with_all_after(&self) -> impl Iterator<Item = &Submission> {
+        // Most have nothing after them, and allocate nothing here.
+        let (mut first, mut rest) = (Some(self), Vec::new());
+        std::iter::from_fn(move || {
+            let next = first.take().or_else(|| rest.pop())?;
+            rest.extend(&next.then);
+            Some(next)
+        })
     }
 }
 

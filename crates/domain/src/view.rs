@@ -1,7 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::{Endpoint, Job, Position, Queue, Schedule};
+use crate::{Endpoint, Job, Name, Position, Queue, Schedule};
 
 /// What a decision sees of the ledger: the rows that [`crate::Command::needs`] names, as they are
 /// after the command before it.
@@ -26,8 +26,10 @@ pub struct View {
     pub schedules: usize,
     /// The jobs that the submissions come after, by number; those that are not there are missing.
     pub predecessors: BTreeMap<u64, Arc<Job>>,
-    /// The lines of the submissions whose ordering key has unfinished jobs in their queue already.
-    pub behind: BTreeSet<usize>,
+    /// The queues of what comes after the submissions, where somebody has configured them.
+    pub later_queues: BTreeMap<Name, Arc<Queue>>,
+    /// The ordering keys of the submissions that have unfinished jobs in their queue already.
+    pub behind: BTreeSet<(Name, Arc<str>)>,
     /// The first other unfinished job with the ordering key of the named job, in its queue.
     pub next_in_line: Option<Arc<Job>>,
     /// Whether jobs come after the named one.

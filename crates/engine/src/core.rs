@@ -543,7 +543,7 @@ impl Core {
                 }
                 Origin::Ask(ask, _, payload) => {
                     if let Ok(Answer::Job(job)) = answer {
-                        granted.entry(ask).or_default().push(Assigned { job, payload });
+                        granted.entry(ask).or_default().push(Assigned { job, payload, inputs: Vec::new() });
                     }
                 }
                 // It was put anew or deleted in this very batch, or something that it needs is damaged.

@@ -15,6 +15,7 @@ use crate::core::{Core, CoreParts, Input, Shared, token};
 use crate::dispatch::{Ask, AskId, WindowLimits};
 use crate::endpoints::EndpointsSeen;
 use crate::hub::Hub;
+use crate::inputs::inputs;
 use crate::mailbox::{Mailbox, MailboxLimits, Rejected, Weight};
 use crate::pager;
 use crate::schedules::SchedulesSeen;
@@ -358,11 +359,38 @@ impl Engine {
             });
             self.give_up(damaged, unread);
         }
+        self.put_inputs(&mut unpacked).await;
         let granted = std::mem::take(&mut unpacked.assigned).into_iter().filter_map(|it| {
             let (token, ttl) = (token(&it.job)?, it.job.lease.as_ref()?.ttl);
-            Some(Granted { job: it.job, payload: it.payload, token, ttl })
+            Some(Granted { job: it.job, payload: it.payload, inputs: it.inputs, token, ttl })
         });
         Grants::new(self.clone(), granted.collect())
+    }
+
+    /// Puts to the leases what their jobs are handed of those that they come after. Where that cannot be read now, the job
+    /// rests: a worker must not take it for one without.
+    async fn put_inputs(&self, unpacked: &mut Unpacked<'_>) {
+        let follows = |it: &Assigned| !it.job.spec.after.is_empty();
+        let jobs: Vec<Arc<Job>> =
+            unpacked.assigned.iter().filter(|it| follows(it)).map(|it| Arc::clone(&it.job)).collect();
+        if jobs.is_empty() {
+            return;
+        }
+        let reader = Arc::clone(self.reader());
+        let read = move || jobs.iter().map(|job| inputs(&*reader, job)).collect::<Vec<_>>();
+        let mut read = tokio::task::spawn_blocking(read).await.unwrap_or_default().into_iter();
+        let mut unread = Vec::new();
+        unpacked.assigned.retain_mut(|it| {
+            if !follows(it) {
+                return true;
+            }
+            match read.next() {
+                Some(Ok(inputs)) => it.inputs = inputs,
+                Some(Err(_)) | None => unread.extend(token(&it.job)),
+            }
+            !it.inputs.is_empty()
+        });
+        self.give_up(Vec::new(), unread);
     }
 
     /// The payloads of these jobs, or why each cannot be had.

@@ -115,11 +115,11 @@ impl Engine {
     /// # Errors
     /// If the ledger cannot be read.
     pub async fn wait(&self, record: Record, until: Until, patience: Duration) -> Result<Record, ReadError> {
-        let Record { job, payload, .. } = record;
+        let Record { job, payload, inputs, .. } = record;
         let id = job.id;
         let following = self.hub().follow(id.number());
         // A change between the reading of `record` and the following is seen by reading once more.
-        let Some(current) = self.job(id).await? else { return Ok(Record { job, payload, result: None }) };
+        let Some(current) = self.job(id).await? else { return Ok(Record { job, payload, result: None, inputs }) };
         let mut latest = current;
         let mut result = None;
         let patience = tokio::time::sleep(patience);
@@ -146,7 +146,7 @@ impl Engine {
         if result.is_none() && latest.result.is_some() {
             result = self.result(id.number()).await?;
         }
-        Ok(Record { job: latest, payload, result })
+        Ok(Record { job: latest, payload, result, inputs })
     }
 }
 

@@ -15,6 +15,7 @@ mod engine;
 mod events;
 mod feed;
 mod hub;
+mod inputs;
 mod interest;
 pub mod leases;
 mod mailbox;
@@ -34,6 +35,7 @@ pub use deliver::{Deliverer, DeliveryAttempt, DeliveryRecord, Renderer, ReplayEr
 pub use engine::{Engine, Health, Parts, StartError, Unavailable};
 pub use events::{Event, Events, EventsStart, Until};
 pub use feed::{Feed, FeedItem, FeedStart};
+pub use inputs::{INPUTS_BYTES, JobInput};
 pub use interest::Interest;
 pub use mailbox::MailboxLimits;
 pub use read::{BLOCKERS, Record};

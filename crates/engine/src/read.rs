@@ -6,6 +6,7 @@ use ackd_domain::{Body, Job, JobId, Name, Position, Queue};
 use ackd_ports::{Counts, Filter, LedgerReader, Page, ReadError, Timeline};
 
 use crate::engine::Engine;
+use crate::inputs::{JobInput, inputs};
 use crate::waiting::Waiting;
 
 /// The most jobs that are named of those that block one.
@@ -20,6 +21,8 @@ pub struct Record {
     pub payload: Option<Body>,
     /// Its result, once it is done and has one.
     pub result: Option<Body>,
+    /// What it was handed of those that it comes after.
+    pub inputs: Vec<JobInput>,
 }
 
 impl Engine {
@@ -35,7 +38,8 @@ impl Engine {
                 Some(_) => reader.result(id.number())?,
                 None => None,
             };
-            Ok(Some(Record { job, payload, result }))
+            let inputs = inputs(reader, &job)?;
+            Ok(Some(Record { job, payload, result, inputs }))
         })
         .await
     }

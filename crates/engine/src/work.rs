@@ -7,6 +7,7 @@ use ackd_domain::{Body, Job, LeaseToken, Name};
 
 use crate::core::token;
 use crate::engine::Engine;
+use crate::inputs::JobInput;
 
 /// What a worker asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,6 +36,8 @@ pub struct Assigned {
     pub job: Arc<Job>,
     /// Its payload, where it was at hand.
     pub payload: Option<Body>,
+    /// Those of the jobs that it comes after, once they were read.
+    pub inputs: Vec<JobInput>,
 }
 
 /// A leased job, with all that its worker needs.
@@ -44,6 +47,8 @@ pub struct Granted {
     pub job: Arc<Job>,
     /// Its payload, unless it is larger than was asked for.
     pub payload: Option<Body>,
+    /// The results of the jobs that it comes after.
+    pub inputs: Vec<JobInput>,
     /// What the worker shows to prove the lease.
     pub token: LeaseToken,
     /// How long the lease lasts without a heartbeat.

@@ -92,13 +92,14 @@ pub(crate) fn told(
     source: Option<&str>,
     callback: Option<CallbackSecret<'_>>,
 ) -> Result<Response<Outlet>, Rejection> {
-    let Record { job, payload, result } = record;
+    let Record { job, payload, result, inputs } = record;
     let texts = Texts::of(job);
     let inline = [payload, result].into_iter().flatten().map(|body| body.bytes.len()).sum::<usize>();
     // The fixed parts of a document are about 1200 bytes: it is written without growing.
     let mut bytes = Vec::with_capacity(1536 + inline.min(2 * ackd_api::limits::INLINE_BYTES));
     let mut document = document::document(job, &texts, payload.as_ref(), result.as_ref(), waiting.as_ref());
     document.callback = callback;
+    document.inputs = document::inputs(inputs);
     let form = match source {
         None => {
             serde_json::to_writer(&mut bytes, &document)?;

@@ -42,5 +42,5 @@ async fn changed(call: &Call, command: Command) -> Result<Arc<Job>, Rejection> {
 async fn shown(call: &Call, job: Arc<Job>, status: StatusCode) -> Outcome {
     // What was asked for is done, whether or not its payload can be read.
     let payload = call.engine().payload(job.id).await.unwrap_or_default().and_then(|(_, payload)| payload);
-    document_of(call, &Record { job, payload, result: None }, status).await
+    document_of(call, &Record { job, payload, result: None, inputs: Vec::new() }, status).await
 }

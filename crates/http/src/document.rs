@@ -7,6 +7,7 @@ use ackd_api::job::{BodyInfo, Inline, Links, Progress};
 use ackd_api::raw::{Json, is_shallow};
 use ackd_api::{CallbackSecret, JobDocument, Secret, Status, Waiting, limits};
 use ackd_domain::{Body, Failure, Job};
+use ackd_engine::JobInput;
 use serde_json::value::RawValue;
 
 use crate::app::time;
@@ -91,6 +92,11 @@ pub(crate) fn document<'a>(
 pub(crate) fn callback(job: &Job) -> Option<CallbackSecret<'_>> {
     let callback = job.spec.callback.as_ref()?;
     Some(CallbackSecret { url: (&*callback.url).into(), secret: Secret::new(callback.secret.expose()) })
+}
+
+/// What a job is handed of those that it comes after. What is no JSON or text, or too large, is null there.
+pub(crate) fn inputs(inputs: &[JobInput]) -> BTreeMap<Cow<'_, str>, Option<Inline<'_>>> {
+    inputs.iter().map(|input| (Cow::Borrowed(&*input.key), input.result.as_ref().and_then(inline))).collect()
 }
 
 /// The API's word for a status.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ackd_api::{Lease, LeaseRequest, Problem, Secret, limits};
+use ackd_api::{JobDocument, Lease, LeaseRequest, Problem, Secret, limits};
 use ackd_domain::{Body, Name};
 use ackd_engine::{Granted, WorkRequest};
 use http::Response;
@@ -82,7 +82,10 @@ fn written(call: &Call, leases: &[Granted]) -> Result<Vec<u8>, serde_json::Error
             lease: Secret::new(token.as_str()),
             deadline: time(now.after(granted.ttl)),
             expires_in: granted.ttl.into(),
-            job: document::document(&granted.job, &texts, granted.payload.as_ref(), None, None),
+            job: JobDocument {
+                inputs: document::inputs(&granted.inputs),
+                ..document::document(&granted.job, &texts, granted.payload.as_ref(), None, None)
+            },
         };
         serde_json::to_writer(&mut bytes, &lease)?;
     }

@@ -26,6 +26,7 @@ mod connection;
 mod deliveries;
 mod document;
 mod events;
+mod flows;
 mod headers;
 mod health;
 mod intake;

@@ -63,13 +63,14 @@ pub(crate) fn page_size(query: &Query) -> Result<usize, Problem> {
 fn filter(query: &Query) -> Result<Filter, Problem> {
     let mut faults = Faults::new();
     for (name, _) in query.pairs() {
-        if name == "flow" || name.starts_with("payload.") {
+        if name.starts_with("payload.") {
             faults.add(&query::pointer(&name), NOT_YET);
         }
     }
     let filter = Filter {
         // A key may hold commas.
         key: single(query, "idempotency_key", &mut faults, |text| label(text, limits::KEY_BYTES)),
+        flow: single(query, "flow", &mut faults, |text| text.parse().map_err(|_| "is the id of no flow")),
         created_after: single(query, "created_after", &mut faults, since),
         created_before: single(query, "created_before", &mut faults, since),
         ..narrowing(query, &mut faults)

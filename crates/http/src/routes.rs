@@ -3,18 +3,18 @@
 
 use ackd_api::cloud_event::{CloudEvent, JobEvent};
 use ackd_api::{
-    Code, Complete, DeliveryDocument, DeliveryList, Duration, Envelope, Fail, Heartbeat, HeartbeatAnswer, JobDocument,
-    JobList, LeaseRequest, Leases, Problem, QueueDocument, QueueList, QueuePatch, QueueSettings, Release, Released,
-    ScheduleDocument, ScheduleList, ScheduleRequest, SettleAnswer, SettleLine, Settled, SubmitLine, Time, Timeline,
-    WebhookDocument, WebhookList, WebhookRequest,
+    Code, Complete, DeliveryDocument, DeliveryList, Duration, Envelope, Fail, FlowCancelled, FlowDocument, FlowRequest,
+    Heartbeat, HeartbeatAnswer, JobDocument, JobList, LeaseRequest, Leases, Problem, QueueDocument, QueueList,
+    QueuePatch, QueueSettings, Release, Released, ScheduleDocument, ScheduleList, ScheduleRequest, SettleAnswer,
+    SettleLine, Settled, SubmitLine, Time, Timeline, WebhookDocument, WebhookList, WebhookRequest,
 };
 use http::Method;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 
 use crate::call::{Call, Handling};
 use crate::{
-    cancel, deliveries, events, headers, health, job, leases, list, metrics, openapi, problems, queues, schedules,
-    settle, socket, submit, webhooks,
+    cancel, deliveries, events, flows, headers, health, job, leases, list, metrics, openapi, problems, queues,
+    schedules, settle, socket, submit, webhooks,
 };
 
 /// A path and a method, what they do, and what can be asked and answered.
@@ -212,7 +212,7 @@ pub(crate) static OPERATIONS: &[Operation] = &[
             parameter("idempotency_key", "With this key.", schema::<String>),
             parameter("created_after", "Accepted at this time or later.", schema::<Time>),
             parameter("created_before", "Accepted before this time.", schema::<Time>),
-            parameter("flow", "Not supported yet.", schema::<String>),
+            parameter("flow", "Only jobs of the flow with this id.", schema::<String>),
             parameter("payload.<path>", "Not supported yet.", schema::<String>),
             parameter("page_size", "The jobs of a page, 1 to 1000; default 100.", schema::<u16>),
             parameter("page_token", "`next_page_token` of the page before.", schema::<String>),
@@ -668,6 +668,35 @@ pub(crate) static OPERATIONS: &[Operation] = &[
         answers: &[answer(200, "The queue after it.", QUEUE)],
         problems: &[WRITING],
         handle: |call| Box::pin(queues::resume(call)),
+    },
+    Operation {
+        method: Method::POST,
+        path: "/v1/flows",
+        id: "submit_flow",
+        summary: "Accept a graph of jobs, all or none: each comes after those that it names.",
+        query: &[],
+        headers: &[IDEMPOTENCY_KEY],
+        bodies: &[json(schema::<FlowRequest<'static>>)],
+        answers: &[Answer {
+            status: 202,
+            what: "All jobs are durable.",
+            content: &[json(schema::<FlowDocument<'static>>)],
+            headers: &["Location", "Idempotent-Replayed"],
+        }],
+        problems: &[WRITING, &[Code::IdempotencyMismatch]],
+        handle: |call| Box::pin(flows::submit(call)),
+    },
+    Operation {
+        method: Method::POST,
+        path: "/v1/flows/{id}/cancel",
+        id: "cancel_flow",
+        summary: "Cancel the jobs of a flow that have not ended; workers of those that run are asked to stop.",
+        query: &[],
+        headers: &[],
+        bodies: &[],
+        answers: &[answer(202, "What became of them.", &[json(schema::<FlowCancelled<'static>>)])],
+        problems: &[WRITING, &[Code::NotFound]],
+        handle: |call| Box::pin(flows::cancel(call)),
     },
     Operation {
         method: Method::GET,

@@ -20,7 +20,7 @@ use crate::answer;
 use crate::app::time;
 use crate::call::{Call, Outcome};
 use crate::list::{OTHER_LIST, page_size};
-use crate::problem::Rejection;
+use crate::problem::{NOT_YET, Rejection};
 use crate::queues::shown_backoff;
 use crate::submission::{no_payload, submission, too_large};
 use crate::targets::Targets;
@@ -87,6 +87,12 @@ fn wanted(
     })?;
     let payload = payload(request.job.payload)?;
     let job = submission(&request.job, payload, targets).map_err(of_job)?;
+    if !job.after.is_empty() {
+        return Err(Problem::at("/job/after", "names jobs of one time, and a schedule makes many"));
+    }
+    if !job.then.is_empty() {
+        return Err(Problem::at("/job/then", format!("{NOT_YET} in a schedule")));
+    }
     let wanted = ackd_domain::ScheduleRequest {
         cron: Arc::from(&*request.cron),
         timezone: Arc::from(calendar.timezone()),

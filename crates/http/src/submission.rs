@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ackd_api::{Code, Envelope, Fault, Problem};
-use ackd_domain::{After, Backoff, BackoffError, Body, Name, OnFailure, Start, Submission, Timestamp};
+use ackd_domain::{After, Backoff, BackoffError, Body, JSON, Name, OnFailure, Start, Submission, Timestamp};
 use bytes::Bytes;
 
 use crate::call::reserved;
@@ -16,6 +16,68 @@ use crate::targets::Targets;
 /// # Errors
 /// A problem that names what is not supported yet, is the server's own, or does not fit together.
 pub(crate) fn submission(envelope: &Envelope<'_>, payload: Body, targets: &Targets) -> Result<Submission, Problem> {
+    if envelope.key.is_some() {
+        return Err(Problem::at("/key", "is for the jobs of a flow; see `/v1/flows`"));
+    }
+    let after = after(envelope)?;
+    let submission = Submission { then: then(envelope, targets)?, ..alone(envelope, payload, targets)? };
+    let submission = Submission { after, ..submission };
+    Ok(match &envelope.idempotency_key {
+        Some(key) => submission.keyed(Arc::from(&**key)),
+        None => submission,
+    })
+}
+
+/// What `envelope` asks for as the job of a flow that comes after these.
+///
+/// # Errors
+/// As [`submission`].
+pub(crate) fn in_flow(
+    envelope: &Envelope<'_>,
+    payload: Body,
+    targets: &Targets,
+    after: Vec<After>,
+) -> Result<Submission, Problem> {
+    let flow_key = envelope.key.as_deref().map(Arc::from);
+    Ok(Submission { after, flow_key, ..alone(envelope, payload, targets)? })
+}
+
+/// The most jobs that one submission makes, all that come after it included.
+const FAMILY: usize = 1000;
+
+/// What comes after a job by its `then`.
+fn then(envelope: &Envelope<'_>, targets: &Targets) -> Result<Vec<Submission>, Problem> {
+    let mut made = Vec::with_capacity(envelope.then.len());
+    for (at, next) in envelope.then.iter().enumerate() {
+        made.push(next_of(next, targets).map_err(|problem| problem.within(&format!("/then/{at}")))?);
+    }
+    if made.iter().map(|next| next.with_all_after().count()).sum::<usize>() >= FAMILY {
+        return Err(Problem::at("/then", format!("makes more than {FAMILY} jobs in all")));
+    }
+    Ok(made)
+}
+
+fn next_of(envelope: &Envelope<'_>, targets: &Targets) -> Result<Submission, Problem> {
+    if envelope.idempotency_key.is_some() {
+        return Err(Problem::at("/idempotency_key", "is for the job that it comes after, and holds for both"));
+    }
+    let payload = match envelope.payload {
+        Some(json) => Body { content_type: Arc::from(JSON), bytes: Bytes::copy_from_slice(json.get().as_bytes()) },
+        None => no_payload(),
+    };
+    let mut submission = submission(envelope, payload, targets)?;
+    if makes_secret(&submission) {
+        return Err(Problem::at("/callback/secret", "must be given: the answer shows that of the first job only"));
+    }
+    if envelope.on_failure.is_none() {
+        // It is for when the other is done, however often that must be tried.
+        submission.on_failure = OnFailure::Wait;
+    }
+    Ok(submission)
+}
+
+/// What `envelope` asks for, without what it comes after and what comes after it.
+fn alone(envelope: &Envelope<'_>, payload: Body, targets: &Targets) -> Result<Submission, Problem> {
     supported(envelope)?;
     let queue = Name::new(&envelope.queue).map_err(|error| Problem::at("/queue", error.to_string()))?;
     if queue.is_reserved() {
@@ -34,7 +96,7 @@ pub(crate) fn submission(envelope: &Envelope<'_>, payload: Body, targets: &Targe
         Some(callback) => Some(targets.callback(callback)?.into()),
         None => None,
     };
-    let submission = Submission {
+    Ok(Submission {
         queue,
         kind: envelope.kind.as_deref().map(Arc::from),
         payload,
@@ -51,13 +113,10 @@ pub(crate) fn submission(envelope: &Envelope<'_>, payload: Body, targets: &Targe
         traceparent: envelope.traceparent.as_deref().map(Arc::from),
         callback,
         ordering_key: envelope.ordering_key.as_deref().map(Arc::from),
-        after: after(envelope)?,
+        after: Vec::new(),
         on_failure: envelope.on_failure.map(on_failure).unwrap_or_default(),
         flow_key: None,
-    };
-    Ok(match &envelope.idempotency_key {
-        Some(key) => submission.keyed(Arc::from(&**key)),
-        None => submission,
+        then: Vec::new(),
     })
 }
 
@@ -123,7 +182,6 @@ fn supported(envelope: &Envelope<'_>) -> Result<(), Problem> {
         ("/payload_file", envelope.payload_file.is_some()),
         ("/unique", envelope.unique.is_some()),
         ("/reply_to", envelope.reply_to.is_some()),
-        ("/then", !envelope.then.is_empty()),
     ];
     if given.iter().all(|(_, is_given)| !is_given) {
         return Ok(());
@@ -163,7 +221,7 @@ mod tests {
             let problem = read(&format!(r#"{{"queue":"q","{field}":{value}}}"#)).unwrap_err();
             assert_eq!(problem.status, 400);
             assert_eq!(problem.errors[0].pointer, format!("/{field}"));
-            assert!(problem.detail.contains("not supported yet"), "{problem}");
+            assert!(field == "key" || problem.detail.contains("not supported yet"), "{problem}");
         }
         assert_eq!(read(r#"{"queue":"ackd.x"}"#).unwrap_err().status, 403);
     }

@@ -99,7 +99,7 @@ fn from_headers<'e>(call: &'e Call, envelope: &mut Envelope<'e>) -> Result<(), P
 }
 
 /// The payload of an envelope that stands in `whole`.
-fn payload(call: &Call, envelope: &Envelope<'_>, whole: &Whole) -> Result<Body, Problem> {
+pub(crate) fn payload(call: &Call, envelope: &Envelope<'_>, whole: &Whole) -> Result<Body, Problem> {
     let Some(json) = envelope.payload else { return Ok(no_payload()) };
     let (size, most) = (json.get().len(), call.shared().limits.payload);
     if size > most {
@@ -169,7 +169,7 @@ pub(crate) fn committed(answers: Vec<Result<Answer, Refusal>>, asked: Asked) -> 
     };
     let Asked { payload, makes_secret } = asked;
     // The payload is the same to the byte, or the key would have been refused.
-    let record = Record { job, payload: Some(payload), result: None };
+    let record = Record { job, payload: Some(payload), result: None, inputs: Vec::new() };
     Ok(Committed { record, replayed, has_secret: makes_secret && !replayed })
 }
 

@@ -94,6 +94,8 @@ pub struct Filter {
     pub tags: Vec<Arc<str>>,
     /// With this idempotency key.
     pub key: Option<Arc<str>>,
+    /// Of this flow.
+    pub flow: Option<JobId>,
     /// Accepted at this time or later.
     pub created_after: Option<Timestamp>,
     /// Accepted before this time.
@@ -114,6 +116,7 @@ impl Filter {
             && one_of(&self.kinds, |kind| spec.kind.as_ref() == Some(kind))
             && one_of(&self.tags, |tag| spec.tags.contains(tag))
             && self.key.as_ref().is_none_or(|key| spec.key.as_ref().is_some_and(|it| it.text == *key))
+            && self.flow.is_none_or(|flow| spec.flow.as_ref().is_some_and(|part| part.id == flow))
             && self.created_after.is_none_or(|after| job.created_at() >= after)
             && self.created_before.is_none_or(|before| job.created_at() < before)
     }

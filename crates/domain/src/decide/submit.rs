@@ -20,45 +20,80 @@ pub(super) fn decide(
     refuse_mismatches(view, &submissions)?;
     refuse_unknown(view, &submissions)?;
     let many = submissions.len();
-    let mut flow = FlowOf::of(&submissions);
     let mut decision = Decision::answer(Answer::Accepted(Vec::new()));
     decision.writes.reserve(many);
     decision.changes.reserve(many);
+    let (flow, lines) = (FlowOf::of(&submissions), Lines::default());
+    let mut accepting = Accepting { view, now, decision, flow, lines };
     let mut accepted: Vec<Accepted> = Vec::with_capacity(many);
     // The lines whose key is new, so that a later line with the same key finds its job.
     let mut fresh: HashMap<Arc<str>, usize> = HashMap::new();
-    let mut lines = Lines::default();
+    let mut flow_of_before: Option<Arc<Job>> = None;
     for (line, submission) in submissions.into_iter().enumerate() {
         let earlier = submission.key.as_ref().and_then(|key| fresh.get(&key.text)).map(|line| &accepted[*line].job);
-        if let Some(job) = view.holder_of(line).or(earlier) {
-            accepted.push(Accepted { job: Arc::clone(job), replayed: true });
+        let known = view.holder_of(line).or(earlier);
+        let known = known.or(flow_of_before.as_ref().filter(|_| submission.flow_key.is_some())).cloned();
+        if let Some(job) = known {
+            if submission.flow_key.is_some() {
+                flow_of_before = Some(Arc::clone(&job));
+            }
+            accepted.push(Accepted { job, replayed: true });
             continue;
         }
         if let Some(key) = &submission.key {
             fresh.insert(Arc::clone(&key.text), line);
         }
-        let payload = submission.payload.clone();
-        let start = submission.start;
-        let waits = Waits::of(&submission, view, &accepted);
-        let behind = lines.stand(&submission, view.behind.contains(&line));
+        let waits = Waits::of(&submission, view, &accepted, None);
+        let job = accepting.accept(submission, view.queue_of(line), waits, draws);
+        accepted.push(Accepted { job, replayed: false });
+    }
+    let mut decision = accepting.decision;
+    decision.answer = Answer::Accepted(accepted);
+    Ok(decision)
+}
+
+/// A command's submissions on their way.
+struct Accepting<'a> {
+    view: &'a View,
+    now: Timestamp,
+    decision: Decision,
+    flow: FlowOf,
+    lines: Lines,
+}
+
+impl Accepting<'_> {
+    /// Makes the job, and those that come after it.
+    fn accept(
+        &mut self,
+        mut submission: Submission,
+        queue: Option<&Arc<Queue>>,
+        waits: Waits,
+        draws: &mut dyn Draws,
+    ) -> Arc<Job> {
+        let then = std::mem::take(&mut submission.then);
+        let (payload, start) = (submission.payload.clone(), submission.start);
+        let behind = self.lines.stand(&submission, self.view);
         let flow_key = submission.flow_key.clone();
-        let mut spec = spec(submission, view.queue_of(line), draws);
+        let mut spec = spec(submission, queue, draws);
         spec.after = waits.after;
         let held = Held { after: !waits.links.is_empty(), behind };
-        let made = Arc::new(job(spec, held, start, now, draws, |id| flow.part(id, flow_key)));
-        accept(&mut decision, Arc::clone(&made), payload, now);
-        decision.writes.extend(waits.links.into_iter().map(|from| Write::Link(from, made.id.number())));
+        let made = Arc::new(job(spec, held, start, self.now, draws, |id| self.flow.part(id, flow_key)));
+        accept(&mut self.decision, Arc::clone(&made), payload, self.now);
+        self.decision.writes.extend(waits.links.into_iter().map(|from| Write::Link(from, made.id.number())));
         let job = match waits.forgo {
-            Some((because, status)) => cancelled(&mut decision, &made, because, status, now, draws),
+            Some((because, status)) => cancelled(&mut self.decision, &made, because, status, self.now, draws),
             None => made,
         };
         if job.status.is_terminal() {
-            lines.leave(&job);
+            self.lines.leave(&job);
         }
-        accepted.push(Accepted { job, replayed: false });
+        for next in then {
+            let waits = Waits::of(&next, self.view, &[], Some(&job));
+            let queue = self.view.later_queues.get(&next.queue);
+            self.accept(next, queue, waits, draws);
+        }
+        job
     }
-    decision.answer = Answer::Accepted(accepted);
-    Ok(decision)
 }
 
 /// The ordering keys of a command's own jobs.
@@ -67,9 +102,11 @@ struct Lines(HashSet<(Name, Arc<str>)>);
 
 impl Lines {
     /// Whether the job is behind another, in the ledger or of an earlier line. Those after it are behind it from now on.
-    fn stand(&mut self, submission: &Submission, behind: bool) -> bool {
+    fn stand(&mut self, submission: &Submission, view: &View) -> bool {
         let Some(key) = &submission.ordering_key else { return false };
-        !self.0.insert((submission.queue.clone(), Arc::clone(key))) || behind
+        let line = (submission.queue.clone(), Arc::clone(key));
+        let behind = view.behind.contains(&line);
+        !self.0.insert(line) || behind
     }
 
     /// The job has ended at once. It was the first of its key only where it did not stand behind another.
@@ -91,19 +128,19 @@ struct Waits {
 }
 
 impl Waits {
-    fn of(submission: &Submission, view: &View, accepted: &[Accepted]) -> Waits {
+    /// What `submission` waits for, `parent` included, whose `then` it is of.
+    fn of(submission: &Submission, view: &View, accepted: &[Accepted], parent: Option<&Arc<Job>>) -> Waits {
         let mut waits = Waits::default();
-        for after in &submission.after {
-            let job = match after {
-                After::Job(id) => view.predecessors.get(&id.number()),
-                After::Line(line) => accepted.get(*line).map(|accepted| &accepted.job),
-            };
+        let named = submission.after.iter().map(|after| match after {
+            After::Job(id) => (view.predecessors.get(&id.number()), false),
+            After::Line(line) => (accepted.get(*line).map(|accepted| &accepted.job), true),
+        });
+        for (job, is_of_flow) in named.chain(parent.map(|parent| (Some(parent), false))) {
             let Some(job) = job else { continue };
             if waits.after.iter().any(|known| known.id == job.id) {
                 continue;
             }
-            let key =
-                job.spec.flow.as_ref().filter(|_| matches!(after, After::Line(_))).map(|flow| Arc::clone(&flow.key));
+            let key = job.spec.flow.as_ref().filter(|_| is_of_flow).map(|flow| Arc::clone(&flow.key));
             waits.after.push(Predecessor { id: job.id, key });
             match (job.status, submission.on_failure) {
                 (Status::Done, _) => {}
@@ -159,7 +196,7 @@ fn cancelled(
 fn refuse_unknown(view: &View, submissions: &[Submission]) -> Result<(), Refusal> {
     let mut unknown = Vec::new();
     for (line, submission) in submissions.iter().enumerate() {
-        for after in &submission.after {
+        for after in submission.with_all_after().flat_map(|it| &it.after) {
             if let After::Job(id) = after
                 && view.predecessors.get(&id.number()).is_none_or(|job| job.id != *id || job.spec.queue.is_reserved())
             {

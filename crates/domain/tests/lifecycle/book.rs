@@ -159,11 +159,11 @@ impl Book {
             let same = |other: &&Arc<Job>| other.spec.queue == *queue && other.spec.ordering_key.as_ref() == Some(key);
             self.jobs.values().filter(same).find(|it| !it.status.is_terminal() && it.id.number() != number).cloned()
         };
-        let behind =
-            needs.submissions.iter().enumerate().filter(|(_, it)| in_line(&it.queue, &it.ordering_key).is_some());
+        let behind = needs.submissions.iter().filter(|it| in_line(&it.queue, &it.ordering_key).is_some());
         View {
             predecessors: self.jobs.clone(),
-            behind: behind.map(|(line, _)| line).collect(),
+            behind: behind.filter_map(|it| Some((it.queue.clone(), it.ordering_key.clone()?))).collect(),
+            later_queues: self.queues.clone(),
             next_in_line: job.as_ref().and_then(|job| in_line(&job.spec.queue, &job.spec.ordering_key)),
             followed: links().next().is_some(),
             followers: links().map(|(_, to)| (Arc::clone(&self.jobs[to]), is_last(*to))).collect(),

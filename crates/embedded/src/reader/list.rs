@@ -28,13 +28,21 @@ pub(super) fn page(
 ) -> Result<Page, Fault> {
     let table = if filter.key.is_some() { Table::Key } else { Table::Job };
     let mut page = Page::default();
-    let end = before.map_or(i64::MAX, saturated);
+    let mut end = before.map_or(i64::MAX, saturated);
+    // The numbers of a flow's jobs follow one another.
+    let mut floor = i64::MIN;
+    if let Some(flow) = filter.flow {
+        let first = jobs::by_number(reading, lanes, flow.number())?.and_then(|job| job.spec.flow.clone());
+        let Some(flow) = first else { return Ok(page) };
+        floor = flow.id.number().cast_signed();
+        end = end.min(floor.saturating_add(flow.size.into()));
+    }
     let Some(newest) = table.newest_below(&reading.connection, end)? else { return Ok(page) };
     let (start, candidates) = match &filter.key {
         Some(key) => with_key(&reading.connection, key, newest + 1)?,
         None => with_lane_and_status(&reading.connection, lanes, filter, newest + 1)?,
     };
-    for number in candidates {
+    for number in candidates.into_iter().take_while(|number| *number >= floor) {
         if page.jobs.len() == limit {
             page.next = Some(number.cast_unsigned() + 1);
             return Ok(page);
@@ -43,7 +51,7 @@ pub(super) fn page(
         page.jobs.extend(job.filter(|job| filter.matches(job)));
     }
     // Where no row is left below, there is no next page, however far below that is.
-    let next = table.newest_below(&reading.connection, start)?;
+    let next = table.newest_below(&reading.connection, start)?.filter(|next| *next >= floor);
     page.next = next.map(|number| number.cast_unsigned() + 1);
     Ok(page)
 }

@@ -140,6 +140,7 @@ impl StoredJob {
             after: _,
             on_failure: _,
             flow_key: _,
+            then: _,
         } = job;
         StoredJob {
             queue: queue.to_string(),
@@ -186,6 +187,7 @@ impl StoredJob {
             after: Vec::new(),
             on_failure: OnFailure::default(),
             flow_key: None,
+            then: Vec::new(),
         })
     }
 }

@@ -61,7 +61,7 @@ async fn answer_to_open(server: &Server, bytes: &[u8]) -> Answer {
 #[tokio::test]
 async fn paths_and_methods_that_lead_nowhere_are_problems() {
     let server = Server::start().await;
-    for target in ["/", "/v1", "/v1/jobs/", "/v1/event", "/v1/flows", "/v1/deliveries", "//v1/jobs"] {
+    for target in ["/", "/v1", "/v1/jobs/", "/v1/event", "/v1/topics", "/v1/deliveries", "//v1/jobs"] {
         server.call(Request::get(target)).await.is_problem(404, "not-found");
     }
     let answer = server.call(Request::new("DELETE", "/v1/jobs")).await;

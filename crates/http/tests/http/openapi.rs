@@ -164,6 +164,8 @@ async fn every_operation_that_is_described_does_what_it_says() {
     call(Request::post(&format!("/v1/deliveries/{delivery}/replay"))).await;
     call(Request::new("DELETE", "/v1/webhooks/w")).await;
     call(Request::post(&format!("/v1/jobs/{other}/retry"))).await;
+    let flow = call(Request::post("/v1/flows").json(r#"{"jobs":[{"key":"a","queue":"f"}]}"#)).await.text("/flow");
+    call(Request::post(&format!("/v1/flows/{flow}/cancel"))).await;
 
     // It has no answer but the socket itself; see `socket`.
     called.insert("socket".to_owned());

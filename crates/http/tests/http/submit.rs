@@ -99,7 +99,10 @@ async fn what_cannot_be_accepted_is_refused_and_named() {
         (r#"{"queue":"q","after":["01941f29-7c00-7abc-8def-0123456789ab"]}"#, "/after"),
         (r#"{"queue":"q","on_failure":"never"}"#, "/on_failure"),
         (r#"{"queue":"q","payload_file":"f"}"#, "/payload_file"),
-        (r#"{"queue":"q","then":[{"queue":"q"}]}"#, "/then"),
+        (r#"{"queue":"q","then":[{"queue":""}]}"#, "/then/0/queue"),
+        (r#"{"queue":"q","then":[{"queue":"q","idempotency_key":"k"}]}"#, "/then/0/idempotency_key"),
+        (r#"{"queue":"q","then":[{"queue":"q","callback":{"url":"http://h/"}}]}"#, "/then/0/callback/secret"),
+        (r#"{"queue":"q","key":"k"}"#, "/key"),
     ] {
         refused(body).await.is_problem(400, "invalid-request").points_at(pointer);
     }

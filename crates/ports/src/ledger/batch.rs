@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use ackd_domain::{
     After, Answer, Change, Command, Draws, Endpoint, IdempotencyKey, Job, Name, Needs, Position, Queue, Refusal,
-    Schedule, Timestamp, View, Write, decide, limits,
+    Schedule, Submission, Timestamp, View, Write, decide, limits,
 };
 
 use crate::{Applied, LedgerError, Reactor, ReadError};
@@ -170,6 +170,7 @@ fn load(rows: &mut impl Rows, needs: Needs<'_>, view: &mut View) -> Result<(), R
     view.position = None;
     view.schedule = None;
     view.predecessors.clear();
+    view.later_queues.clear();
     view.behind.clear();
     view.next_in_line = None;
     view.followed = false;
@@ -200,16 +201,12 @@ fn load(rows: &mut impl Rows, needs: Needs<'_>, view: &mut View) -> Result<(), R
             put(&mut view.holders, line, rows.holder(key)?);
         }
         put(&mut view.queues, line, rows.queue(&submission.queue)?);
-        if let Some(key) = &submission.ordering_key
-            && rows.first_in_line(&submission.queue, key, 0)?.is_some()
-        {
-            view.behind.insert(line);
+        for submission in submission.with_all_after() {
+            order(rows, submission, view)?;
         }
-        for after in &submission.after {
-            if let After::Job(id) = after
-                && let Some(job) = rows.job(id.number())?
-            {
-                view.predecessors.insert(id.number(), job);
+        for later in submission.with_all_after().skip(1) {
+            if let Some(queue) = rows.queue(&later.queue)? {
+                view.later_queues.insert(later.queue.clone(), queue);
             }
         }
     }
@@ -226,6 +223,23 @@ fn load(rows: &mut impl Rows, needs: Needs<'_>, view: &mut View) -> Result<(), R
     if let Some(name) = needs.schedule {
         view.schedule = rows.schedule(name)?;
         view.schedules = rows.schedules()?;
+    }
+    Ok(())
+}
+
+/// Loads what `submission` is to wait for.
+fn order(rows: &mut impl Rows, submission: &Submission, view: &mut View) -> Result<(), ReadError> {
+    if let Some(key) = &submission.ordering_key
+        && rows.first_in_line(&submission.queue, key, 0)?.is_some()
+    {
+        view.behind.insert((submission.queue.clone(), Arc::clone(key)));
+    }
+    for after in &submission.after {
+        if let After::Job(id) = after
+            && let Some(job) = rows.job(id.number())?
+        {
+            view.predecessors.insert(id.number(), job);
+        }
     }
     Ok(())
 }

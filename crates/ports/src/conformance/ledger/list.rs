@@ -92,6 +92,7 @@ fn narrowed_by_each_field(world: &mut World) {
 fn narrowed_together(world: &mut World) {
     populate(world);
     let filter = Filter {
+        flow: None,
         queues: vec![name("video"), name("Video")],
         statuses: vec![Status::Init, Status::Processing],
         kinds: vec!["clip".into(), "Clip".into()],

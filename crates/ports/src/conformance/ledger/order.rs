@@ -4,7 +4,7 @@ use ackd_domain::{
     After, ChangeKind, Command, Held, Job, JobId, LeaseToken, OnFailure, Refusal, Status, Submission, limits,
 };
 
-use crate::LedgerError;
+use crate::{Filter, LedgerError};
 
 use super::Case;
 use super::samples::{HOUR, SECOND, failure, filled, json, submission};
@@ -23,6 +23,7 @@ pub(super) const CASES: &[Case] = &[
     ("a job waits until one that failed is retried", waits_for_a_retry),
     ("what is not there cannot be come after", unknown_predecessors),
     ("a batch of jobs comes after its own lines", a_batch_comes_after_its_lines),
+    ("what comes after a job is accepted with it, once", then_is_accepted_once),
     ("a thousand are told, slice by slice", a_thousand_are_told),
 ];
 
@@ -282,6 +283,22 @@ fn a_batch_comes_after_its_lines(world: &mut World) {
     let jobs: Vec<Arc<Job>> = world.submit_all(lines).into_iter().map(|accepted| accepted.job).collect();
     let parts: Vec<_> = jobs.iter().filter_map(|job| job.spec.flow.as_deref()).collect();
     assert!(parts.iter().all(|part| part.id == jobs[0].id && part.size == 4), "{parts:?}");
+    world.submit(submission("video"));
+    for size in [1, 3, 10] {
+        let (mut listed, mut before) = (Vec::new(), None);
+        loop {
+            let filter = Filter { flow: Some(jobs[0].id), ..Filter::default() };
+            let page = world.reader().list(&filter, before, size).expect("a flow can be listed");
+            listed.extend(page.jobs.iter().map(|job| job.id));
+            before = page.next;
+            if before.is_none() {
+                break;
+            }
+        }
+        assert!(listed.iter().rev().eq(jobs.iter().map(|job| &job.id)), "{listed:?}");
+    }
+    let none = Filter { flow: Some(world.submit(submission("video")).id), ..Filter::default() };
+    assert_eq!(world.reader().list(&none, None, 10).map(|page| page.jobs.len()), Ok(0));
     let keys: Vec<_> = jobs[3].spec.after.iter().map(|it| (it.id, it.key.as_deref())).collect();
     assert_eq!(keys, [(jobs[1].id, Some("left")), (jobs[2].id, Some("right"))]);
     world.audit();
@@ -320,4 +337,43 @@ fn a_thousand_are_told(world: &mut World) {
         let expected = if at % 2 == 0 { Status::Cancelled } else { Status::Init };
         assert_eq!((job.status, job.held.is_free() || at % 2 == 0), (expected, true), "job {at}");
     }
+}
+
+fn then_is_accepted_once(world: &mut World) {
+    let third = Submission { on_failure: OnFailure::Wait, ..submission("mail") };
+    let second = Submission {
+        on_failure: OnFailure::Wait,
+        ordering_key: Some("k".into()),
+        then: vec![third],
+        ..submission("audio")
+    };
+    let patch = ackd_domain::QueuePatch { max_attempts: Some(Some(7)), ..Default::default() };
+    let queue = super::samples::name("audio");
+    world.one(Command::Configure { queue, patch: Box::new(patch) }).expect("a queue is configured");
+    let first = Submission { then: vec![second.clone(), second], ..submission("video") }.keyed("key".into());
+    let head = world.head();
+    let job = world.submit(first.clone());
+    let made: Vec<Arc<Job>> = world.changes.iter().filter(|it| it.position > head).map(|it| it.job.clone()).collect();
+    let shape: Vec<_> = made.iter().map(|job| (job.spec.queue.as_str(), job.held, job.spec.max_attempts)).collect();
+    let (after, both) = (Held { after: true, behind: false }, Held { after: true, behind: true });
+    let expected = [
+        ("video", Held::default(), 20),
+        ("audio", after, 7),
+        ("mail", after, 20),
+        ("audio", both, 7),
+        ("mail", after, 20),
+    ];
+    assert_eq!(shape, expected);
+    let again = world.submit_all(vec![first]);
+    assert!(again[0].replayed && again.len() == 1);
+    world.audit();
+    world.reopen();
+    // It is tried again until it is done, however it ends before.
+    fail(world, &job, false);
+    assert_eq!(world.known(&made[1]).held, after);
+    world.job(Command::Retry { id: job.id });
+    done(world, &job);
+    assert_eq!(held(world, &[&made[1], &made[2], &made[3]]), [false, true, true]);
+    done(world, &made[1]);
+    assert_eq!(held(world, &[&made[2], &made[3], &made[4]]), [false, false, true]);
 }

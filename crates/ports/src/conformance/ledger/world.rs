@@ -194,6 +194,10 @@ impl World {
             let number = change.job.id.number();
             let new = self.jobs.insert(number, Arc::clone(&change.job)).is_none();
             assert_eq!(new, change.kind == ChangeKind::Submitted, "{:?} of job {number}", change.kind);
+            // What comes after a submission has no line of its own in the command.
+            if let (true, Some(body)) = (new, &change.body) {
+                self.payloads.insert(number, body.clone());
+            }
         }
         for (command, answer) in commands.iter().zip(&applied.answers) {
             match (command, answer) {
