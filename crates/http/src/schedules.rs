@@ -87,9 +87,6 @@ fn wanted(
     })?;
     let payload = payload(request.job.payload)?;
     let job = submission(&request.job, payload, targets).map_err(of_job)?;
-    if !job.after.is_empty() {
-        return Err(Problem::at("/job/after", "names jobs of one time, and a schedule makes many"));
-    }
     if !job.then.is_empty() {
         return Err(Problem::at("/job/then", format!("{NOT_YET} in a schedule")));
     }

@@ -177,6 +177,9 @@ impl Server {
     pub(crate) async fn stop(mut self) {
         drop(self.stop.take());
         (&mut self.serving).await.unwrap();
+        // The ledger is of no other from here on. It blocks, and a test's runtime must not.
+        let engine = self.engine.clone();
+        tokio::task::spawn_blocking(move || engine.stop()).await.unwrap();
     }
 }
 

@@ -149,7 +149,7 @@ async fn what_can_never_come_is_refused_and_changes_nothing() {
         (job(r#""idempotency_key":"k""#), "/job/idempotency_key", "a job of its own"),
         (job(r#""callback":{"url":"https://example.com/hook"}"#), "/job/callback/secret", "must be given"),
         (job(r#""backoff":{"base":"2h","max":"1h"}"#), "/job/backoff/max", "at least"),
-        (job(r#""after":["01941f29-7c00-7abc-8def-0123456789ab"]"#), "/job/after", "of one time"),
+        (job(r#""after":["01941f29-7c00-7abc-8def-0123456789ab"]"#), "/job/after", "comes after none"),
         (job(r#""then":[{"queue":"q"}]"#), "/job/then", "not supported yet"),
         (job(r#""key":"k""#), "/job/key", "flow"),
         (job(r#""reply_to":"topic""#), "/job/reply_to", "`/job/reply_to` is not supported yet"),
