@@ -82,6 +82,10 @@ impl Rows for ForgetfulLedger {
         Ok(Vec::new())
     }
 
+    fn slowest(&mut self) -> Result<Option<Position>, ReadError> {
+        Ok(None)
+    }
+
     fn write(&mut self, _: Write) -> Result<(), LedgerError> {
         Ok(())
     }

@@ -2,8 +2,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::{
-    Advance, Body, EndpointRequest, Failure, Firing, JobId, LeaseToken, Name, NewDelivery, PostOutcome, Progress,
-    QueuePatch, ScheduleRequest, Status, Submission, Timestamp, Verb,
+    Advance, Body, EndpointRequest, Failure, Firing, JobId, LeaseToken, Name, NewDelivery, Position, PostOutcome,
+    Progress, QueuePatch, ScheduleRequest, Status, Submission, Timestamp, Verb,
 };
 
 /// Something asked of the ledger.
@@ -98,6 +98,24 @@ pub enum Command {
         /// How it has.
         ended: Status,
     },
+    /// Erase the ended job.
+    Delete {
+        /// The job.
+        id: JobId,
+    },
+    /// Erase the job that ended and was kept as long as it is to be.
+    Purge {
+        /// The job's acceptance number.
+        number: u64,
+    },
+    /// Forget the oldest changes of the feed. None goes that a consumer of the feed has yet to see, but for those that
+    /// it has had twice the time for.
+    PurgeChanges {
+        /// Up to here they are older than they need be.
+        old: Position,
+        /// Up to here they are twice as old: no consumer is waited for.
+        ancient: Position,
+    },
     /// Change a queue's settings.
     Configure {
         /// The queue.
@@ -180,6 +198,8 @@ pub struct Needs<'a> {
     /// The jobs that come after the named one, with higher numbers than this, at most
     /// [`crate::limits::RESOLVED_AT_ONCE`].
     pub followers: Option<u64>,
+    /// The position of the consumer that has come least far.
+    pub slowest: bool,
 }
 
 impl Command {
@@ -201,6 +221,10 @@ impl Command {
             Command::Cancel { id } | Command::Retry { id } => {
                 Needs { job: Some(id.number()), ends: true, ..Needs::default() }
             }
+            // Who waits for it keeps it.
+            Command::Purge { number } => Needs { job: Some(*number), followers: Some(0), ..Needs::default() },
+            Command::Delete { id } => Needs { job: Some(id.number()), followers: Some(0), ..Needs::default() },
+            Command::PurgeChanges { .. } => Needs { slowest: true, ..Needs::default() },
             Command::Resolve { number, told } => {
                 Needs { job: Some(*number), followers: Some(*told), ..Needs::default() }
             }

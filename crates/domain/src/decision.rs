@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::{Body, Change, Command, Endpoint, Job, Name, Position, Queue, Schedule};
+use crate::{Body, Change, Command, Endpoint, Job, JobId, Name, Position, Queue, Schedule};
 
 /// What a command comes to: rows to write, changes to tell, and the answer to give once both are durable.
 #[derive(Debug, Clone, PartialEq)]
@@ -26,6 +26,11 @@ pub enum Write {
     Update(Arc<Job>),
     /// A job's new state and its result.
     Finish(Arc<Job>, Body),
+    /// The job, as it was last, is no longer: nor are its bytes, its key and its texts. Its changes are still told until
+    /// the feed forgets them; what is told of it then may lack its key, its error and its checkpoint.
+    Erase(Arc<Job>),
+    /// The feed's changes up to here are no longer.
+    Forget(Position),
     /// A queue's new settings.
     Queue(Arc<Queue>),
     /// An endpoint, new or changed.
@@ -61,6 +66,15 @@ pub enum Answer {
         ttl: Duration,
         /// The worker is asked to stop.
         cancel_requested: bool,
+    },
+    /// The job of this id is no longer.
+    Erased(JobId),
+    /// The changes up to a position are no longer.
+    Forgotten {
+        /// The position.
+        through: Position,
+        /// How far the consumer had come that has not seen all of them, where there is one.
+        missed_from: Option<Position>,
     },
     /// The queue after the command.
     Queue(Arc<Queue>),

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use crate::{
     Backoff, BodyInfo, Callback, Delivery, Failure, FlowPart, Held, IdempotencyKey, JobId, Lease, LeaseState,
-    LeaseToken, Name, OnFailure, Position, Predecessor, Progress, Status, Timestamp,
+    LeaseToken, Name, OnFailure, Position, Predecessor, Progress, Status, Timestamp, limits,
 };
 
 /// What the client asked for. It does not change in a job's life; the payload's bytes stand apart.
@@ -106,6 +106,17 @@ impl Job {
     #[must_use]
     pub fn live_lease(&self, token: &LeaseToken) -> Option<&Lease> {
         self.lease.as_ref().filter(|lease| lease.state == LeaseState::Live && lease.is_named_by(token))
+    }
+
+    /// Until when the ended job is kept; `None` while it has not ended.
+    ///
+    /// With an idempotency key it is kept for [`crate::limits::KEY_KEPT`] after it was accepted at least, for the key
+    /// says the same job for as long.
+    #[must_use]
+    pub fn kept_until(&self) -> Option<Timestamp> {
+        let until = self.finished_at?.after(self.spec.result_retention.unwrap_or(limits::DEFAULT_RETENTION));
+        let keyed = self.spec.key.as_ref().map(|_| self.created_at().after(limits::KEY_KEPT));
+        Some(keyed.map_or(until, |keyed| keyed.max(until)))
     }
 
     /// When it was accepted.

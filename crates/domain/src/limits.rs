@@ -69,6 +69,15 @@ pub const DEFAULT_EXPIRY: Duration = Duration::from_hours(14 * 24);
 /// How long an ended job is kept where neither job nor queue says, 7 days.
 pub const DEFAULT_RETENTION: Duration = Duration::from_hours(7 * 24);
 
+/// How long after a job was accepted its idempotency key says the same job at least, whatever its retention, 24 hours.
+pub const KEY_KEPT: Duration = Duration::from_hours(24);
+
+/// How long the change feed is kept where the operator says nothing, 21 days.
+pub const DEFAULT_FEED_RETENTION: Duration = Duration::from_hours(21 * 24);
+
+/// The shortest time that an operator may keep the change feed, 1 minute; the longest is [`DURATION`].
+pub const FEED_RETENTION_MIN: Duration = Duration::from_mins(1);
+
 /// The most leases of one request.
 pub const LEASES: usize = 1000;
 

@@ -24,6 +24,12 @@ pub enum Refusal {
     /// The job has not reached its time of expiry.
     #[error("the job has not expired")]
     NotExpired,
+    /// The job ended, and is to be kept for longer.
+    #[error("the job is to be kept for longer")]
+    Kept,
+    /// The job has ended, and others wait for it.
+    #[error("other jobs wait for the job")]
+    Followed,
     /// Idempotency keys belong to different requests: the lines of the submissions, from 0, and the jobs
     /// that the keys made; `None` where an earlier line of the same command has the key.
     #[error("an idempotency key belongs to another request")]

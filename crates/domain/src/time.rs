@@ -36,6 +36,13 @@ impl Timestamp {
         Timestamp::from_millis(self.0.saturating_add(millis))
     }
 
+    /// This time less `duration`, at the earliest the epoch. Parts of a millisecond are dropped.
+    #[must_use]
+    pub fn before(self, duration: Duration) -> Timestamp {
+        let millis = i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
+        Timestamp::from_millis(self.0.saturating_sub(millis))
+    }
+
     /// How long it is from `earlier` until this time; zero where `earlier` is later.
     #[must_use]
     pub fn since(self, earlier: Timestamp) -> Duration {
@@ -53,6 +60,8 @@ mod tests {
         assert_eq!(Timestamp::from_millis(i64::MAX), Timestamp::MAX);
         assert_eq!(Timestamp::MAX.after(Duration::from_millis(1)), Timestamp::MAX);
         assert_eq!(Timestamp::from_millis(5).after(Duration::MAX), Timestamp::MAX);
+        assert_eq!(Timestamp::from_millis(5).before(Duration::from_millis(5)), Timestamp::from_millis(0));
+        assert_eq!(Timestamp::from_millis(5).before(Duration::MAX), Timestamp::from_millis(0));
         assert_eq!(Timestamp::from_millis(5).since(Timestamp::from_millis(7)), Duration::ZERO);
         assert_eq!(Timestamp::from_millis(7).since(Timestamp::from_millis(5)), Duration::from_millis(2));
     }

@@ -18,7 +18,7 @@ pub struct View {
     pub endpoint: Option<Arc<Endpoint>>,
     /// How many endpoints there are, where one is named.
     pub endpoints: usize,
-    /// The position of the named consumer, if it has one.
+    /// The position of the named consumer, or of the one that has come least far; `None` where there is none.
     pub position: Option<Position>,
     /// The named schedule, if there is one.
     pub schedule: Option<Arc<Schedule>>,

@@ -6,6 +6,12 @@ use rusqlite::{Connection, OptionalExtension};
 /// The position of the last change that is no longer kept.
 const PURGED: &str = "feed_purged";
 
+/// The number of the last job that was erased, of which there is no row to tell it.
+const ERASED: &str = "erased_number";
+
+/// Up to which position no job is to be found any more by its end.
+const ENDS_SEEN: &str = "ends_seen";
+
 /// The secret of the hashes of idempotency keys.
 const KEY_SECRET: &str = "key_secret";
 
@@ -21,22 +27,39 @@ pub(crate) fn head(connection: &Connection) -> rusqlite::Result<u64> {
 
 /// The position of the last change that is no longer kept; 0 while all are.
 pub(crate) fn purged(connection: &Connection) -> rusqlite::Result<u64> {
-    let position: Option<i64> = value(connection, PURGED)?;
-    Ok(position.unwrap_or(0).cast_unsigned())
+    number(connection, PURGED)
 }
 
 /// Remembers the position of the last change that is no longer kept.
 pub(crate) fn set_purged(connection: &Connection, position: u64) -> rusqlite::Result<()> {
-    connection
-        .prepare_cached("INSERT OR REPLACE INTO meta (name, value) VALUES (?1, ?2)")?
-        .execute((PURGED, position.cast_signed()))?;
-    Ok(())
+    set_number(connection, PURGED, position)
+}
+
+/// Up to which position no job is to be found any more by its end, as far as was written down.
+pub(crate) fn ends_seen(connection: &Connection) -> rusqlite::Result<u64> {
+    number(connection, ENDS_SEEN)
+}
+
+/// Writes down up to which position no job is to be found any more by its end.
+pub(crate) fn set_ends_seen(connection: &Connection, position: u64) -> rusqlite::Result<()> {
+    set_number(connection, ENDS_SEEN, position)
 }
 
 /// The number of the job that was accepted last.
 pub(crate) fn last_number(connection: &Connection) -> rusqlite::Result<u64> {
     let last: Option<i64> = connection.query_row("SELECT max(id) FROM job", [], |row| row.get(0))?;
-    Ok(last.unwrap_or(0).cast_unsigned())
+    Ok(last.unwrap_or(0).cast_unsigned().max(number(connection, ERASED)?))
+}
+
+/// Remembers the number of a job that is erased, if it is the highest of all that were.
+pub(crate) fn set_erased(connection: &Connection, highest: u64) -> rusqlite::Result<()> {
+    if highest > number(connection, ERASED)? { set_number(connection, ERASED, highest) } else { Ok(()) }
+}
+
+/// The number of the first job that there is.
+pub(crate) fn first_number(connection: &Connection) -> rusqlite::Result<Option<u64>> {
+    let first: Option<i64> = connection.prepare_cached("SELECT min(id) FROM job")?.query_row([], |row| row.get(0))?;
+    Ok(first.map(i64::cast_unsigned))
 }
 
 /// The secret of this store's hashes of idempotency keys, which is made at the first start.
@@ -47,6 +70,18 @@ pub(crate) fn key_secret(connection: &Connection, entropy: &mut dyn Entropy) -> 
     let secret = (u128::from(entropy.random()) << 64 | u128::from(entropy.random())).to_le_bytes();
     connection.execute("INSERT INTO meta (name, value) VALUES (?1, ?2)", (KEY_SECRET, secret))?;
     Ok(secret)
+}
+
+fn number(connection: &Connection, name: &str) -> rusqlite::Result<u64> {
+    let number: Option<i64> = value(connection, name)?;
+    Ok(number.unwrap_or(0).cast_unsigned())
+}
+
+fn set_number(connection: &Connection, name: &str, number: u64) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached("INSERT OR REPLACE INTO meta (name, value) VALUES (?1, ?2)")?
+        .execute((name, number.cast_signed()))?;
+    Ok(())
 }
 
 fn value<T: rusqlite::types::FromSql>(connection: &Connection, name: &str) -> rusqlite::Result<Option<T>> {

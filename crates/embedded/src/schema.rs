@@ -97,7 +97,7 @@ fn lay_out(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
             keyed, -- 1: there is a row in key
             content_type,
             more, -- JSON: what the client named beyond the usual
-            body -- last, so that a long one is read only when it is asked for
+            body -- last, so that a long one is read only when it is asked for; of an erased job -1 less what it was long
         );
         CREATE TABLE key (id INTEGER PRIMARY KEY, text, fingerprint, crc);
 
@@ -137,6 +137,12 @@ fn lay_out(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
         CREATE INDEX link_back ON link (follower);
         -- The jobs that have ended and whose followers have not all been told.
         CREATE TABLE unresolved (job INTEGER PRIMARY KEY);
+        -- When ended jobs go that do so at a time of their own, or of whose end the feed tells no more. All others are found
+        -- by their ends in the feed, in the order in which they go.
+        CREATE TABLE leaving (at, job, PRIMARY KEY (at, job)) WITHOUT ROWID;
+        -- Erased jobs of which changes are kept, by the latest. Till that goes too their submissions stay, without key and
+        -- payload.
+        CREATE TABLE erased (changed INTEGER PRIMARY KEY, job);
 
         -- The webhook endpoints.
         CREATE TABLE endpoint (

@@ -127,6 +127,10 @@ pub(crate) fn problem_of(refusal: Refusal) -> Problem {
         Refusal::NotFinished(status) => {
             Problem::new(Code::NotFinished, format!("the job is {status}; it must have ended first"))
         }
+        Refusal::Followed => Problem::new(
+            Code::NotFinished,
+            "jobs that come `after` it wait for it still: cancel them first, or retry this one",
+        ),
         Refusal::KeyMismatch(lines) => key_mismatch(lines.first().and_then(|(_, job)| *job)),
         Refusal::Damaged(what) => damaged(&what),
         Refusal::NoPredecessor(missing) => no_predecessor(&missing),
@@ -137,6 +141,7 @@ pub(crate) fn problem_of(refusal: Refusal) -> Problem {
         Refusal::NotWaiting
         | Refusal::HeldBack
         | Refusal::NotExpired
+        | Refusal::Kept
         | Refusal::Overtaken(_)
         | Refusal::ScheduleMoved => Problem::new(Code::Internal, refusal.to_string()),
     }

@@ -22,4 +22,4 @@ pub use outbound::{
     FakeOutbound, Host, KeyError, KeyMaterial, Outbound, OutboundError, Phase, Post, Posted, Reply, Script, SigningKey,
     TargetUrl, UrlError,
 };
-pub use reader::{Counts, Filter, Lane, LedgerReader, Page, ReadError, Ready, Timeline};
+pub use reader::{Counts, Filter, Lane, LedgerReader, OldChanges, Outlived, Page, ReadError, Ready, Timeline};

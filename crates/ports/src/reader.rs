@@ -37,7 +37,18 @@ pub trait LedgerReader: Send + Sync {
     /// The numbers of unfinished jobs that have expired by `now`, at most `limit`.
     fn expired(&self, now: Timestamp, limit: usize) -> Result<Vec<u64>, ReadError>;
 
-    /// How many jobs stand where, for each queue that has had a job.
+    /// Ended jobs that were kept as long as they are to be by `now`, at most `limit` of them, and fewer where their
+    /// bodies are large or a bounded number of rows was examined.
+    ///
+    /// A job that others wait for is not among them. Once they do not any more it may be found late, as may one that a clock
+    /// which was wrong says ended in the future: but when the feed has forgotten its end at the latest.
+    fn outlived(&self, now: Timestamp, limit: usize) -> Result<Outlived, ReadError>;
+
+    /// How far the feed's changes were made before `old`, and how far before `ancient`, which is earlier. Looks at `limit`
+    /// changes at most; [`Position::START`] where there is none.
+    fn changes_before(&self, old: Timestamp, ancient: Timestamp, limit: usize) -> Result<OldChanges, ReadError>;
+
+    /// How many jobs stand where, for each queue that has a job.
     fn counts(&self) -> Result<Vec<Counts>, ReadError>;
 
     /// The queues that somebody configured.
@@ -79,6 +90,26 @@ pub enum ReadError {
     /// The store could not be read.
     #[error("the store cannot be read: {0}")]
     Failed(String),
+}
+
+/// Ended jobs that were kept as long as they are to be.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Outlived {
+    /// Their acceptance numbers.
+    pub numbers: Vec<u64>,
+    /// Whether there may be more.
+    pub more: bool,
+}
+
+/// How far the feed's changes are older than some times.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct OldChanges {
+    /// Up to here older than the later one.
+    pub old: Position,
+    /// Up to here older than the earlier one.
+    pub ancient: Position,
+    /// Whether there may be more of either.
+    pub more: bool,
 }
 
 /// What a list is to contain; what is empty or `None` does not narrow it.

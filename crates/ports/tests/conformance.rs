@@ -18,10 +18,8 @@ use bytes::Bytes;
 fn memory() -> Fixture {
     let ledger = MemoryLedger::new(SeededEntropy::new(1));
     let (reader, faults) = (ledger.reader(), ledger.faults());
-    let purging = faults.clone();
     Fixture::volatile(Opened { ledger: Box::new(ledger), reader: reader.clone(), feed: reader })
         .failing(move |error| faults.fail_next(error))
-        .purging(move |position| purging.purge(position))
 }
 
 #[test]

@@ -84,6 +84,10 @@ impl Rows for Bad {
         Ok(Vec::new())
     }
 
+    fn slowest(&mut self) -> Result<Option<Position>, ReadError> {
+        Err(ReadError::Damaged("the slowest consumer".into()))
+    }
+
     fn write(&mut self, _: Write) -> Result<(), LedgerError> {
         if self.full {
             return Err(LedgerError::Full("no room".into()));

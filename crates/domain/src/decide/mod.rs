@@ -7,12 +7,14 @@ mod cancel;
 mod configure;
 mod deliver;
 mod endpoint;
+mod erase;
 mod expire;
 mod follow;
 mod forgo;
 mod heartbeat;
 mod lapse;
 mod lease;
+mod purge_changes;
 mod resolve;
 mod retry;
 mod schedule;
@@ -50,6 +52,9 @@ pub fn decide(view: &View, command: Command, now: Timestamp, draws: &mut dyn Dra
         Command::Retry { id } => retry::decide(view, id, now, draws),
         Command::Forgo { number: _, because, ended } => forgo::decide(view, because, ended, now, draws),
         Command::Resolve { number, told } => return resolve::decide(view, number, told, now, draws),
+        Command::Delete { id } => return erase::delete(view, id),
+        Command::Purge { .. } => return erase::purge(view, now),
+        Command::PurgeChanges { old, ancient } => return Ok(purge_changes::decide(view, old, ancient)),
         Command::Configure { queue, patch } => return Ok(configure::decide(view, queue, &patch)),
         Command::PutEndpoint { name, request } => return endpoint::put(view, name, *request, now, draws),
         Command::DeleteEndpoint { name } => return endpoint::delete(view, name),

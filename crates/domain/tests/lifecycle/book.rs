@@ -83,6 +83,8 @@ impl Book {
                 Write::Insert(job, _) | Write::Update(job) | Write::Finish(job, _) => {
                     self.jobs.insert(job.id.number(), job);
                 }
+                Write::Erase(job) => drop(self.jobs.remove(&job.id.number())),
+                Write::Forget(position) => self.changes.retain(|change| change.position > position),
                 Write::Queue(queue) => {
                     self.queues.insert(queue.name.clone(), queue);
                 }
@@ -172,7 +174,11 @@ impl Book {
             queues,
             endpoint: needs.endpoint.and_then(|name| self.endpoints.get(name)).cloned(),
             endpoints: self.endpoints.len(),
-            position: needs.consumer.and_then(|name| self.positions.get(name)).copied(),
+            position: if needs.slowest {
+                self.positions.values().min().copied()
+            } else {
+                needs.consumer.and_then(|name| self.positions.get(name)).copied()
+            },
             schedule: needs.schedule.and_then(|name| self.schedules.get(name)).cloned(),
             schedules: self.schedules.len(),
         }

@@ -7,6 +7,7 @@ mod book;
 mod configure;
 mod lease;
 mod properties;
+mod retention;
 mod retry;
 mod samples;
 mod schedule;

@@ -1,9 +1,10 @@
 //! Every command in every state that a job can be in.
 
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 use ackd_domain::{
-    Answer, Command, Decision, JobId, LeaseToken, Position, Progress, Refusal, Status, Submission, Timestamp,
+    Answer, Command, Decision, JobId, LeaseToken, Position, Progress, Refusal, Status, Submission, Timestamp, Write,
 };
 
 use crate::book::Book;
@@ -17,30 +18,31 @@ use crate::samples::{
 ///
 /// - `STATUS n`: a change, after which `n` attempts of the run count;
 /// - `=`: an answer, and nothing changed;
+/// - `gone`: the job is erased;
 /// - `lost` lease lost, `busy` not waiting, `held` held back, `ended` already finished, `open` not
 ///   finished: refused, and nothing changed.
 const TABLE: &str = "
-                          | lease        | beat | tell         | complete     | fail         | for good    | cancelled   | release     | lapse       | cancel       | expire    | retry
-INIT                      | PROCESSING 1 | lost | lost         | lost         | lost         | lost        | lost        | lost        | lost        | CANCELLED 0  | EXPIRED 0 | open
-INIT, not due             | held         | lost | lost         | lost         | lost         | lost        | lost        | lost        | lost        | CANCELLED 0  | EXPIRED 0 | open
-INIT, past its expiry     | held         | lost | lost         | lost         | lost         | lost        | lost        | lost        | lost        | CANCELLED 0  | EXPIRED 0 | open
-INIT, released            | PROCESSING 1 | lost | lost         | lost         | lost         | lost        | lost        | =           | lost        | CANCELLED 0  | EXPIRED 0 | open
-INIT, failed              | PROCESSING 2 | lost | lost         | lost         | =            | =           | =           | lost        | lost        | CANCELLED 1  | EXPIRED 1 | open
-INIT, lapsed              | PROCESSING 2 | lost | lost         | lost         | lost         | lost        | lost        | lost        | lost        | CANCELLED 1  | EXPIRED 1 | open
-INIT, retried             | PROCESSING 1 | lost | lost         | lost         | =            | =           | =           | lost        | lost        | CANCELLED 0  | EXPIRED 0 | open
-PROCESSING                | busy         | =    | PROCESSING 1 | DONE 1       | INIT 1       | FAILED 1    | CANCELLED 1 | INIT 0      | INIT 1      | PROCESSING 1 | EXPIRED 1 | open
-PROCESSING, last attempt  | busy         | =    | PROCESSING 2 | DONE 2       | FAILED 2     | FAILED 2    | CANCELLED 2 | INIT 1      | FAILED 2    | PROCESSING 2 | EXPIRED 2 | open
-PROCESSING, asked to stop | busy         | =    | PROCESSING 1 | DONE 1       | CANCELLED 1  | CANCELLED 1 | CANCELLED 1 | CANCELLED 0 | CANCELLED 1 | =            | EXPIRED 1 | open
-PROCESSING, by another    | busy         | lost | lost         | lost         | lost         | lost        | lost        | lost        | lost        | PROCESSING 2 | EXPIRED 2 | open
-DONE                      | busy         | lost | lost         | =            | lost         | lost        | lost        | lost        | lost        | ended        | ended     | ended
-FAILED                    | busy         | lost | lost         | lost         | =            | =           | =           | lost        | lost        | ended        | ended     | INIT 0
-FAILED, lapsed            | busy         | lost | lost         | lost         | lost         | lost        | lost        | lost        | lost        | ended        | ended     | INIT 0
-CANCELLED                 | busy         | lost | lost         | lost         | lost         | lost        | lost        | lost        | lost        | =            | ended     | INIT 0
-CANCELLED, failed         | busy         | lost | lost         | lost         | =            | =           | =           | lost        | lost        | =            | ended     | INIT 0
-CANCELLED, released       | busy         | lost | lost         | lost         | lost         | lost        | lost        | =           | lost        | =            | ended     | INIT 0
-CANCELLED, lapsed         | busy         | lost | lost         | lost         | lost         | lost        | lost        | lost        | lost        | =            | ended     | INIT 0
-EXPIRED                   | busy         | lost | lost         | lost         | lost         | lost        | lost        | lost        | lost        | ended        | ended     | INIT 0
-EXPIRED while PROCESSING  | busy         | lost | lost         | lost         | lost         | lost        | lost        | lost        | lost        | ended        | ended     | INIT 0
+                          | lease        | beat | tell         | complete     | fail         | for good    | cancelled   | release     | lapse       | cancel       | expire    | retry  | delete
+INIT                      | PROCESSING 1 | lost | lost         | lost         | lost         | lost        | lost        | lost        | lost        | CANCELLED 0  | EXPIRED 0 | open   | open
+INIT, not due             | held         | lost | lost         | lost         | lost         | lost        | lost        | lost        | lost        | CANCELLED 0  | EXPIRED 0 | open   | open
+INIT, past its expiry     | held         | lost | lost         | lost         | lost         | lost        | lost        | lost        | lost        | CANCELLED 0  | EXPIRED 0 | open   | open
+INIT, released            | PROCESSING 1 | lost | lost         | lost         | lost         | lost        | lost        | =           | lost        | CANCELLED 0  | EXPIRED 0 | open   | open
+INIT, failed              | PROCESSING 2 | lost | lost         | lost         | =            | =           | =           | lost        | lost        | CANCELLED 1  | EXPIRED 1 | open   | open
+INIT, lapsed              | PROCESSING 2 | lost | lost         | lost         | lost         | lost        | lost        | lost        | lost        | CANCELLED 1  | EXPIRED 1 | open   | open
+INIT, retried             | PROCESSING 1 | lost | lost         | lost         | =            | =           | =           | lost        | lost        | CANCELLED 0  | EXPIRED 0 | open   | open
+PROCESSING                | busy         | =    | PROCESSING 1 | DONE 1       | INIT 1       | FAILED 1    | CANCELLED 1 | INIT 0      | INIT 1      | PROCESSING 1 | EXPIRED 1 | open   | open
+PROCESSING, last attempt  | busy         | =    | PROCESSING 2 | DONE 2       | FAILED 2     | FAILED 2    | CANCELLED 2 | INIT 1      | FAILED 2    | PROCESSING 2 | EXPIRED 2 | open   | open
+PROCESSING, asked to stop | busy         | =    | PROCESSING 1 | DONE 1       | CANCELLED 1  | CANCELLED 1 | CANCELLED 1 | CANCELLED 0 | CANCELLED 1 | =            | EXPIRED 1 | open   | open
+PROCESSING, by another    | busy         | lost | lost         | lost         | lost         | lost        | lost        | lost        | lost        | PROCESSING 2 | EXPIRED 2 | open   | open
+DONE                      | busy         | lost | lost         | =            | lost         | lost        | lost        | lost        | lost        | ended        | ended     | ended  | gone
+FAILED                    | busy         | lost | lost         | lost         | =            | =           | =           | lost        | lost        | ended        | ended     | INIT 0 | gone
+FAILED, lapsed            | busy         | lost | lost         | lost         | lost         | lost        | lost        | lost        | lost        | ended        | ended     | INIT 0 | gone
+CANCELLED                 | busy         | lost | lost         | lost         | lost         | lost        | lost        | lost        | lost        | =            | ended     | INIT 0 | gone
+CANCELLED, failed         | busy         | lost | lost         | lost         | =            | =           | =           | lost        | lost        | =            | ended     | INIT 0 | gone
+CANCELLED, released       | busy         | lost | lost         | lost         | lost         | lost        | lost        | =           | lost        | =            | ended     | INIT 0 | gone
+CANCELLED, lapsed         | busy         | lost | lost         | lost         | lost         | lost        | lost        | lost        | lost        | =            | ended     | INIT 0 | gone
+EXPIRED                   | busy         | lost | lost         | lost         | lost         | lost        | lost        | lost        | lost        | ended        | ended     | INIT 0 | gone
+EXPIRED while PROCESSING  | busy         | lost | lost         | lost         | lost         | lost        | lost        | lost        | lost        | ended        | ended     | INIT 0 | gone
 ";
 
 /// A token that was never given.
@@ -135,6 +137,7 @@ fn column(name: &str, lease: LeaseToken, id: JobId) -> Command {
         "cancel" => Command::Cancel { id },
         "expire" => Command::Expire { number: 1 },
         "retry" => Command::Retry { id },
+        "delete" => Command::Delete { id },
         other => panic!("no command is called {other:?}"),
     }
 }
@@ -143,6 +146,10 @@ fn column(name: &str, lease: LeaseToken, id: JobId) -> Command {
 fn cell(book: &Book, decision: Result<Decision, Refusal>) -> String {
     let before = &book.jobs[&1];
     match decision {
+        Ok(Decision { writes, changes, answer: Answer::Erased(id), .. }) => {
+            assert_eq!((writes, changes, id), (vec![Write::Erase(Arc::clone(before))], vec![], before.id));
+            "gone".into()
+        }
         Ok(Decision { writes, changes, answer, .. }) if changes.is_empty() => {
             assert!(writes.is_empty(), "rows are written and nothing is told: {writes:?}");
             match answer {
@@ -244,7 +251,9 @@ fn what_is_not_there_is_not_found() {
     for id in [unknown, guessed] {
         assert_eq!(book.decide(Command::Cancel { id }), Err(Refusal::NotFound));
         assert_eq!(book.decide(Command::Retry { id }), Err(Refusal::NotFound));
+        assert_eq!(book.decide(Command::Delete { id }), Err(Refusal::NotFound));
     }
+    assert_eq!(book.decide(Command::Purge { number: 2 }), Err(Refusal::NotFound));
     assert_eq!(book.decide(Command::Lease { number: 2, worker: None, ttl: None }), Err(Refusal::NotFound));
     assert_eq!(book.decide(Command::Expire { number: 2 }), Err(Refusal::NotFound));
     assert_eq!(book.decide(beat(LeaseToken { number: 2, ..NEVER })), Err(Refusal::LeaseLost));
@@ -257,6 +266,31 @@ fn a_job_expires_at_its_time_and_not_before() {
         book.now = Timestamp::from_millis(book.jobs[&1].expires_at.millis() - 1);
         assert_eq!(book.decide(Command::Expire { number: 1 }), Err(Refusal::NotExpired), "{name}");
     }
+}
+
+#[test]
+fn an_ended_job_is_purged_at_its_time_and_not_before_and_an_open_one_never() {
+    for line in TABLE.lines().skip(2) {
+        let name = line.split('|').next().unwrap().trim();
+        let (mut book, _) = row(name);
+        let purge = Command::Purge { number: 1 };
+        let Some(until) = book.jobs[&1].kept_until() else {
+            book.pass(1000 * HOUR);
+            let status = book.jobs[&1].status;
+            assert_eq!(book.decide(purge), Err(Refusal::NotFinished(status)), "{name}");
+            continue;
+        };
+        book.now = Timestamp::from_millis(until.millis() - 1);
+        assert_eq!(book.decide(purge.clone()), Err(Refusal::Kept), "{name}");
+        book.now = until;
+        assert_eq!(book.apply(purge), Ok(Answer::Erased(line_id(name))), "{name}");
+        assert!(book.jobs.is_empty(), "{name}");
+    }
+}
+
+/// The id of the job of every row with this name.
+fn line_id(name: &str) -> JobId {
+    row(name).0.jobs[&1].id
 }
 
 #[test]

@@ -22,6 +22,8 @@ pub(super) struct Batch<'a> {
     /// As `endpoints`.
     pub(super) schedules: FxHashMap<Name, Option<Arc<Schedule>>>,
     pub(super) links: Links,
+    /// Up to where changes are to be forgotten.
+    pub(super) forget: Position,
 }
 
 /// What a batch leaves.
@@ -33,6 +35,8 @@ pub(super) struct Outcome {
     pub(super) schedules: FxHashMap<Name, Option<Arc<Schedule>>>,
     /// Whether it has made links between jobs.
     pub(super) linked: bool,
+    /// The number of the first job that is left, where the batch has erased some.
+    pub(super) first: Option<u64>,
 }
 
 impl<'a> Batch<'a> {
@@ -47,13 +51,14 @@ impl<'a> Batch<'a> {
             positions: FxHashMap::default(),
             schedules: FxHashMap::default(),
             links: Links::default(),
+            forget: Position::START,
         }
     }
 
     /// What the batch leaves, for when it is committed.
     pub(super) fn into_outcome(self) -> Outcome {
         let Batch { touched, queues, endpoints, positions, schedules, links, .. } = self;
-        Outcome { touched, queues, endpoints, positions, schedules, linked: links.has_made() }
+        Outcome { touched, queues, endpoints, positions, schedules, linked: links.has_made(), first: None }
     }
 
     /// A row that is damaged refuses the command; one that cannot be read fails the batch.
@@ -105,7 +110,7 @@ impl Draws for Batch<'_> {
 impl Rows for Batch<'_> {
     fn job(&mut self, number: u64) -> Result<Option<Arc<Job>>, ReadError> {
         if let Some(touched) = self.touched.get(number) {
-            return Ok(Some(Arc::clone(&touched.job)));
+            return Ok((!touched.erased).then(|| Arc::clone(&touched.job)));
         }
         let loaded = self.ledger.load(number).map_err(|fault| self.unread(fault))?;
         let Some(loaded) = loaded else { return Ok(None) };
@@ -170,6 +175,11 @@ impl Rows for Batch<'_> {
         predecessors.map_err(|error| self.unread(error.into()))
     }
 
+    fn slowest(&mut self) -> Result<Option<Position>, ReadError> {
+        let others = self.ledger.positions.iter().filter(|(name, _)| !self.positions.contains_key(*name));
+        Ok(others.map(|(_, position)| position).chain(self.positions.values()).min().copied())
+    }
+
     fn write(&mut self, write: Write) -> Result<(), LedgerError> {
         match write {
             Write::Insert(job, payload) => {
@@ -182,6 +192,18 @@ impl Rows for Batch<'_> {
             }
             Write::Update(job) => self.write_job(job, None),
             Write::Finish(job, result) => self.write_job(job, Some(result)),
+            Write::Erase(job) => {
+                let number = job.id.number();
+                let Some(touched) = self.touched.get(number) else {
+                    return Err(LedgerError::Failed(format!("job {number} was to be erased before it was read")));
+                };
+                touched.erased = true;
+                Ok(())
+            }
+            Write::Forget(position) => {
+                self.forget = self.forget.max(position);
+                Ok(())
+            }
             Write::Queue(queue) => {
                 self.queues.retain(|earlier| earlier.name != queue.name);
                 self.queues.push(queue);

@@ -1,3 +1,4 @@
+use std::ops::Range;
 use std::path::Path;
 
 use ackd_domain::IdempotencyKey;
@@ -21,18 +22,19 @@ pub(super) struct Holders {
 }
 
 impl Holders {
-    /// Opens the index in `folder` and gives it the keys that it does not have; `next` is the number of
-    /// the next job.
+    /// Opens the index in `folder` and gives it the keys that it does not have; `jobs` are the numbers from the first job
+    /// that is left to the next one.
     pub(super) fn open(
         folder: &Path,
         connection: &Connection,
         secret: [u8; 16],
-        next: u64,
+        jobs: Range<u64>,
         options: Options,
         trouble: &Trouble,
     ) -> Result<Holders, OpenError> {
         let hasher = KeyHasher::new(secret);
-        let index = KeyIndex::open(folder, &hasher, 0..next, options)?;
+        let next = jobs.end;
+        let index = KeyIndex::open(folder, &hasher, jobs, options)?;
         let mut holders = Holders { index, hasher, candidates: Vec::new(), next };
         holders.read_again(connection, trouble)?;
         Ok(holders)
@@ -97,6 +99,12 @@ impl Holders {
         }
         self.index.advance(next);
         self.next = next;
+    }
+
+    /// No job is left below the number `first`, and so no key. A key in between whose job is gone is still a candidate,
+    /// without a row.
+    pub(super) fn retire(&mut self, first: u64) {
+        self.index.retire(first);
     }
 
     /// What keeps the index from its work.

@@ -4,9 +4,10 @@ mod batch;
 mod block;
 mod cache;
 mod counters;
+mod erase;
+mod forget;
 mod holders;
 mod persist;
-pub(crate) mod purge;
 mod room;
 mod texts;
 mod touched;
@@ -16,6 +17,7 @@ use std::fmt;
 use std::mem;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use ackd_domain::{Command, Endpoint, Name, Position, Queue, Schedule, Timestamp};
 use ackd_ports::{Applied, Entropy, Ledger, LedgerError, Reactor, decide_batch};
@@ -27,6 +29,7 @@ use crate::checkpoint::{Checkpointer, Gate};
 use crate::checksum::Checksum;
 use crate::error::OpenError;
 use crate::fault::Fault;
+use crate::integer::saturated;
 use crate::lane::LaneNames;
 use crate::options::Options;
 use crate::rows::{Columns, Loaded, select_job};
@@ -89,12 +92,14 @@ impl EmbeddedLedger {
     ) -> Result<EmbeddedLedger, OpenError> {
         let position = meta::head(&connection)?;
         let number = meta::last_number(&connection)?;
+        let first = meta::first_number(&connection)?.unwrap_or(number + 1);
+        shared.ends_seen.store(saturated(meta::ends_seen(&connection)?), Ordering::Relaxed);
         let secret = meta::key_secret(&connection, &mut *entropy)?;
         let holders = Holders::open(
             &directory.join("keys"),
             &connection,
             secret,
-            number + 1,
+            first..number + 1,
             options.keys.clone(),
             &shared.trouble,
         )?;
@@ -228,8 +233,13 @@ impl EmbeddedLedger {
         let mut batch = Batch::new(self, jobs.sum());
         let applied = decide_batch(&mut batch, commands, now, reactor)?;
         let persisted = persist(&mut batch, &applied.changes);
-        let outcome = batch.into_outcome();
+        let mut outcome = batch.into_outcome();
         persisted.map_err(|fault| self.failed(fault))?;
+        if outcome.touched.jobs.iter().any(|job| job.erased) {
+            let first = meta::first_number(&self.connection).map_err(|error| self.failed(error.into()))?;
+            let last = meta::last_number(&self.connection).map_err(|error| self.failed(error.into()))?;
+            outcome.first = Some(first.unwrap_or(last + 1));
+        }
         let keys = outcome.touched.jobs.iter().filter(|job| job.before.is_none() && job.job.spec.key.is_some());
         if !self.holders.has_room(keys.count()) {
             return Err(LedgerError::Full("the index of idempotency keys cannot be written".to_owned()));
@@ -242,6 +252,9 @@ impl EmbeddedLedger {
         self.lanes.keep();
         self.shared.trouble.passing("keys", self.holders.trouble());
         self.holders.committed(&outcome.touched.jobs, self.counters.number + 1);
+        if let Some(first) = outcome.first {
+            self.holders.retire(first);
+        }
         for queue in outcome.queues {
             self.queues.insert(queue.name.clone(), queue);
         }
@@ -265,7 +278,7 @@ impl EmbeddedLedger {
             if job.before.is_some() && job.written {
                 self.written.note(number, self.counters.position);
             }
-            if let Some(lane) = job.lane {
+            if let Some(lane) = job.lane.filter(|_| !job.erased) {
                 self.cache.put(number, Loaded { job: job.job, lane, refs });
             }
         }

@@ -3,7 +3,7 @@
 
 use std::iter;
 
-use ackd_domain::{Body, Change, IdempotencyKey, Queue, Status};
+use ackd_domain::{Body, Change, IdempotencyKey, Position, Queue, Status};
 use rusqlite::Connection;
 use rustc_hash::FxHashMap;
 
@@ -12,6 +12,7 @@ use super::batch::Batch;
 use super::block::Block;
 use super::texts;
 use super::touched::TouchedJob;
+use super::{erase, forget};
 use crate::checksum::Checksum;
 use crate::fault::Fault;
 use crate::lane::queue_id;
@@ -52,13 +53,15 @@ impl Statements {
 
 /// Writes everything that `batch` has decided. Where that is nothing, no transaction is begun.
 pub(super) fn persist(batch: &mut Batch<'_>, changes: &[Change]) -> Result<(), Fault> {
-    let Batch { ledger, touched, queues, endpoints, positions, schedules, links, .. } = batch;
+    let Batch { ledger, touched, queues, endpoints, positions, schedules, links, forget, .. } = batch;
     let others = queues.len() + endpoints.len() + positions.len() + schedules.len();
-    if changes.is_empty() && others == 0 && links.is_empty() && touched.jobs.iter().all(|job| !job.written) {
+    let forgets = *forget > Position::START;
+    let touches = |job: &TouchedJob| job.written || job.erased;
+    if changes.is_empty() && others == 0 && links.is_empty() && !forgets && !touched.jobs.iter().any(touches) {
         return Ok(());
     }
     ledger.begin()?;
-    let EmbeddedLedger { connection, checksum, lanes, statements, .. } = &mut **ledger;
+    let EmbeddedLedger { connection, checksum, lanes, statements, shared, .. } = &mut **ledger;
     for queue in queues.iter() {
         write_queue(connection, queue)?;
     }
@@ -90,7 +93,15 @@ pub(super) fn persist(batch: &mut Batch<'_>, changes: &[Change]) -> Result<(), F
     writer.results(&results)?;
     writer.expiries(&touched.jobs)?;
     writer.lines(&touched.jobs)?;
-    count(connection, &touched.jobs)
+    writer.leavings(&touched.jobs)?;
+    count(connection, &touched.jobs)?;
+    if touched.jobs.iter().any(|job| job.erased) {
+        erase::erase(connection, &touched.jobs, shared, checksum)?;
+    }
+    if forgets {
+        forget::changes(connection, *forget, shared, checksum)?;
+    }
+    Ok(())
 }
 
 fn write_queue(connection: &Connection, queue: &Queue) -> Result<(), Fault> {
@@ -201,6 +212,22 @@ impl Writer<'_> {
         Ok(())
     }
 
+    fn leavings(&mut self, jobs: &[TouchedJob]) -> rusqlite::Result<()> {
+        for job in jobs {
+            let number = job.number.cast_signed();
+            let (before, now) = job.leavings();
+            if let Some(at) = before {
+                leave(self.connection, at, number)?;
+            }
+            if let Some(at) = now {
+                self.connection
+                    .prepare_cached("INSERT INTO leaving (at, job) VALUES (?1, ?2)")?
+                    .execute([at, number])?;
+            }
+        }
+        Ok(())
+    }
+
     fn results(&mut self, jobs: &[(&TouchedJob, &Body)]) -> rusqlite::Result<()> {
         self.statements.results.write(self.connection, jobs, |statement, first, (job, body)| {
             BodyRow::result(job.number.cast_signed(), body).bind(statement, first, self.checksum)
@@ -229,12 +256,15 @@ fn count(connection: &Connection, jobs: &[TouchedJob]) -> Result<(), Fault> {
                        done = done + excluded.done, failed = failed + excluded.failed, \
                        cancelled = cancelled + excluded.cancelled, expired = expired + excluded.expired";
     let mut queues: FxHashMap<i64, [i64; Status::ALL.len()]> = FxHashMap::default();
-    for job in jobs.iter().filter(|job| job.before.map(|before| before.status) != Some(job.job.status)) {
-        let Some(lane) = &job.lane else { continue };
+    for job in jobs {
+        let (before, now) = (job.before.map(|before| before.status), (!job.erased).then_some(job.job.status));
+        let Some(lane) = job.lane.as_ref().filter(|_| before != now) else { continue };
         let counts = queues.entry(lane.queue).or_default();
-        counts[job.job.status as usize] += 1;
-        if let Some(before) = job.before {
-            counts[before.status as usize] -= 1;
+        if let Some(now) = now {
+            counts[now as usize] += 1;
+        }
+        if let Some(before) = before {
+            counts[before as usize] -= 1;
         }
     }
     if queues.is_empty() {
@@ -244,5 +274,11 @@ fn count(connection: &Connection, jobs: &[TouchedJob]) -> Result<(), Fault> {
     for (queue, [init, processing, done, failed, cancelled, expired]) in queues {
         statement.execute((queue, init, processing, done, failed, cancelled, expired))?;
     }
+    Ok(())
+}
+
+/// Takes a job from those that go at a time of their own, should it be among them.
+pub(super) fn leave(connection: &Connection, at: i64, number: i64) -> rusqlite::Result<()> {
+    connection.prepare_cached("DELETE FROM leaving WHERE at = ?1 AND job = ?2")?.execute([at, number])?;
     Ok(())
 }

@@ -1,11 +1,11 @@
 use std::sync::Arc;
 
-use ackd_domain::{Body, Job, Status};
+use ackd_domain::{Body, Job, Status, Timestamp};
 use rustc_hash::FxHashMap;
 
 use crate::lane::LaneRow;
 use crate::links::line;
-use crate::rows::{JobRow, Loaded, Refs, expiry};
+use crate::rows::{JobRow, Loaded, Refs, expiry, leaving};
 
 /// The jobs that a batch has looked at.
 pub(super) struct Touched {
@@ -28,6 +28,8 @@ pub(super) struct TouchedJob {
     pub(super) written: bool,
     pub(super) payload: Option<Body>,
     pub(super) result: Option<Body>,
+    /// The batch has erased it.
+    pub(super) erased: bool,
 }
 
 /// What is remembered of a job as it was.
@@ -37,6 +39,8 @@ pub(super) struct Before {
     pub(super) rare: bool,
     pub(super) expiry: Option<i64>,
     pub(super) line: Option<i64>,
+    /// When it was to go.
+    pub(super) kept_until: Option<i64>,
 }
 
 /// The long texts of a job.
@@ -80,6 +84,7 @@ impl TouchedJob {
                 rare: JobRow::is_rare(&job, refs),
                 expiry: expiry(&job),
                 line: line(&job),
+                kept_until: job.kept_until().map(Timestamp::millis),
             }),
             lane: Some(lane),
             refs,
@@ -90,6 +95,7 @@ impl TouchedJob {
             written: false,
             payload: None,
             result: None,
+            erased: false,
             job,
         }
     }
@@ -106,6 +112,7 @@ impl TouchedJob {
             written: true,
             payload: Some(payload),
             result: None,
+            erased: false,
         }
     }
 
@@ -122,5 +129,13 @@ impl TouchedJob {
     /// Where the job stands in the table of those that expire at a time of their own: before, and now.
     pub(super) fn expiries(&self) -> (Option<i64>, Option<i64>) {
         (self.before.and_then(|before| before.expiry), expiry(&self.job))
+    }
+
+    /// Where the job may have stood in the table of those that go at a time of their own, whatever brought it there, and
+    /// where it is to stand now. Nothing where it goes when it went.
+    pub(super) fn leavings(&self) -> (Option<i64>, Option<i64>) {
+        let before = self.before.and_then(|before| before.kept_until);
+        let now = self.job.kept_until().map(Timestamp::millis);
+        if before == now { (None, None) } else { (before, leaving(&self.job)) }
     }
 }

@@ -3,13 +3,15 @@
 mod expired;
 mod jobs;
 mod list;
+mod old;
+mod outlived;
 mod waiting;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
 
 use ackd_domain::{Body, Endpoint, Job, JobId, Name, Position, Queue, Schedule, Status, Timestamp};
-use ackd_ports::{Counts, Filter, Lane, LedgerReader, Page, ReadError, Ready, Timeline};
+use ackd_ports::{Counts, Filter, Lane, LedgerReader, OldChanges, Outlived, Page, ReadError, Ready, Timeline};
 use rusqlite::OptionalExtension;
 
 use crate::fault::Fault;
@@ -101,6 +103,14 @@ impl LedgerReader for EmbeddedReader {
         self.read(|reading, _| expired::numbers(reading, &self.unexpired, &self.shared.trouble, now, limit))
     }
 
+    fn outlived(&self, now: Timestamp, limit: usize) -> Result<Outlived, ReadError> {
+        self.read(|reading, _| outlived::jobs(reading, &self.shared, now, limit))
+    }
+
+    fn changes_before(&self, old: Timestamp, ancient: Timestamp, limit: usize) -> Result<OldChanges, ReadError> {
+        self.read(|reading, _| old::changes(&reading.connection, old, ancient, limit))
+    }
+
     fn counts(&self) -> Result<Vec<Counts>, ReadError> {
         self.read(|reading, _| counts(reading))
     }
@@ -158,7 +168,8 @@ impl LedgerReader for EmbeddedReader {
 }
 
 fn payload(reading: &mut Reading, number: u64) -> Result<Option<Body>, Fault> {
-    const PAYLOAD: &str = "SELECT crc, content_type, body FROM submission WHERE id = ?1";
+    // An erased job's is an integer.
+    const PAYLOAD: &str = "SELECT crc, content_type, body FROM submission WHERE id = ?1 AND typeof(body) <> 'integer'";
     let Reading { connection, checksum } = reading;
     let mut statement = connection.prepare_cached(PAYLOAD)?;
     let mut rows = statement.query([number.cast_signed()])?;

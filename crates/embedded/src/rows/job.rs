@@ -39,7 +39,8 @@ pub(crate) struct Loaded {
 macro_rules! spec_columns {
     () => {
         "submission.created_at, submission.salt, submission.lane, submission.crc, submission.keyed, \
-         submission.content_type, submission.more, length(submission.body), key.text, key.fingerprint, key.crc, \
+         submission.content_type, submission.more, \
+         CASE typeof(submission.body) WHEN 'integer' THEN submission.body ELSE length(submission.body) END, key.text, key.fingerprint, key.crc, \
          failure.crc, failure.problem, checkpoint.crc, checkpoint.state"
     };
 }
@@ -213,6 +214,7 @@ pub(super) fn read_spec(
         delivery: more.delivery()?,
         payload: BodyInfo { content_type: type_of(submission.content_type), size: submission.size() },
     };
+    let erased = submission.is_erased();
     let mut job = Job {
         id: JobId::new(submission.created_at(), number.cast_unsigned(), submission.salt()?),
         spec: Arc::new(spec),
@@ -229,8 +231,8 @@ pub(super) fn read_spec(
         worker: None,
         lease: None,
         progress: None,
-        error: failure(TextRow::read_failure(columns, state.refs.error, number, checksum)?),
-        checkpoint: TextRow::read_checkpoint(columns, state.refs.checkpoint, number, checksum)?,
+        error: failure(TextRow::read_failure(columns, state.refs.error, number, erased, checksum)?),
+        checkpoint: TextRow::read_checkpoint(columns, state.refs.checkpoint, number, erased, checksum)?,
         result: None,
         changed: Position::START,
     };

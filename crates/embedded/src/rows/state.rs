@@ -1,4 +1,5 @@
 use std::borrow::Cow;
+use std::time::Duration;
 
 use ackd_domain::{BodyInfo, Failure, Held, Job, Status, Timestamp};
 use rusqlite::Statement;
@@ -258,6 +259,15 @@ pub(super) fn stored_size(value: i64) -> usize {
 /// When the job expires, if it is unfinished and that is not the usual time.
 pub(crate) fn expiry(job: &Job) -> Option<i64> {
     (!job.status.is_terminal() && !has_usual_expiry(job)).then(|| job.expires_at.millis())
+}
+
+/// How long most ended jobs are kept. Part of the stored format, whatever the server's default.
+pub(crate) const USUAL_RETENTION: Duration = Duration::from_hours(7 * 24);
+
+/// When the job goes, if it has ended and that is not the usual time after its end.
+pub(crate) fn leaving(job: &Job) -> Option<i64> {
+    let usual = job.finished_at?.after(USUAL_RETENTION);
+    job.kept_until().filter(|until| *until != usual).map(Timestamp::millis)
 }
 
 /// When a job expires whose row does not say.

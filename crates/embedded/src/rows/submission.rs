@@ -3,7 +3,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ackd_domain::{Body, Callback, Delivery, FlowPart, Job, OnFailure, Predecessor, Spec, Timestamp};
-use rusqlite::Statement;
+use rusqlite::{Connection, Statement};
 use serde::{Deserialize, Serialize};
 
 use super::body::written;
@@ -28,7 +28,24 @@ pub(crate) struct SubmissionRow<'a> {
     pub(crate) keyed: Option<i64>,
     pub(crate) content_type: Option<&'a str>,
     pub(crate) more: Option<Cow<'a, str>>,
+    /// How long the payload is; -1 less than that where the job is erased, and the payload with it.
     size: i64,
+}
+
+/// Takes key and payload from the submission of a job that is erased.
+pub(crate) fn erase_submission(
+    connection: &Connection,
+    job: &Job,
+    lane: i64,
+    checksum: &mut Checksum,
+) -> rusqlite::Result<()> {
+    const ERASE: &str = "UPDATE submission SET keyed = NULL, body = ?2, crc = ?3 WHERE id = ?1";
+    let mut row = SubmissionRow::of(job, lane);
+    row.keyed = None;
+    row.size = -1 - row.size;
+    let sum = row.own_sum(checksum) & 0xffff_ffff;
+    connection.prepare_cached(ERASE)?.execute([row.number, row.size, sum])?;
+    Ok(())
 }
 
 /// The columns of a submission's row, by its shape.
@@ -129,8 +146,14 @@ impl<'a> SubmissionRow<'a> {
         u32::try_from(self.salt).map_err(|_| Unreadable)
     }
 
+    /// How long the payload is, or was.
     pub(crate) fn size(&self) -> u64 {
-        self.size.cast_unsigned()
+        self.size.max(-1 - self.size).cast_unsigned()
+    }
+
+    /// Whether the job is erased: its texts may be gone.
+    pub(crate) const fn is_erased(&self) -> bool {
+        self.size < 0
     }
 
     pub(super) fn more(&self) -> Result<More<'_>, Unreadable> {

@@ -3,17 +3,15 @@ use std::sync::{Arc, Mutex};
 
 use ackd_ports::conformance::ledger::{Fixture, Opened, exercise};
 use ackd_ports::{LedgerError, SeededEntropy};
-use rusqlite::{Connection, ffi};
+use rusqlite::ffi;
 
 use super::sample::small;
-use crate::ledger::purge;
 use crate::shared::Shared;
 use crate::{EmbeddedStore, Options};
 
 /// A ledger in a directory of its own, with faults.
 fn durable(options: &Options) -> Fixture {
     let directory = tempfile::tempdir().unwrap();
-    let database = directory.path().join("ackd.db");
     // The newest opening's shared part, for the faults.
     let shared: Arc<Mutex<Option<Arc<Shared>>>> = Arc::default();
     let (options, latest) = (options.clone(), Arc::clone(&shared));
@@ -32,14 +30,7 @@ fn durable(options: &Options) -> Fixture {
         let error = rusqlite::Error::SqliteFailure(ffi::Error::new(code), None);
         *shared.as_ref().unwrap().fail_next.lock().unwrap() = Some(error);
     };
-    // As the writer does it, over another connection, for the suite has the writer.
-    let purging = move |position| {
-        let mut connection = Connection::open(&database).unwrap();
-        let transaction = connection.transaction().unwrap();
-        purge::delete(&transaction, position, usize::MAX).unwrap();
-        transaction.commit().unwrap();
-    };
-    Fixture::durable(open).failing(failing).purging(purging)
+    Fixture::durable(open).failing(failing)
 }
 
 fn open(directory: &Path, options: &Options) -> (Opened, Arc<Shared>) {

@@ -80,6 +80,12 @@ pub trait Rows: Draws {
     /// As [`Rows::job`].
     fn predecessors(&mut self, follower: u64, limit: usize) -> Result<Vec<u64>, ReadError>;
 
+    /// The position of the consumer that has come least far, if there is any.
+    ///
+    /// # Errors
+    /// As [`Rows::job`].
+    fn slowest(&mut self) -> Result<Option<Position>, ReadError>;
+
     /// Writes a row, to be seen by the commands that follow.
     ///
     /// # Errors
@@ -223,6 +229,9 @@ fn load(rows: &mut impl Rows, needs: Needs<'_>, view: &mut View) -> Result<(), R
     if let Some(name) = needs.schedule {
         view.schedule = rows.schedule(name)?;
         view.schedules = rows.schedules()?;
+    }
+    if needs.slowest {
+        view.position = rows.slowest()?;
     }
     Ok(())
 }

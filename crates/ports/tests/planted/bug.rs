@@ -85,11 +85,25 @@ pub(crate) enum Bug {
     ChangeOfToday,
     /// A timeline that lost its start is called whole.
     TruncationUntold,
+    /// An erased job can be read by its id.
+    ErasedJobFound,
+    /// The payload of an erased job is kept.
+    ErasedPayloadKept,
+    /// A job goes a moment early.
+    OutlivedEarly,
+    /// Of jobs that may go only the first is found, and it is said that there are no more.
+    OutlivedEndsEarly,
+    /// A job is purged whatever the time.
+    PurgedWhileKept,
+    /// Changes go that a consumer has not seen.
+    ChangesDoNotWait,
+    /// How old changes are is told by the clock they were made by alone.
+    AgeByItsClock,
 }
 
 impl Bug {
     /// Every bug that is one.
-    pub(crate) const ALL: [Bug; 41] = [
+    pub(crate) const ALL: [Bug; 48] = [
         Bug::FailedBatchIsCommitted,
         Bug::LostBatchIsAcknowledged,
         Bug::ReactorAskedOnce,
@@ -131,5 +145,12 @@ impl Bug {
         Bug::PurgedInSilence,
         Bug::ChangeOfToday,
         Bug::TruncationUntold,
+        Bug::ErasedJobFound,
+        Bug::ErasedPayloadKept,
+        Bug::OutlivedEarly,
+        Bug::OutlivedEndsEarly,
+        Bug::PurgedWhileKept,
+        Bug::ChangesDoNotWait,
+        Bug::AgeByItsClock,
     ];
 }

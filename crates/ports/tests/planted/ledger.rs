@@ -1,7 +1,7 @@
 use std::sync::{Arc, Mutex};
 
 use ackd_domain::{Answer, Change, Command, LapseReason, Refusal, Timestamp};
-use ackd_ports::{Applied, Idle, Ledger, LedgerError, LedgerReader, MemoryLedger, Reactor};
+use ackd_ports::{Applied, Filter, Idle, Ledger, LedgerError, LedgerReader, MemoryLedger, Reactor};
 
 use super::Bug;
 
@@ -44,6 +44,23 @@ impl Ledger for PlantedLedger {
                 let changes = applied.changes.iter().rev().cloned().collect();
                 Applied { changes, ..applied }
             }),
+            Bug::PurgedWhileKept => {
+                // By its id, which is asked for no time.
+                let jobs = ledger.reader().list(&Filter::default(), None, usize::MAX).unwrap().jobs;
+                let id = |number: u64| jobs.iter().find(|job| job.id.number() == number).map(|job| job.id);
+                let commands = commands.into_iter().map(|command| match command {
+                    Command::Purge { number } => id(number).map_or(command, |id| Command::Delete { id }),
+                    other => other,
+                });
+                ledger.apply(commands.collect(), now, reactor)
+            }
+            Bug::ChangesDoNotWait => {
+                let commands = commands.into_iter().map(|command| match command {
+                    Command::PurgeChanges { old, .. } => Command::PurgeChanges { old, ancient: old },
+                    other => other,
+                });
+                ledger.apply(commands.collect(), now, reactor)
+            }
             _ => ledger.apply(commands, now, reactor),
         }
     }

@@ -19,7 +19,7 @@ use reader::PlantedReader;
 /// A ledger in memory that outlives being closed, and has `bug`.
 fn fixture(bug: Bug) -> Fixture {
     let memory = MemoryLedger::new(SeededEntropy::new(3));
-    let (failing, purging, opening) = (memory.faults(), memory.faults(), memory.faults());
+    let (failing, opening) = (memory.faults(), memory.faults());
     let reader = Arc::new(PlantedReader::new(memory.reader(), bug));
     let memory = Arc::new(Mutex::new(memory));
     let open = move || {
@@ -27,9 +27,7 @@ fn fixture(bug: Bug) -> Fixture {
         let ledger = PlantedLedger::open(Arc::clone(&memory), bug);
         Opened { ledger: Box::new(ledger), reader: reader.clone(), feed: reader.clone() }
     };
-    Fixture::durable(open)
-        .failing(move |error| failing.fail_next(error))
-        .purging(move |position| purging.purge(position))
+    Fixture::durable(open).failing(move |error| failing.fail_next(error))
 }
 
 #[test]

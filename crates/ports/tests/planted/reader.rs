@@ -7,7 +7,8 @@ use ackd_domain::{
     Timestamp, limits,
 };
 use ackd_ports::{
-    ChangeFeed, Counts, FeedError, Filter, Lane, LedgerReader, MemoryReader, Page, ReadError, Ready, Timeline,
+    ChangeFeed, Counts, FeedError, Filter, Lane, LedgerReader, MemoryReader, OldChanges, Outlived, Page, ReadError,
+    Ready, Timeline,
 };
 
 use super::Bug;
@@ -27,6 +28,11 @@ impl PlantedReader {
         self.bug == bug
     }
 
+    fn last_change_of(&self, number: u64) -> Option<Change> {
+        let changes = self.reader.changes(self.reader.earliest().unwrap(), usize::MAX).unwrap();
+        changes.into_iter().rfind(|change| change.job.id.number() == number)
+    }
+
     /// Every job whose changes are kept, as it is now.
     fn all(&self) -> Vec<Arc<Job>> {
         let changes = self.reader.changes(self.reader.earliest().unwrap(), usize::MAX).unwrap();
@@ -41,6 +47,9 @@ impl LedgerReader for PlantedReader {
             return Ok(self.all().into_iter().find(|job| job.id.number() == id.number()));
         }
         let mut found = self.reader.job(id)?;
+        if found.is_none() && self.has(Bug::ErasedJobFound) {
+            found = self.last_change_of(id.number()).map(|change| change.job).filter(|job| job.id == id);
+        }
         if let Some(job) = found.as_mut().map(Arc::make_mut) {
             if let Some(lease) = job.lease.as_mut().filter(|_| self.has(Bug::TtlForgotten)) {
                 lease.ttl = limits::DEFAULT_LEASE_TTL;
@@ -59,6 +68,11 @@ impl LedgerReader for PlantedReader {
             numbers.sort_unstable();
         }
         let mut payloads = self.reader.payloads(&numbers)?;
+        if self.has(Bug::ErasedPayloadKept) {
+            for (payload, number) in payloads.iter_mut().zip(&numbers).filter(|(payload, _)| payload.is_none()) {
+                *payload = self.last_change_of(*number).map(|_| Body { content_type: JSON.into(), bytes: "1".into() });
+            }
+        }
         if self.has(Bug::ContentTypeLost) {
             payloads.iter_mut().flatten().for_each(|payload| payload.content_type = JSON.into());
         }
@@ -147,6 +161,25 @@ impl LedgerReader for PlantedReader {
         Ok(expired)
     }
 
+    fn outlived(&self, now: Timestamp, limit: usize) -> Result<Outlived, ReadError> {
+        let now = if self.has(Bug::OutlivedEarly) { now.after(Duration::from_millis(1)) } else { now };
+        let mut outlived = self.reader.outlived(now, limit)?;
+        if self.has(Bug::OutlivedEndsEarly) {
+            outlived.numbers.truncate(1);
+        }
+        Ok(outlived)
+    }
+
+    fn changes_before(&self, old: Timestamp, ancient: Timestamp, limit: usize) -> Result<OldChanges, ReadError> {
+        let found = self.reader.changes_before(old, ancient, limit)?;
+        if self.has(Bug::AgeByItsClock) {
+            let changes = self.reader.changes(self.reader.earliest()?, limit).unwrap_or_default();
+            let older = changes.iter().take_while(|change| change.at < old).last();
+            return Ok(OldChanges { old: older.map_or(Position::START, |change| change.position), ..found });
+        }
+        Ok(found)
+    }
+
     fn counts(&self) -> Result<Vec<Counts>, ReadError> {
         let mut counts = self.reader.counts()?;
         if self.has(Bug::ExpiredCountedAsFailed) {
@@ -222,7 +255,7 @@ impl ChangeFeed for PlantedReader {
         }
         if self.has(Bug::ChangeOfToday) {
             for change in &mut changes {
-                change.job = self.reader.job(change.job.id)?.unwrap();
+                change.job = self.reader.job(change.job.id)?.unwrap_or_else(|| Arc::clone(&change.job));
             }
         }
         Ok(changes)

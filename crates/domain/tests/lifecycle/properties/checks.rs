@@ -150,7 +150,9 @@ pub(super) fn history(book: &Book) {
 fn written(write: &Write) -> Option<&Job> {
     match write {
         Write::Insert(job, _) | Write::Update(job) | Write::Finish(job, _) => Some(job),
-        Write::Queue(_)
+        Write::Erase(_)
+        | Write::Forget(_)
+        | Write::Queue(_)
         | Write::Endpoint(_)
         | Write::NoEndpoint(_)
         | Write::Position(..)

@@ -19,6 +19,8 @@ impl World {
         self.audit_waiting();
         self.audit_leases();
         self.audit_expiry();
+        self.audit_retention();
+        self.audit_erased();
         self.audit_counts();
         self.audit_queues();
         self.audit_webhooks();
@@ -44,13 +46,13 @@ impl World {
             let moved = JobId::new(job.created_at().after(super::samples::SECOND), job.id.number(), job.id.salt());
             assert_eq!(self.reader().job(moved), Ok(None), "an id with another time finds a job");
         }
-        let unknown = JobId::new(self.now, self.last_number() + 1000, 0);
+        let unknown = JobId::new(self.now, self.last_number + 1000, 0);
         assert_eq!(self.reader().job(unknown), Ok(None), "a job is found that nobody submitted");
         assert_eq!(self.reader().timeline(unknown), Ok(None), "a timeline is found that nobody made");
     }
 
     fn audit_bodies(&self) {
-        let unknown = self.last_number() + 1000;
+        let unknown = self.last_number + 1000;
         // Backwards, with one that is not there and one that is asked for twice.
         let mut numbers: Vec<u64> = self.jobs.keys().rev().copied().collect();
         numbers.insert(0, unknown);
@@ -165,6 +167,38 @@ impl World {
         }
     }
 
+    fn audit_retention(&self) {
+        // What others wait for, or did, may be found late.
+        let all = self.jobs.values().chain(self.erased.values());
+        let late: BTreeSet<u64> = all.flat_map(|job| job.spec.after.iter().map(|after| after.id.number())).collect();
+        let ended = || self.jobs.values().filter_map(|job| Some((job.kept_until()?, job.id.number())));
+        let edges: BTreeSet<i64> = ended().map(|(until, _)| until.millis()).collect();
+        let times = edges.iter().rev().take(5).chain(edges.iter().take(5)).flat_map(|edge| [*edge - 1, *edge]);
+        for now in times.chain([self.now.millis()]).map(Timestamp::from_millis) {
+            let allowed: BTreeSet<u64> = ended().filter(|(until, _)| *until <= now).map(|(_, number)| number).collect();
+            let expected: BTreeSet<u64> = allowed.difference(&late).copied().collect();
+            for limit in [1, self.jobs.len() + 1] {
+                let outlived = self.reader().outlived(now, limit).expect("what was kept long enough can be read");
+                let found: BTreeSet<u64> = outlived.numbers.iter().copied().collect();
+                assert_eq!(found.len(), outlived.numbers.len(), "a job is to go twice");
+                assert!(outlived.numbers.len() <= limit, "more jobs are to go than asked for");
+                assert!(found.is_subset(&allowed), "{found:?} are to go at {now:?}, and only {allowed:?} may");
+                assert!(!found.is_empty() || expected.is_empty(), "no job is found that may go, of {expected:?}");
+                assert!(outlived.more || found.is_superset(&expected), "only {found:?} of {expected:?} are to go");
+            }
+        }
+    }
+
+    /// What is erased is nowhere but in the feed.
+    fn audit_erased(&self) {
+        for (number, job) in &self.erased {
+            assert_eq!(self.reader().job(job.id), Ok(None), "job {number} is there again");
+            assert_eq!(self.reader().timeline(job.id), Ok(None), "job {number} has a timeline");
+            assert_eq!(self.reader().payloads(&[*number]), Ok(vec![None]), "job {number} has a payload");
+            assert_eq!(self.reader().result(*number), Ok(None), "job {number} has a result");
+        }
+    }
+
     fn audit_counts(&self) {
         let mut expected: BTreeMap<Name, [u64; Status::ALL.len()]> = BTreeMap::new();
         for job in self.jobs.values() {
@@ -232,7 +266,7 @@ impl World {
         assert_eq!(feed.head(), Ok(self.head()), "the head is not the last change");
         let earliest = feed.earliest().expect("the earliest position can be read");
         assert!(earliest <= self.head(), "the earliest position lies beyond the head");
-        assert!(earliest >= self.purged, "changes that are gone are offered");
+        assert_eq!(earliest, self.purged.min(self.head()), "changes that are gone are offered, or others are gone");
         let kept: Vec<&Change> = self.changes.iter().filter(|change| change.position > earliest).collect();
         for size in self.sizes() {
             let mut read: Vec<Change> = Vec::new();
@@ -248,7 +282,7 @@ impl World {
             }
             assert_eq!(read.len(), kept.len(), "the feed by {size} does not have every change");
             for (read, told) in read.iter().zip(&kept) {
-                same_change(read, told);
+                same_change(read, told, self.erased.contains_key(&told.job.id.number()));
             }
         }
         let beyond = feed.changes(self.head().next(), 1);
@@ -277,14 +311,10 @@ impl World {
             let timeline = timeline.unwrap_or_else(|| panic!("job {number} has no timeline"));
             assert_eq!(timeline.changes.len(), expected.len(), "the timeline of job {number} is not whole");
             for (read, told) in timeline.changes.iter().zip(expected) {
-                same_change(read, told);
+                same_change(read, told, false);
             }
             let first = expected.first().map(|change| change.previous);
             assert_eq!(timeline.truncated, first != Some(Position::START), "whether job {number}'s timeline is whole");
         }
-    }
-
-    fn last_number(&self) -> u64 {
-        self.jobs.keys().next_back().copied().unwrap_or(0)
     }
 }

@@ -1,8 +1,6 @@
 use std::fmt;
 use std::sync::Arc;
 
-use ackd_domain::Position;
-
 use crate::{ChangeFeed, Ledger, LedgerError, LedgerReader};
 
 /// An opened ledger with what reads it.
@@ -20,14 +18,13 @@ pub struct Fixture {
     opened: Option<Opened>,
     reopen: Option<Box<dyn FnMut() -> Opened>>,
     fail_next: Option<Box<dyn FnMut(LedgerError)>>,
-    purge: Option<Box<dyn FnMut(Position)>>,
 }
 
 impl Fixture {
     /// A ledger that is gone once it is closed.
     #[must_use]
     pub fn volatile(opened: Opened) -> Fixture {
-        Fixture { opened: Some(opened), reopen: None, fail_next: None, purge: None }
+        Fixture { opened: Some(opened), reopen: None, fail_next: None }
     }
 
     /// A ledger that keeps what it has: `open` opens the same one each time. Everything of the time
@@ -42,12 +39,6 @@ impl Fixture {
     #[must_use]
     pub fn failing(self, fail_next: impl FnMut(LedgerError) + 'static) -> Fixture {
         Fixture { fail_next: Some(Box::new(fail_next)), ..self }
-    }
-
-    /// With a way to forget the changes up to a position, as if the feed's retention had passed them.
-    #[must_use]
-    pub fn purging(self, purge: impl FnMut(Position) + 'static) -> Fixture {
-        Fixture { purge: Some(Box::new(purge)), ..self }
     }
 
     pub(super) fn ledger(&mut self) -> &mut dyn Ledger {
@@ -73,11 +64,6 @@ impl Fixture {
     /// Fails the next batch, where that can be done.
     pub(super) fn fail_next(&mut self, error: LedgerError) -> bool {
         self.fail_next.as_mut().map(|fail_next| fail_next(error)).is_some()
-    }
-
-    /// Forgets the changes up to `position`, where that can be done.
-    pub(super) fn purge(&mut self, position: Position) -> bool {
-        self.purge.as_mut().map(|purge| purge(position)).is_some()
     }
 }
 

@@ -16,9 +16,8 @@
 //! # }
 //! ```
 //!
-//! A store that outlives being closed is a [`Fixture::durable`]; what can be done to it beyond that
-//! (failing a commit, purging the feed) is told by `failing` and `purging`, and left out of the cases
-//! where it is not.
+//! A store that outlives being closed is a [`Fixture::durable`]; what makes a commit fail is told by `failing`, and left
+//! out of the cases where it is not.
 
 mod audit;
 mod batch;
@@ -34,6 +33,7 @@ mod order;
 mod queues;
 mod recorder;
 mod reopen;
+mod retention;
 mod samples;
 mod schedules;
 mod submit;
@@ -69,7 +69,7 @@ pub fn exercise(mut open: impl FnMut() -> Fixture) {
 }
 
 fn cases() -> impl Iterator<Item = Case> {
-    let chapters: [&[Case]; 14] = [
+    let chapters: [&[Case]; 15] = [
         submit::CASES,
         lifecycle::CASES,
         batch::CASES,
@@ -83,6 +83,7 @@ fn cases() -> impl Iterator<Item = Case> {
         order::CASES,
         bodies::CASES,
         reopen::CASES,
+        retention::CASES,
         bulk::CASES,
     ];
     chapters.into_iter().flatten().copied()

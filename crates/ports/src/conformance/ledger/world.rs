@@ -3,8 +3,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ackd_domain::{
-    Accepted, Answer, Body, Change, ChangeKind, Command, Endpoint, Job, LeaseToken, Name, Position, Queue, Refusal,
-    Schedule, Submission, Timestamp,
+    Accepted, Answer, Body, Change, ChangeKind, Command, Endpoint, Job, JobId, LeaseToken, Name, Position, Queue,
+    Refusal, Schedule, Submission, Timestamp,
 };
 
 use crate::{Applied, Idle, LedgerError, LedgerReader, Reactor};
@@ -19,6 +19,10 @@ pub(super) struct World {
     pub(super) fixture: Fixture,
     pub(super) now: Timestamp,
     pub(super) jobs: BTreeMap<u64, Arc<Job>>,
+    /// Those that are no longer, as they were last.
+    pub(super) erased: BTreeMap<u64, Arc<Job>>,
+    /// The number of the job that was accepted last.
+    pub(super) last_number: u64,
     pub(super) payloads: BTreeMap<u64, Body>,
     /// The first result of each completed job, which is the one that counts.
     pub(super) results: BTreeMap<u64, Option<Body>>,
@@ -39,6 +43,8 @@ impl World {
             fixture,
             now: START,
             jobs: BTreeMap::new(),
+            erased: BTreeMap::new(),
+            last_number: 0,
             payloads: BTreeMap::new(),
             results: BTreeMap::new(),
             queues: BTreeMap::new(),
@@ -76,13 +82,10 @@ impl World {
         }
     }
 
-    /// Forgets the changes up to `position`, where the ledger can.
-    pub(super) fn purge(&mut self, position: Position) -> bool {
-        let done = self.fixture.purge(position);
-        if done {
-            self.purged = self.purged.max(position);
-        }
-        done
+    /// Forgets the changes up to `position`.
+    pub(super) fn purge(&mut self, position: Position) {
+        let answer = self.one(Command::PurgeChanges { old: position, ancient: position });
+        assert!(matches!(answer, Ok(Answer::Forgotten { through, .. }) if through == position), "{answer:?}");
     }
 
     pub(super) fn apply(&mut self, commands: Vec<Command>) -> Applied {
@@ -101,7 +104,7 @@ impl World {
         let mut recorder = Recorder::new(commands.clone(), reactor);
         let applied = self.fixture.ledger().apply(commands, self.now, &mut recorder)?;
         recorder.check(&applied);
-        self.check_changes(&applied.changes);
+        self.check_changes(&applied);
         self.remember(&recorder.commands, &applied);
         Ok(applied)
     }
@@ -160,7 +163,8 @@ impl World {
     }
 
     /// Checks what must hold of any batch's changes, before they are remembered.
-    fn check_changes(&self, changes: &[Change]) {
+    fn check_changes(&self, applied: &Applied) {
+        let changes = &applied.changes[..];
         let feed = self.fixture.feed();
         let mut jobs: BTreeMap<u64, Arc<Job>> = BTreeMap::new();
         let mut head = self.head();
@@ -177,12 +181,13 @@ impl World {
             jobs.insert(number, Arc::clone(&change.job));
         }
         assert_eq!(feed.head(), Ok(head), "the feed's head is not the last committed change");
+        let erased: Vec<JobId> = applied.answers.iter().filter_map(erased).collect();
         let read = feed.changes(self.head(), changes.len() + 1).expect("the changes of a batch can be read");
         assert_eq!(read.len(), changes.len(), "the feed does not have the changes of the batch");
-        for (read, told) in read.iter().zip(changes) {
-            same_change(read, told);
+        for (read, told) in read.iter().zip(changes.iter()) {
+            same_change(read, told, erased.contains(&told.job.id));
         }
-        for job in jobs.values() {
+        for job in jobs.values().filter(|job| !erased.contains(&job.id)) {
             let read = self.reader().job(job.id).expect("a job can be read");
             assert_eq!(read.as_ref().map(|read| read.version), Some(job.version), "a reader sees an older job");
         }
@@ -198,6 +203,8 @@ impl World {
             if let (true, Some(body)) = (new, &change.body) {
                 self.payloads.insert(number, body.clone());
             }
+            assert!(!new || number > self.last_number, "the number {number} is given out again");
+            self.last_number = self.last_number.max(number);
         }
         for (command, answer) in commands.iter().zip(&applied.answers) {
             match (command, answer) {
@@ -229,6 +236,13 @@ impl World {
                         held.ttl = *ttl;
                     }
                 }
+                (_, Ok(Answer::Erased(id))) => {
+                    let job = self.jobs.remove(&id.number()).expect("what is erased was there");
+                    self.erased.insert(id.number(), job);
+                    self.payloads.remove(&id.number());
+                    self.results.remove(&id.number());
+                }
+                (_, Ok(Answer::Forgotten { through, .. })) => self.purged = self.purged.max(*through),
                 (_, Ok(Answer::Queue(queue))) => {
                     self.queues.insert(queue.name.clone(), Arc::clone(queue));
                 }
@@ -254,10 +268,25 @@ impl World {
     }
 }
 
+/// The job that is no longer by this answer.
+fn erased(answer: &Result<Answer, Refusal>) -> Option<JobId> {
+    match answer {
+        Ok(Answer::Erased(id)) => Some(*id),
+        _ => None,
+    }
+}
+
 /// Checks that a change is read as it was told. Its body and its job's lease may be left out, but never
-/// be others.
-pub(super) fn same_change(read: &Change, told: &Change) {
+/// be others; and of a job that was erased its key, its error and its checkpoint too.
+pub(super) fn same_change(read: &Change, told: &Change, erased: bool) {
     let mut read = read.clone();
+    if erased {
+        assert_eq!(read.body, None, "the bytes of an erased job are told");
+        let job = Arc::make_mut(&mut read.job);
+        Arc::make_mut(&mut job.spec).key.clone_from(&told.job.spec.key);
+        job.error = job.error.take().or_else(|| told.job.error.clone());
+        job.checkpoint = job.checkpoint.take().or_else(|| told.job.checkpoint.clone());
+    }
     if read.body.is_none() {
         read.body.clone_from(&told.body);
     }

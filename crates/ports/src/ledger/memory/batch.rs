@@ -12,7 +12,8 @@ use super::{Drawn, locked};
 pub(super) struct Batch<'a> {
     state: &'a Mutex<State>,
     drawn: &'a mut Drawn,
-    jobs: BTreeMap<u64, Arc<Job>>,
+    /// `None` where the batch has erased it.
+    jobs: BTreeMap<u64, Option<Arc<Job>>>,
     keys: BTreeMap<Arc<str>, u64>,
     queues: BTreeMap<Name, Arc<Queue>>,
     /// `None` where the batch has deleted it.
@@ -63,7 +64,7 @@ impl Draws for Batch<'_> {
 impl Rows for Batch<'_> {
     fn job(&mut self, number: u64) -> Result<Option<Arc<Job>>, ReadError> {
         let written = self.jobs.get(&number).cloned();
-        Ok(written.or_else(|| locked(self.state).jobs.get(&number).map(|row| Arc::clone(&row.job))))
+        Ok(written.unwrap_or_else(|| locked(self.state).jobs.get(&number).map(|row| Arc::clone(&row.job))))
     }
 
     fn holder(&mut self, key: &IdempotencyKey) -> Result<Option<Arc<Job>>, ReadError> {
@@ -111,6 +112,11 @@ impl Rows for Batch<'_> {
         let line = state.lines.get(&(queue.clone(), Arc::from(key)));
         let mut numbers: BTreeSet<u64> = line.into_iter().flatten().copied().collect();
         for (number, job) in &self.jobs {
+            // What is erased has ended.
+            let Some(job) = job else {
+                numbers.remove(number);
+                continue;
+            };
             if job.spec.queue != *queue || job.spec.ordering_key.as_deref() != Some(key) {
                 continue;
             }
@@ -150,6 +156,12 @@ impl Rows for Batch<'_> {
         Ok(found.into_iter().take(limit).collect())
     }
 
+    fn slowest(&mut self) -> Result<Option<Position>, ReadError> {
+        let state = locked(self.state);
+        let others = state.positions.iter().filter(|(name, _)| !self.positions.contains_key(*name));
+        Ok(others.map(|(_, position)| position).chain(self.positions.values()).min().copied())
+    }
+
     fn write(&mut self, write: Write) -> Result<(), LedgerError> {
         match &write {
             Write::Insert(job, _) | Write::Update(job) | Write::Finish(job, _) => {
@@ -157,8 +169,12 @@ impl Rows for Batch<'_> {
                 if let (Write::Insert(..), Some(key)) = (&write, &job.spec.key) {
                     self.keys.insert(Arc::clone(&key.text), number);
                 }
-                self.jobs.insert(number, Arc::clone(job));
+                self.jobs.insert(number, Some(Arc::clone(job)));
             }
+            Write::Erase(job) => {
+                self.jobs.insert(job.id.number(), None);
+            }
+            Write::Forget(_) => {}
             Write::Queue(queue) => {
                 self.queues.insert(queue.name.clone(), Arc::clone(queue));
             }

@@ -30,7 +30,7 @@ impl Faults {
         locked(&self.0).health = Health::Sound;
     }
 
-    /// Forgets the changes up to `position`, as if the feed's retention had passed them.
+    /// Forgets the changes up to `position`, at once and whoever has yet to see them.
     pub fn purge(&self, position: Position) {
         locked(&self.0).purge(position);
     }

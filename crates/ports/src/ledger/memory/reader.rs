@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use ackd_domain::{Body, Change, Endpoint, Job, JobId, LeaseState, Name, Position, Queue, Schedule, Status, Timestamp};
 
-use crate::{ChangeFeed, Counts, FeedError, Filter, Lane, LedgerReader, Page, ReadError, Ready, Timeline};
+use crate::{
+    ChangeFeed, Counts, FeedError, Filter, Lane, LedgerReader, OldChanges, Outlived, Page, ReadError, Ready, Timeline,
+};
 
 use super::state::{Health, Row};
 use super::{Shared, locked};
@@ -84,6 +86,30 @@ impl LedgerReader for MemoryReader {
         let state = locked(&self.0);
         let expired = state.open_jobs().filter(|row| row.job.expires_at <= now);
         Ok(expired.take(limit).map(|row| row.job.id.number()).collect())
+    }
+
+    fn outlived(&self, now: Timestamp, limit: usize) -> Result<Outlived, ReadError> {
+        let state = locked(&self.0);
+        let due = state.jobs.iter().filter(|(number, row)| {
+            row.job.kept_until().is_some_and(|until| until <= now) && !state.is_waited_for(**number)
+        });
+        let mut numbers: Vec<u64> = due.take(limit.saturating_add(1)).map(|(number, _)| *number).collect();
+        let more = numbers.len() > limit;
+        numbers.truncate(limit);
+        Ok(Outlived { numbers, more })
+    }
+
+    fn changes_before(&self, old: Timestamp, ancient: Timestamp, limit: usize) -> Result<OldChanges, ReadError> {
+        let state = locked(&self.0);
+        let kept = || state.changes.iter().take(limit);
+        // Whatever a clock says, changes are as old as those that follow them, or older.
+        let before = |time| {
+            let found = kept().rev().find(|change| change.at < time);
+            found.map_or(Position::START, |change| change.position)
+        };
+        let old = before(old);
+        let more = state.changes.len() > limit && kept().last().is_some_and(|last| last.position == old);
+        Ok(OldChanges { old, ancient: before(ancient), more })
     }
 
     fn counts(&self) -> Result<Vec<Counts>, ReadError> {

@@ -2,7 +2,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::mem;
 use std::sync::Arc;
 
-use ackd_domain::{Body, Change, Endpoint, Job, Name, Position, Queue, Schedule, Write};
+use ackd_domain::{Body, Change, Endpoint, Job, Name, Position, Queue, Schedule, Status, Write};
 
 use crate::LedgerError;
 
@@ -78,11 +78,12 @@ impl State {
             }
             return Err(error);
         }
+        // First, so that what the batch itself erases or forgets is among them.
+        self.changes.extend(changes.iter().cloned());
+        self.head = changes.last().map_or(self.head, |change| change.position);
         for write in writes {
             self.write(write);
         }
-        self.changes.extend(changes.iter().cloned());
-        self.head = changes.last().map_or(self.head, |change| change.position);
         Ok(())
     }
 
@@ -102,6 +103,8 @@ impl State {
             }
             Write::Update(job) => self.update(job, None),
             Write::Finish(job, result) => self.update(job, Some(result)),
+            Write::Erase(job) => self.erase(&job),
+            Write::Forget(position) => self.purge(position),
             Write::Queue(queue) => {
                 self.queues.insert(queue.name.clone(), queue);
             }
@@ -151,6 +154,34 @@ impl State {
         }
     }
 
+    /// The job's changes stay, without its bytes.
+    fn erase(&mut self, job: &Job) {
+        let number = job.id.number();
+        self.jobs.remove(&number);
+        if let Some(key) = &job.spec.key
+            && self.keys.get(&key.text) == Some(&number)
+        {
+            self.keys.remove(&key.text);
+        }
+        if let Some(delivery) = &job.spec.delivery {
+            self.deliveries.remove(&(delivery.source.number(), number));
+        }
+        self.unresolved.remove(&number);
+        self.links.retain(|(from, to)| *from != number && *to != number);
+        let mut position = job.changed;
+        while let Ok(at) = self.changes.binary_search_by_key(&position, |change| change.position) {
+            self.changes[at].body = None;
+            position = self.changes[at].previous;
+        }
+    }
+
+    /// Whether jobs wait for this one.
+    pub(super) fn is_waited_for(&self, number: u64) -> bool {
+        let waits = |row: &Row| row.job.status == Status::Init && row.job.held.after;
+        let mut followers = self.links.range((number, 0)..(number + 1, 0));
+        followers.any(|(_, follower)| self.jobs.get(follower).is_some_and(waits))
+    }
+
     /// The jobs that have not ended, by number.
     pub(super) fn open_jobs(&self) -> impl Iterator<Item = &Row> {
         self.open.iter().filter_map(|number| self.jobs.get(number))
@@ -162,7 +193,7 @@ impl State {
         self.changes.get(at)
     }
 
-    /// Forgets the changes up to `position`, as a ledger does whose retention has passed them.
+    /// Forgets the changes up to `position`.
     pub(super) fn purge(&mut self, position: Position) {
         self.purged = self.purged.max(position.min(self.head));
         while self.changes.front().is_some_and(|change| change.position <= self.purged) {

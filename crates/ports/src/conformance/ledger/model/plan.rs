@@ -38,6 +38,9 @@ pub(super) enum Op {
     Cancel { job: Place },
     Expire { job: Place },
     Retry { job: Place },
+    Delete { job: Place },
+    Purge { job: Place },
+    Forget { change: Place },
     Configure { queue: u8, setting: Setting },
 }
 
@@ -110,6 +113,9 @@ fn op() -> impl Strategy<Value = Op> {
         2 => place().prop_map(|job| Op::Cancel { job }),
         2 => place().prop_map(|job| Op::Expire { job }),
         3 => place().prop_map(|job| Op::Retry { job }),
+        1 => place().prop_map(|job| Op::Delete { job }),
+        1 => place().prop_map(|job| Op::Purge { job }),
+        1 => (5..60u8).prop_map(|change| Op::Forget { change }),
         1 => (0..3u8, setting()).prop_map(|(queue, setting)| Op::Configure { queue, setting }),
     ]
 }

@@ -105,6 +105,13 @@ impl Side {
             Op::Cancel { job } => Command::Cancel { id: self.id(*job) },
             Op::Expire { job } => Command::Expire { number: self.id(*job).number() },
             Op::Retry { job } => Command::Retry { id: self.id(*job) },
+            Op::Delete { job } => Command::Delete { id: self.id(*job) },
+            Op::Purge { job } => Command::Purge { number: self.id(*job).number() },
+            Op::Forget { change } => {
+                let position = self.world.changes.iter().nth_back(usize::from(*change));
+                let position = position.map_or(Position::START, |change| change.position);
+                Command::PurgeChanges { old: position, ancient: position }
+            }
             Op::Configure { queue, setting } => {
                 Command::Configure { queue: name(QUEUES[usize::from(*queue)]), patch: Box::new(patch(setting)) }
             }
@@ -139,6 +146,11 @@ impl Side {
                 let placed = |it: &Accepted| Accepted { job: self.placed_job(&it.job), replayed: it.replayed };
                 Ok(Answer::Accepted(accepted.iter().map(placed).collect()))
             }
+            Ok(Answer::Erased(id)) => Ok(Answer::Erased(self.placed_id(*id))),
+            Ok(Answer::Forgotten { through, missed_from }) => Ok(Answer::Forgotten {
+                through: self.placed_position(*through),
+                missed_from: missed_from.map(|position| self.placed_position(position)),
+            }),
             Ok(Answer::Job(job)) => Ok(Answer::Job(self.placed_job(job))),
             Err(Refusal::KeyMismatch(lines)) => {
                 let placed = |(line, holder): &(usize, Option<JobId>)| (*line, holder.map(|id| self.placed_id(id)));

@@ -1,0 +1,34 @@
+use std::sync::Arc;
+
+use crate::{Answer, Decision, Job, JobId, Refusal, Status, Timestamp, View, Write};
+
+use super::job_of_id;
+
+/// Somebody wants it gone.
+pub(super) fn delete(view: &View, id: JobId) -> Result<Decision, Refusal> {
+    erase(view, job_of_id(view, id)?)
+}
+
+/// It was kept as long as it is to be. The time is looked at here, so that one that was found due and runs again, or
+/// that a clock which jumped back keeps for longer, stays.
+pub(super) fn purge(view: &View, now: Timestamp) -> Result<Decision, Refusal> {
+    let job = view.job.as_ref().ok_or(Refusal::NotFound)?;
+    if job.kept_until().is_some_and(|until| now < until) {
+        return Err(Refusal::Kept);
+    }
+    erase(view, job)
+}
+
+/// No change tells of it: who follows it has seen its end. One that others wait for stays: they have yet to be told of its
+/// end, or wait for it to be retried.
+fn erase(view: &View, job: &Arc<Job>) -> Result<Decision, Refusal> {
+    if !job.status.is_terminal() {
+        return Err(Refusal::NotFinished(job.status));
+    }
+    let waits = |follower: &Arc<Job>| follower.status == Status::Init && follower.held.after;
+    if view.followers.iter().any(|(follower, _)| waits(follower)) {
+        return Err(Refusal::Followed);
+    }
+    let writes = vec![Write::Erase(Arc::clone(job))];
+    Ok(Decision { writes, ..Decision::answer(Answer::Erased(job.id)) })
+}
