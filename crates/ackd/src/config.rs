@@ -4,6 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use ackd_api::Duration;
+use ackd_domain::limits;
 use ackd_outbound::{Cidr, CidrError};
 use clap::{Args, ValueEnum};
 use serde::Deserialize;
@@ -69,7 +70,7 @@ pub(crate) struct ServeArgs {
     #[arg(long, value_name = "CIDR", env = "ACKD_PUSH_ALLOW", value_delimiter = ',')]
     push_allow: Vec<String>,
 
-    /// Keep the change feed for so long (not supported yet: all of it is kept)
+    /// Keep the change feed for so long, 1m to 3650d [default: 21d]
     #[arg(long, value_name = "DURATION", env = "ACKD_FEED_RETENTION")]
     feed_retention: Option<Duration>,
 
@@ -133,6 +134,8 @@ pub(crate) struct Config {
     pub(crate) allow_origins: Vec<String>,
     /// The addresses that webhooks go to although they are private.
     pub(crate) webhook_allow: Vec<Cidr>,
+    /// How long the change feed is kept.
+    pub(crate) feed_retention: std::time::Duration,
     /// The largest payload or result in bytes.
     pub(crate) max_payload: usize,
     /// The most connections at a time.
@@ -171,6 +174,9 @@ pub(crate) enum ConfigError {
     /// No range of addresses.
     #[error("--webhook-allow {0}")]
     WebhookAllow(#[from] CidrError),
+    /// Nobody could follow a feed that is kept for less, or for the rest of time.
+    #[error("--feed-retention is a time from 1m to 3650d, not {0}")]
+    FeedRetention(Duration),
     /// A number out of its range.
     #[error("--{flag} is a number from {min} to {max}")]
     Range {
@@ -232,8 +238,6 @@ impl ServeArgs {
         not_yet("store", self.store, "sqlite", "use sqlite, the embedded default")?;
         not_yet("broker", self.broker, "memory", "use memory, the embedded default")?;
         not_yet("push-allow", self.push_allow.into_iter().next(), "", "leave it out")?;
-        let retention = self.feed_retention.map(|duration| duration.to_string());
-        not_yet("feed-retention", retention, "", "leave it out: the whole feed is kept")?;
         let listen = self.listen.unwrap_or(DEFAULT_LISTEN);
         if !listen.ip().is_loopback() && self.unprotected != Some(true) {
             return Err(ConfigError::Unprotected(listen));
@@ -245,17 +249,19 @@ impl ServeArgs {
             hosts: self.hosts,
             allow_origins: self.allow_origins,
             webhook_allow: self.webhook_allow.iter().map(|range| range.parse()).collect::<Result<_, _>>()?,
-            max_payload: within(
-                "max-payload",
-                self.max_payload.unwrap_or(1 << 20),
-                1,
-                ackd_domain::limits::BODY_BYTES,
-            )?,
+            feed_retention: feed_retention(self.feed_retention)?,
+            max_payload: within("max-payload", self.max_payload.unwrap_or(1 << 20), 1, limits::BODY_BYTES)?,
             max_connections: within("max-connections", self.max_connections.unwrap_or(16_384), 1, 1_000_000)?,
             log_format: self.log_format.unwrap_or_default(),
             log_level: self.log_level.unwrap_or_default(),
         })
     }
+}
+
+fn feed_retention(named: Option<Duration>) -> Result<std::time::Duration, ConfigError> {
+    let Some(named) = named else { return Ok(limits::DEFAULT_FEED_RETENTION) };
+    let within = (limits::FEED_RETENTION_MIN..=limits::DURATION).contains(&named.get());
+    if within { Ok(named.get()) } else { Err(ConfigError::FeedRetention(named)) }
 }
 
 fn within(flag: &'static str, value: usize, min: usize, max: usize) -> Result<usize, ConfigError> {
@@ -300,7 +306,6 @@ mod tests {
             ("store = 'postgres://db'", "store"),
             ("broker = 'kafka://k'", "broker"),
             ("push-allow = ['10.0.0.0/8']", "push-allow"),
-            ("feed-retention = '21d'", "feed-retention"),
         ] {
             match file(text).check() {
                 Err(ConfigError::NotYet { flag: refused, .. }) => assert_eq!(refused, flag),
@@ -309,6 +314,22 @@ mod tests {
         }
         for text in ["kafka-listen = 'off'", "store = 'sqlite'", "broker = 'memory'"] {
             assert!(file(text).check().is_ok(), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_feed_is_kept_for_a_time_within_limits() {
+        let kept = |text: &str| file(text).check().map(|config| config.feed_retention);
+        assert_eq!(kept(""), Ok(limits::DEFAULT_FEED_RETENTION));
+        for (text, retention) in [("1m", limits::FEED_RETENTION_MIN), ("3650d", limits::DURATION)] {
+            assert_eq!(kept(&format!("feed-retention = '{text}'")), Ok(retention));
+        }
+        for text in ["59s999ms", "0s"] {
+            let refused = kept(&format!("feed-retention = '{text}'"));
+            assert!(matches!(refused, Err(ConfigError::FeedRetention(_))), "{text}: {refused:?}");
+        }
+        for text in ["3650d1ms", "soon"] {
+            assert!(toml::from_str::<ServeArgs>(&format!("feed-retention = '{text}'")).is_err(), "{text}");
         }
     }
 
@@ -338,7 +359,7 @@ mod tests {
 
     #[test]
     fn numbers_are_checked_at_their_edges() {
-        let most = ackd_domain::limits::BODY_BYTES;
+        let most = limits::BODY_BYTES;
         assert!(file(&format!("max-payload = {most}")).check().is_ok());
         for text in
             [format!("max-payload = {}", most + 1), "max-payload = 0".to_owned(), "max-connections = 0".to_owned()]

@@ -59,6 +59,7 @@ pub(crate) fn wire(config: &Config) -> Result<Wired, WiringError> {
         clock: Arc::new(SystemClock::start()),
         mailbox: MailboxLimits::default(),
         window: WindowLimits::default(),
+        feed_retention: config.feed_retention,
     })
     .map_err(|error| WiringError::Engine(config.data.clone(), error))?;
     let api = ackd_http::Config {

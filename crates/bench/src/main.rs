@@ -99,6 +99,7 @@ fn serve_without_storage() -> io::Result<()> {
         clock: Arc::new(SystemClock::start()),
         mailbox: MailboxLimits::default(),
         window: WindowLimits::default(),
+        feed_retention: ackd_domain::limits::DEFAULT_FEED_RETENTION,
     })
     .map_err(io::Error::other)?;
     let outbound = Arc::new(FakeOutbound::new());

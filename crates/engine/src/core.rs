@@ -10,7 +10,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use ackd_domain::{Answer, Body, Change, Command, Job, LeaseToken, Name, Queue, Refusal, Timestamp};
-use ackd_ports::{Lane, Ledger, LedgerError, LedgerReader, Reactor, ReadError, Ready};
+use ackd_ports::{Lane, Ledger, LedgerError, LedgerReader, OldChanges, Outlived, Reactor, ReadError, Ready};
 use tokio::sync::oneshot;
 
 use crate::dispatch::{self, Ask, AskId, Dispatcher, QueueRules, WindowLimits};
@@ -19,6 +19,7 @@ use crate::engine::Unavailable;
 use crate::hub::Hub;
 use crate::leases::{self, LiveLeases};
 use crate::pager::PagerRequest;
+use crate::retention::Retention;
 use crate::schedules::{self, Schedules, SchedulesSeen};
 use crate::stats::Stats;
 use crate::tail::Tail;
@@ -63,6 +64,10 @@ pub enum Pages {
     Backlog(Vec<Ready>),
     /// Jobs that have expired.
     Expired(Vec<u64>),
+    /// Ended jobs that were kept as long as they are to be.
+    Outlived(Outlived),
+    /// How far the feed's changes are old.
+    OldChanges(OldChanges),
 }
 
 /// What the core is made of.
@@ -73,6 +78,8 @@ pub struct CoreParts {
     pub reader: Arc<dyn LedgerReader>,
     /// How much of the backlog is held in memory.
     pub window: WindowLimits,
+    /// How long the change feed is kept.
+    pub feed_retention: Duration,
 }
 
 /// What the core tells others by.
@@ -111,6 +118,7 @@ pub struct Core {
     resting_until: Option<Duration>,
     next_expiry: Duration,
     looking_for_expired: bool,
+    retention: Retention,
     /// The last commit with submissions found no room: until one does, they are committed apart, so that
     /// they cannot keep others from settling.
     full: bool,
@@ -189,6 +197,7 @@ impl Core {
             resting_until: None,
             next_expiry: tick,
             looking_for_expired: false,
+            retention: Retention::new(parts.feed_retention, tick),
             full: false,
             draining: false,
             failed: None,
@@ -225,6 +234,9 @@ impl Core {
         if !self.looking_for_expired {
             until = until.min(self.next_expiry.saturating_sub(tick));
         }
+        if let Some(due) = self.retention.next_due() {
+            until = until.min(due.saturating_sub(tick));
+        }
         if let Some(rested) = self.resting_until {
             until = until.min(rested.saturating_sub(tick));
         }
@@ -256,7 +268,9 @@ impl Core {
         self.look_at_the_time(now, tick);
         self.fire(if self.full { &mut submissions } else { &mut batch }, now, tick);
         self.dispatch(&mut batch);
-        for batch in [batch, submissions] {
+        // Apart from the others, so that these need not wait for room that only a purge takes.
+        let purges = Batch::of(self.retention.take_commands());
+        for batch in [batch, submissions, purges] {
             if !batch.commands.is_empty() {
                 self.commit(batch, now, tick);
             }
@@ -364,6 +378,9 @@ impl Core {
                 report(read);
                 self.resting_until.get_or_insert(tick + REST);
             }
+            (request @ (PagerRequest::Outlived(..) | PagerRequest::OldChanges { .. }), read) => {
+                self.retention.take_up(&request, read)
+            }
             (PagerRequest::Expired(..), read) => {
                 self.looking_for_expired = false;
                 match read {
@@ -399,6 +416,7 @@ impl Core {
             self.stats.in_memory.store(self.dispatcher.in_memory() as u64, Ordering::Relaxed);
             self.reads.push(PagerRequest::Expired(now, EXPIRED_AT_ONCE));
         }
+        self.retention.look(now, tick, &mut self.reads);
         if self.resting_until.is_some_and(|until| until <= tick) {
             self.resting_until = None;
             self.own.append(&mut self.delayed);
@@ -454,6 +472,7 @@ impl Core {
                 self.full &= !submits;
                 self.stats.commits.record(started.elapsed());
                 self.stats.count(&applied.changes);
+                self.retention.committed(&applied.answers, tick);
                 self.leases.observe(&applied.changes, now, tick);
                 self.queues.count(self.leases.take_counts());
                 self.note_endpoints(&applied.answers);

@@ -41,6 +41,8 @@ pub struct Parts {
     pub mailbox: MailboxLimits,
     /// How much of the backlog is held in memory.
     pub window: WindowLimits,
+    /// How long the change feed is kept; twice that where a consumer of it has yet to see what would go.
+    pub feed_retention: Duration,
 }
 
 /// Why an engine does not start.
@@ -148,7 +150,12 @@ impl Engine {
             status: Arc::default(),
             threads: Mutex::default(),
         });
-        let core_parts = CoreParts { ledger: parts.ledger, reader: Arc::clone(&parts.reader), window: parts.window };
+        let core_parts = CoreParts {
+            ledger: parts.ledger,
+            reader: Arc::clone(&parts.reader),
+            window: parts.window,
+            feed_retention: parts.feed_retention,
+        };
         let shared = Shared {
             hub: Arc::clone(&inner.hub),
             tail: Arc::clone(&inner.tail),

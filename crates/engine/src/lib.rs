@@ -21,6 +21,7 @@ pub mod leases;
 mod mailbox;
 mod pager;
 mod read;
+mod retention;
 pub mod schedules;
 mod stats;
 mod tail;

@@ -72,6 +72,7 @@ impl World {
             clock: clock.clone(),
             mailbox: MailboxLimits::default(),
             window: WindowLimits::default(),
+            feed_retention: ackd_domain::limits::DEFAULT_FEED_RETENTION,
         });
         let engine = engine.unwrap();
         let interest = Interest::rule(|change| change.job.spec.delivery.is_some());

@@ -25,6 +25,7 @@ impl World {
             clock: Arc::new(SystemClock::start()),
             mailbox: MailboxLimits::default(),
             window: WindowLimits::default(),
+            feed_retention: ackd_domain::limits::DEFAULT_FEED_RETENTION,
         });
         World { engine: engine.unwrap(), faults }
     }

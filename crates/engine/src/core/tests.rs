@@ -11,6 +11,7 @@ use proptest::prelude::*;
 
 use super::*;
 
+mod retention;
 mod schedules;
 
 /// A core whose reads are answered at once, and everything a test asks it.
@@ -19,6 +20,8 @@ struct World {
     reader: Arc<MemoryReader>,
     faults: Faults,
     millis: u64,
+    /// By how much the clock is ahead of what has passed.
+    ahead: Duration,
     asks: u64,
 }
 
@@ -38,6 +41,8 @@ impl Ledger for Outliving {
 
 type Waiter = oneshot::Receiver<Result<Vec<Assigned>, Unavailable>>;
 
+const DAY: Duration = Duration::from_hours(24);
+
 const SMALL: WindowLimits = WindowLimits { jobs: 6, page: 3, payload: 64, payloads: 1024, total: 12 };
 
 impl World {
@@ -52,7 +57,12 @@ impl World {
     fn on(ledger: &Arc<Mutex<MemoryLedger>>, window: WindowLimits) -> World {
         let reader = ledger.lock().unwrap().reader();
         let faults = ledger.lock().unwrap().faults();
-        let parts = CoreParts { ledger: Box::new(Outliving(Arc::clone(ledger))), reader: reader.clone(), window };
+        let parts = CoreParts {
+            ledger: Box::new(Outliving(Arc::clone(ledger))),
+            reader: reader.clone(),
+            window,
+            feed_retention: DAY,
+        };
         let shared = Shared {
             hub: Arc::default(),
             tail: Arc::default(),
@@ -62,11 +72,11 @@ impl World {
             stats: Arc::default(),
         };
         let core = Core::start(parts, shared, Timestamp::from_millis(1_000), Duration::ZERO).unwrap();
-        World { core, reader, faults, millis: 0, asks: 0 }
+        World { core, reader, faults, millis: 0, ahead: Duration::ZERO, asks: 0 }
     }
 
     fn now(&self) -> Timestamp {
-        Timestamp::from_millis(1_000 + i64::try_from(self.millis).unwrap())
+        Timestamp::from_millis(1_000 + i64::try_from(self.millis).unwrap()).after(self.ahead)
     }
 
     fn tick(&self) -> Duration {
@@ -79,13 +89,7 @@ impl World {
         loop {
             let mut pages = Vec::new();
             for request in self.core.take_reads() {
-                let read = match &request {
-                    PagerRequest::Backlog(page) => {
-                        self.reader.eligible(&page.lane, page.after, page.limit).map(Pages::Backlog)
-                    }
-                    PagerRequest::Lanes => self.reader.lanes().map(Pages::Lanes),
-                    PagerRequest::Expired(now, limit) => self.reader.expired(*now, *limit).map(Pages::Expired),
-                };
+                let read = crate::pager::read(&*self.reader, &request);
                 pages.push(Input::Read(request, read));
             }
             if pages.is_empty() && self.core.own.is_empty() && self.core.dispatch_outputs.is_empty() {

@@ -87,6 +87,7 @@ impl Server {
             clock,
             mailbox: MailboxLimits::default(),
             window: WindowLimits::default(),
+            feed_retention: ackd_domain::limits::DEFAULT_FEED_RETENTION,
         })
         .unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
