@@ -5,6 +5,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::commands::cancel::CancelArgs;
 use crate::commands::completions::CompletionsArgs;
+use crate::commands::delete::DeleteArgs;
 use crate::commands::get::GetArgs;
 use crate::commands::list::ListArgs;
 use crate::commands::payload::PayloadArgs;
@@ -75,6 +76,8 @@ pub(crate) enum Command {
     Cancel(CancelArgs),
     /// Run jobs again that failed, expired or were cancelled
     Retry(RetryArgs),
+    /// Erase jobs that have ended
+    Delete(DeleteArgs),
     /// Show and set queues
     Queue(QueueArgs),
     /// Have the ends of jobs told to URLs

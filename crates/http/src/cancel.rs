@@ -1,4 +1,4 @@
-//! What a client may do to a job that was accepted: cancel it, or have it run again.
+//! What a client may do to a job that was accepted: cancel it, have it run again, or erase it.
 
 use std::sync::Arc;
 
@@ -7,6 +7,7 @@ use ackd_domain::{Answer, Command, Job, Status};
 use ackd_engine::Record;
 use http::StatusCode;
 
+use crate::answer;
 use crate::call::{Call, Outcome};
 use crate::job::document_of;
 use crate::problem::Rejection;
@@ -28,6 +29,17 @@ pub(crate) async fn retry(mut call: Call) -> Outcome {
     let id = visible::job(call.engine(), call.job_id()?).await?.id;
     let job = changed(&call, Command::Retry { id }).await?;
     shown(&call, job, StatusCode::OK).await
+}
+
+/// `DELETE /v1/jobs/{id}`.
+pub(crate) async fn delete(mut call: Call) -> Outcome {
+    call.no_body().await?;
+    let id = visible::job(call.engine(), call.job_id()?).await?.id;
+    match call.engine().run(vec![Command::Delete { id }]).await?.into_iter().next() {
+        Some(Ok(Answer::Erased(_))) => Ok(answer::no_content()),
+        Some(Err(refusal)) => Err(refusal.into()),
+        _ => Err(Rejection::new(Code::Internal, "the job was erased, and the answer lost")),
+    }
 }
 
 async fn changed(call: &Call, command: Command) -> Result<Arc<Job>, Rejection> {

@@ -299,6 +299,18 @@ pub(crate) static OPERATIONS: &[Operation] = &[
         handle: |call| Box::pin(job::get(call)),
     },
     Operation {
+        method: Method::DELETE,
+        path: "/v1/jobs/{id}",
+        id: "delete_job",
+        summary: "Erase a job that has ended, with its payload, its result and its idempotency key.",
+        query: &[],
+        headers: &[],
+        bodies: &[],
+        answers: &[answer(204, "There is no such job any more.", &[])],
+        problems: &[WRITING, OF_JOB, &[Code::NotFinished]],
+        handle: |call| Box::pin(cancel::delete(call)),
+    },
+    Operation {
         method: Method::GET,
         path: "/v1/jobs/{id}/result",
         id: "get_result",

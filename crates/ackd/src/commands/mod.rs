@@ -3,6 +3,7 @@
 mod batches;
 pub(crate) mod cancel;
 pub(crate) mod completions;
+pub(crate) mod delete;
 mod deliveries;
 pub(crate) mod get;
 pub(crate) mod list;
@@ -48,6 +49,7 @@ pub(crate) fn run(command: Command, globals: Globals) -> Result<Exit, Failure> {
             Command::Watch(args) => watch::run(args, &session).await,
             Command::Cancel(args) => cancel::run(args, &session).await,
             Command::Retry(args) => retry::run(args, &session).await,
+            Command::Delete(args) => delete::run(args, &session).await,
             Command::Queue(args) => queue::run(args, &session).await,
             Command::Webhook(args) => webhook::run(args, &session).await,
             Command::Serve(_) | Command::Completions(_) | Command::Work(_) => Ok(Exit::Fine),

@@ -31,6 +31,19 @@ fn a_list_follows_its_pages_to_the_limit() {
 }
 
 #[test]
+fn jobs_that_have_ended_are_deleted() {
+    let server = Server::start();
+    let [ended, open] = ["1", "2"].map(|payload| server.submit(&["q", payload]));
+    server.run(&["cancel", &ended]).fine();
+    let said = server.run(&["delete", &ended, &open]);
+    assert_eq!(said.stdout, format!("{ended} deleted\n").as_bytes());
+    let complaint = said.failed(1);
+    assert!(complaint.contains(&open) && complaint.contains("INIT"), "{complaint}");
+    server.run(&["get", &ended]).failed(1);
+    server.run(&["get", &open]).fine();
+}
+
+#[test]
 fn more_jobs_than_a_page_are_listed() {
     let server = Server::start();
     // By hand, for a hundred commands take their time.

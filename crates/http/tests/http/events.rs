@@ -238,6 +238,23 @@ async fn who_goes_away_is_followed_by_nothing() {
 }
 
 #[tokio::test]
+async fn what_happened_to_an_erased_job_is_still_told_without_its_bytes() {
+    let server = Server::start().await;
+    let id = server.submit(r#"{"queue":"q","tags":["t"],"payload":"secret"}"#).await;
+    let lease = server.lease("q").await;
+    server.settle(&lease, "complete", r#"{"result":{"a":1}}"#).await;
+    assert_eq!(server.call(Request::new("DELETE", &format!("/v1/jobs/{id}"))).await.status, 204);
+    let mut feed = Stream::feed(&server, "queue=q&tag=t&after=earliest", "").await;
+    for status in ["INIT", "PROCESSING", "DONE"] {
+        let [event] = &feed.next().await[..] else { panic!("not one event for {status}") };
+        assert_eq!((event.data["id"].as_str(), event.data["status"].as_str()), (Some(id.as_str()), Some(status)));
+        assert_eq!((&event.data["payload"], &event.data["result"]), (&Value::Null, &Value::Null));
+    }
+    let next = server.submit(r#"{"queue":"q","tags":["t"]}"#).await;
+    assert_eq!(feed.next().await[0].data["id"].as_str(), Some(next.as_str()));
+}
+
+#[tokio::test]
 async fn a_feed_tells_what_its_filter_names_from_now_on() {
     let server = Server::start().await;
     server.submit(r#"{"queue":"a","tags":["x"]}"#).await;

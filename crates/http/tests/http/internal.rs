@@ -39,7 +39,8 @@ async fn a_delivery_s_id_is_no_job_s() {
     let gets = paths.map(|path| Request::get(&format!("/v1/jobs/{delivery}{path}")));
     let posts = ["cancel", "retry"].map(|verb| Request::post(&format!("/v1/jobs/{delivery}/{verb}")));
     let feed = Request::get(&format!("/v1/events?job={delivery}"));
-    for request in gets.into_iter().chain(posts).chain([feed]) {
+    let delete = Request::new("DELETE", &format!("/v1/jobs/{delivery}"));
+    for request in gets.into_iter().chain(posts).chain([feed, delete]) {
         server.call(request).await.is_problem(404, "not-found");
     }
     // The same for one who pretends to know it already.

@@ -237,6 +237,32 @@ async fn a_job_is_cancelled_at_once_or_its_worker_is_told() {
     with_body_is_refused(&server, with_body).await;
 }
 
+#[tokio::test]
+async fn an_erased_job_is_not_found_and_its_key_is_free() {
+    let server = Server::start().await;
+    let delete = async |id: &str| server.call(Request::new("DELETE", &format!("/v1/jobs/{id}"))).await;
+    let envelope = r#"{"queue":"q","payload":"p","idempotency_key":"k","tags":["t"]}"#;
+    let id = server.submit(envelope).await;
+    delete(&id).await.is_problem(409, "not-finished");
+    let lease = server.lease("q").await;
+    delete(&id).await.is_problem(409, "not-finished");
+    server.settle(&lease, "complete", r#"{"result":1}"#).await;
+    with_body_is_refused(&server, Request::new("DELETE", &format!("/v1/jobs/{id}"))).await;
+    delete(&id).await.is_problem(404, "not-found");
+    for path in ["", "/payload", "/result", "/timeline", "/events", "/deliveries", "?wait=1s", "/result?wait=1s"] {
+        server.call(Request::get(&format!("/v1/jobs/{id}{path}"))).await.is_problem(404, "not-found");
+    }
+    for verb in ["cancel", "retry"] {
+        server.call(Request::post(&format!("/v1/jobs/{id}/{verb}"))).await.is_problem(404, "not-found");
+    }
+    server.settle(&lease, "heartbeat", "{}").await.is_problem(409, "lease-lost");
+    assert_eq!(server.call(Request::get("/v1/jobs")).await.at("/jobs"), json!([]));
+    let queues = server.call(Request::get("/v1/queues")).await;
+    assert_eq!(queues.at("/queues"), json!([]), "{queues:?}");
+    // Its key makes another job.
+    assert_ne!(server.submit(envelope).await, id);
+}
+
 async fn with_body_is_refused(server: &Server, request: Request) {
     server.call(request.clone().json(r#"{"reason":"x"}"#)).await.is_problem(400, "invalid-request");
     assert_ne!(server.call(request.json("{}")).await.status, 400);

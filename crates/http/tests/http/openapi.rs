@@ -166,6 +166,7 @@ async fn every_operation_that_is_described_does_what_it_says() {
     call(Request::post(&format!("/v1/jobs/{other}/retry"))).await;
     let flow = call(Request::post("/v1/flows").json(r#"{"jobs":[{"key":"a","queue":"f"}]}"#)).await.text("/flow");
     call(Request::post(&format!("/v1/flows/{flow}/cancel"))).await;
+    call(Request::new("DELETE", &format!("/v1/jobs/{id}"))).await;
 
     // It has no answer but the socket itself; see `socket`.
     called.insert("socket".to_owned());
