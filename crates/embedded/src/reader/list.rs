@@ -1,10 +1,10 @@
-use ackd_domain::{Name, Status};
+use ackd_domain::{Name, Status, limits};
 use ackd_ports::{Filter, Page};
 use rusqlite::Connection;
 
 use super::jobs;
 use crate::fault::Fault;
-use crate::integer::saturated;
+use crate::integer::{limited, saturated};
 use crate::lane::Lanes;
 use crate::pool::Reading;
 use crate::rows::{Columns, Unreadable};
@@ -32,10 +32,16 @@ pub(super) fn page(
     // The numbers of a flow's jobs follow one another.
     let mut floor = i64::MIN;
     if let Some(flow) = filter.flow {
-        let first = jobs::by_number(reading, lanes, flow.number())?.and_then(|job| job.spec.flow.clone());
-        let Some(flow) = first else { return Ok(page) };
-        floor = flow.id.number().cast_signed();
-        end = end.min(floor.saturating_add(flow.size.into()));
+        let (first, size) = match jobs::by_number(reading, lanes, flow.number())? {
+            Some(job) => match &job.spec.flow {
+                Some(flow) => (flow.id.number(), i64::from(flow.size)),
+                None => return Ok(page),
+            },
+            // It may be gone before the others.
+            None => (flow.number(), limited(limits::FLOW_JOBS)),
+        };
+        floor = first.cast_signed();
+        end = end.min(floor.saturating_add(size));
     }
     let Some(newest) = table.newest_below(&reading.connection, end)? else { return Ok(page) };
     let (start, candidates) = match &filter.key {

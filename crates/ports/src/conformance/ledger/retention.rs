@@ -25,6 +25,7 @@ pub(super) const CASES: &[Case] = &[
     ("changes wait for the slowest consumer", changes_wait),
     ("a clock that was wrong keeps nothing for ever", a_clock_that_was_wrong),
     ("a job that others wait for stays until they do not", a_job_that_others_wait_for),
+    ("a flow is listed whose first job is gone", a_flow_whose_first_job_is_gone),
     ("a delivery is erased without its source, and a source without its deliveries", deliveries),
 ];
 
@@ -411,6 +412,22 @@ fn a_job_that_others_wait_for(world: &mut World) {
         delete(world, &other);
         delete(world, &waiting[0]);
     }
+}
+
+fn a_flow_whose_first_job_is_gone(world: &mut World) {
+    let part = |key: &str| Submission { flow_key: Some(key.into()), ..submission("video") };
+    let jobs = world.submit_all(vec![part("a"), part("b"), part("c")]);
+    let jobs: Vec<Arc<Job>> = jobs.into_iter().map(|accepted| accepted.job).collect();
+    world.submit(submission("video"));
+    world.job(Command::Cancel { id: jobs[0].id });
+    delete(world, &jobs[0]);
+    let filter = Filter { flow: Some(jobs[0].id), ..Filter::default() };
+    for size in [1, 10] {
+        world.check_list(&filter, size);
+    }
+    let page = world.reader().list(&filter, None, 10).expect("a flow can be listed");
+    assert_eq!(page.jobs.iter().map(|job| job.id).collect::<Vec<_>>(), [jobs[2].id, jobs[1].id]);
+    world.reopen();
 }
 
 fn deliveries(world: &mut World) {
