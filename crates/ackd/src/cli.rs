@@ -12,6 +12,7 @@ use crate::commands::payload::PayloadArgs;
 use crate::commands::queue::QueueArgs;
 use crate::commands::result::ResultArgs;
 use crate::commands::retry::RetryArgs;
+use crate::commands::schedule::ScheduleArgs;
 use crate::commands::submit::SubmitArgs;
 use crate::commands::timeline::TimelineArgs;
 use crate::commands::watch::WatchArgs;
@@ -80,6 +81,8 @@ pub(crate) enum Command {
     Delete(DeleteArgs),
     /// Show and set queues
     Queue(QueueArgs),
+    /// Have jobs made at certain times
+    Schedule(ScheduleArgs),
     /// Have the ends of jobs told to URLs
     Webhook(WebhookArgs),
     /// Work on jobs: run a program for each

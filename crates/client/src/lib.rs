@@ -29,6 +29,7 @@ mod follow;
 mod jobs;
 mod leases;
 mod queues;
+mod schedules;
 mod socket;
 mod sse;
 mod submission;

@@ -238,7 +238,11 @@ impl Submission {
         serde_json::to_writer(into, &envelope).map_err(|error| Error::BadRequest(error.to_string()))
     }
 
-    fn envelope(&self) -> Result<Envelope<'_>, Error> {
+    /// The envelope of the API, which a schedule takes too.
+    ///
+    /// # Errors
+    /// [`Error::BadRequest`] where the payload is bytes, which have no place in it.
+    pub fn envelope(&self) -> Result<Envelope<'_>, Error> {
         let payload = match &self.payload {
             Payload::None => None,
             Payload::Json(json) => Some(&**json),

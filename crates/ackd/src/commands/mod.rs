@@ -12,6 +12,7 @@ pub(crate) mod payload;
 pub(crate) mod queue;
 pub(crate) mod result;
 pub(crate) mod retry;
+pub(crate) mod schedule;
 pub(crate) mod submit;
 #[cfg(test)]
 pub(crate) mod tests;
@@ -51,6 +52,7 @@ pub(crate) fn run(command: Command, globals: Globals) -> Result<Exit, Failure> {
             Command::Retry(args) => retry::run(args, &session).await,
             Command::Delete(args) => delete::run(args, &session).await,
             Command::Queue(args) => queue::run(args, &session).await,
+            Command::Schedule(args) => schedule::run(args, &session).await,
             Command::Webhook(args) => webhook::run(args, &session).await,
             Command::Serve(_) | Command::Completions(_) | Command::Work(_) => Ok(Exit::Fine),
         }

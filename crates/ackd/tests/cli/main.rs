@@ -12,6 +12,7 @@ mod killed;
 mod pipes;
 mod queues;
 mod receiver;
+mod schedules;
 mod stopped;
 mod submitted;
 mod webhooks;
