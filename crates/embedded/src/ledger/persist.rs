@@ -21,7 +21,7 @@ use crate::rows::{
     BodyRow, ChangeRefs, ChangeRow, JobRow, KeyRow, Settings, Shape, SubmissionRow, change_columns, job_columns,
     queue_sum, submission_columns,
 };
-use crate::{consumers, endpoints, schedules as stored_schedules};
+use crate::{consumers, endpoints, schedules};
 
 /// The statements that write, by table and shape.
 #[derive(Debug)]
@@ -72,7 +72,7 @@ pub(super) fn persist(batch: &mut Batch<'_>, changes: &[Change]) -> Result<(), F
         consumers::write(connection, consumer, *position)?;
     }
     for (name, schedule) in schedules.iter() {
-        stored_schedules::write(connection, name, schedule.as_deref())?;
+        schedules::write(connection, name, schedule.as_deref())?;
     }
     links.write(connection)?;
     for job in touched.jobs.iter_mut().filter(|job| job.lane.is_none()) {
