@@ -14,6 +14,7 @@ mod lifecycle;
 mod load;
 mod measured;
 mod report;
+mod semantics;
 mod server;
 mod wire;
 mod without_storage;
@@ -63,6 +64,8 @@ enum Scenario {
     Backlog,
     /// Events to thousands of clients
     Delivery,
+    /// Priorities, delays, ordering keys, groups and flows against plain jobs
+    Semantics,
     /// Not for people: the server without storage that accept is compared with
     #[command(hide = true)]
     ServeWithoutStorage,
@@ -70,7 +73,14 @@ enum Scenario {
 
 fn main() -> ExitCode {
     let bench = Bench::parse();
-    let all = [Scenario::Accept, Scenario::Lifecycle, Scenario::Latency, Scenario::Backlog, Scenario::Delivery];
+    let all = [
+        Scenario::Accept,
+        Scenario::Lifecycle,
+        Scenario::Latency,
+        Scenario::Backlog,
+        Scenario::Delivery,
+        Scenario::Semantics,
+    ];
     let scenarios = bench.scenario.as_ref().map_or(&all[..], std::slice::from_ref);
     for scenario in scenarios {
         let measured = match scenario {
@@ -79,6 +89,7 @@ fn main() -> ExitCode {
             Scenario::Latency => latency::run(&bench),
             Scenario::Backlog => backlog::run(&bench),
             Scenario::Delivery => delivery::run(&bench),
+            Scenario::Semantics => semantics::run(&bench),
             Scenario::ServeWithoutStorage => serve_without_storage(),
         };
         if let Err(error) = measured {

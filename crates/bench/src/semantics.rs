@@ -1,0 +1,135 @@
+//! What the semantics cost: jobs with a priority, a delay, an ordering key or a group, and flows, against plain jobs in the same run.
+
+use std::cell::Cell;
+use std::io;
+use std::rc::Rc;
+use std::time::Duration;
+
+use crate::Bench;
+use crate::jobs::{expect, lease, payload, work_batch};
+use crate::load;
+use crate::measured::{Measured, rates};
+use crate::report::{figure, median};
+use crate::server::{Kind, Server};
+use crate::wire::{Wire, request};
+
+/// Connections, each of which submits, leases and settles in turn.
+const CONNECTIONS: usize = 8;
+/// Jobs of one batch.
+const JOBS: usize = 100;
+/// Ordering keys, and groups.
+const KEYS: usize = 1000;
+/// Jobs in the middle of a flow.
+const FANNED: usize = 100;
+
+/// A kind of job, and the share of the rate of plain jobs that it is to reach.
+struct Semantics {
+    name: &'static str,
+    target: Option<f64>,
+    /// The jobs of the `nth` batch as a request.
+    submit: fn(usize) -> Vec<u8>,
+    /// How many jobs that are.
+    jobs: u64,
+}
+
+const ALL: [Semantics; 6] = [
+    Semantics { name: "plain", target: None, submit: plain, jobs: JOBS as u64 },
+    Semantics { name: "priorities 0 to 9", target: Some(0.8), submit: priorities, jobs: JOBS as u64 },
+    Semantics { name: "a delay of 5 ms", target: Some(0.8), submit: delayed, jobs: JOBS as u64 },
+    Semantics { name: "1000 ordering keys", target: Some(0.6), submit: ordered, jobs: JOBS as u64 },
+    Semantics { name: "1000 groups", target: Some(0.9), submit: grouped, jobs: JOBS as u64 },
+    Semantics { name: "flows of 1, 100 and 1", target: Some(0.5), submit: flow, jobs: FANNED as u64 + 2 },
+];
+
+pub(crate) fn run(bench: &Bench) -> io::Result<()> {
+    let mut measured: Vec<Vec<Measured>> = ALL.iter().map(|_| Vec::new()).collect();
+    for _ in 0..bench.runs {
+        for (semantics, measured) in ALL.iter().zip(&mut measured) {
+            let data = tempfile::tempdir_in(&bench.dir)?;
+            let server = Server::start(Kind::Ackd, data.path())?;
+            measured.push(of(&server, semantics, bench.time)?);
+        }
+    }
+    println!("semantics: submit, lease and complete in batches of {JOBS}, {CONNECTIONS} connections");
+    let plain = median(rates(&measured[0]));
+    for (semantics, measured) in ALL.iter().zip(&measured) {
+        let (rate, cpu) = (median(rates(measured)), median(measured.iter().map(|it| it.cpu).collect()));
+        let share = rate / plain;
+        let target = semantics.target.map_or(String::new(), |target| format!("(target: at least {target})"));
+        println!(
+            "  {:<24} {:>10} jobs/s  {share:>5.2} of plain {target:<24} {cpu:>6.1} µs of the server's processors a job",
+            semantics.name,
+            figure(rate)
+        );
+    }
+    println!();
+    Ok(())
+}
+
+fn of(server: &Server, semantics: &Semantics, time: Duration) -> io::Result<Measured> {
+    let lease: Rc<[u8]> = lease("bench", JOBS, "100ms").into();
+    let batches = Rc::new(Cell::new(0));
+    let (submit, jobs) = (semantics.submit, semantics.jobs);
+    // The jobs that were submitted and are not done, whoever does them: half of what all connections submit at once is left
+    // for the others.
+    let open = Rc::new(Cell::new(0));
+    let left = CONNECTIONS as u64 * jobs / 2;
+    let round = move |_, _, mut wire: Wire| {
+        let lease = Rc::clone(&lease);
+        let nth = batches.replace(batches.get() + 1);
+        let open = Rc::clone(&open);
+        async move {
+            let answer = wire.send(&submit(nth)).await?;
+            expect(&answer, &[202])?;
+            open.set(open.get() + jobs);
+            let mut done = 0;
+            while open.get() > left {
+                let some = work_batch(&mut wire, &lease).await?;
+                open.set(open.get() - some);
+                done += some;
+            }
+            Ok((done, wire))
+        }
+    };
+    Measured::of(server, || load::run(server.addr(), CONNECTIONS, time, round))
+}
+
+fn batch(nth: usize, fields: impl Fn(usize) -> String) -> Vec<u8> {
+    let payload = payload();
+    let line = |at| format!(r#"{{"queue":"bench"{},"payload":{payload}}}"#, fields(nth * JOBS + at));
+    let lines: Vec<String> = (0..JOBS).map(line).collect();
+    request("POST", "/v1/jobs", "application/x-ndjson", lines.join("\n").as_bytes())
+}
+
+fn plain(nth: usize) -> Vec<u8> {
+    batch(nth, |_| String::new())
+}
+
+fn priorities(nth: usize) -> Vec<u8> {
+    batch(nth, |job| format!(r#","priority":{}"#, job % 10))
+}
+
+fn delayed(nth: usize) -> Vec<u8> {
+    batch(nth, |_| r#","delay":"5ms""#.to_owned())
+}
+
+fn ordered(nth: usize) -> Vec<u8> {
+    batch(nth, |job| format!(r#","ordering_key":"key-{}""#, job % KEYS))
+}
+
+fn grouped(nth: usize) -> Vec<u8> {
+    batch(nth, |job| format!(r#","group":"tenant-{}""#, job % KEYS))
+}
+
+fn flow(_: usize) -> Vec<u8> {
+    let payload = payload();
+    let job = |key: String, after: &str| {
+        format!(r#"{{"key":"{key}","queue":"bench","after":[{after}],"payload":{payload}}}"#)
+    };
+    let fanned: Vec<String> = (0..FANNED).map(|at| format!("part-{at}")).collect();
+    let after = fanned.iter().map(|key| format!("\"{key}\"")).collect::<Vec<_>>().join(",");
+    let mut jobs = vec![job("split".to_owned(), "")];
+    jobs.extend(fanned.into_iter().map(|key| job(key, "\"split\"")));
+    jobs.push(job("join".to_owned(), &after));
+    request("POST", "/v1/flows", "application/json", format!(r#"{{"jobs":[{}]}}"#, jobs.join(",")).as_bytes())
+}
