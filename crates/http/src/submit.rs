@@ -32,7 +32,7 @@ pub(crate) async fn jobs(mut call: Call) -> Outcome {
         Media::Unnamed | Media::Json => {
             single(&call)?;
             let whole = call.body(call.shared().limits.json()).await?;
-            let submission = one(&call, &whole)?;
+            let submission = [one(&call, &whole)?].into();
             // It need not be held while the client waits.
             drop(whole);
             accept(&call, submission).await
@@ -58,7 +58,7 @@ async fn event(mut call: Call, is_structured: bool) -> Outcome {
     single(&call)?;
     let submission =
         if is_structured { cloud_event::structured(&mut call).await? } else { cloud_event::binary(&mut call).await? };
-    accept(&call, submission).await
+    accept(&call, [submission].into()).await
 }
 
 fn one(call: &Call, whole: &Whole) -> Result<Submission, Problem> {
@@ -77,7 +77,7 @@ pub(crate) async fn raw(mut call: Call) -> Outcome {
         let mut envelope = query.into_envelope(Cow::Borrowed(queue.as_str()))?;
         from_headers(&call, &mut envelope)?;
         let payload = Body { content_type, bytes: whole.keep(whole.bytes()) };
-        submission(&envelope, payload, &call.shared().targets)?
+        [submission(&envelope, payload, &call.shared().targets)?].into()
     };
     drop(whole);
     accept(&call, submission).await
@@ -108,10 +108,11 @@ pub(crate) fn payload(call: &Call, envelope: &Envelope<'_>, whole: &Whole) -> Re
     Ok(Body { content_type: Arc::clone(&call.link.json), bytes: whole.keep(json.get().as_bytes()) })
 }
 
-async fn accept(call: &Call, submission: Submission) -> Outcome {
+/// Accepts the one job of `submission`, a list so that it is not moved about: it is large.
+async fn accept(call: &Call, submission: Vec<Submission>) -> Outcome {
     let wait = headers::prefer_wait(call.headers())?;
-    let asked = Asked::of(&submission);
-    let answers = call.engine().run(vec![Command::Submit(vec![submission])]).await?;
+    let asked = Asked::of(&submission[0]);
+    let answers = call.engine().run(vec![Command::Submit(submission)]).await?;
     let Committed { mut record, replayed, has_secret } = committed(answers, asked)?;
     let mut status = StatusCode::ACCEPTED;
     if let Some(wait) = wait {
