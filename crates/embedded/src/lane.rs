@@ -1,3 +1,4 @@
+use std::mem;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use ackd_domain::{Name, Spec};
@@ -7,6 +8,7 @@ use rustc_hash::FxHashMap;
 
 use crate::checksum::Checksum;
 use crate::fault::Fault;
+use crate::meta;
 use crate::rows::{Columns, LANE, Unreadable};
 
 /// The most lanes that are remembered. A client that gives every job a type or a group of its own makes
@@ -117,6 +119,8 @@ pub(crate) struct LaneNames {
     known: FxHashMap<Lane, Arc<LaneRow>>,
     /// Those of the batch at hand, to be forgotten with it.
     fresh: Vec<Lane>,
+    /// Those that the batch at hand has deleted, to be forgotten once it is durable.
+    deleted: Vec<i64>,
     /// The one asked for last: most batches need one only.
     last: Option<Arc<LaneRow>>,
 }
@@ -163,24 +167,68 @@ impl LaneNames {
         Ok(row)
     }
 
+    /// Counts submissions that are new, by the lane of each.
+    pub(crate) fn enter(&self, connection: &Connection, lanes: impl Iterator<Item = i64>) -> rusqlite::Result<()> {
+        const MORE: &str = "UPDATE lane SET submissions = submissions + ?2 WHERE id = ?1";
+        // One statement for each lane, and most batches are of one.
+        for (lane, submissions) in counted(lanes) {
+            connection.prepare_cached(MORE)?.execute([lane, submissions])?;
+        }
+        Ok(())
+    }
+
+    /// Counts submissions that are no longer, by the lane of each. A lane without any goes, and the name of a queue of
+    /// which nothing else is left.
+    pub(crate) fn leave(&mut self, connection: &Connection, lanes: impl Iterator<Item = i64>) -> rusqlite::Result<()> {
+        const LESS: &str = "UPDATE lane SET submissions = submissions - ?2 WHERE id = ?1 RETURNING submissions, queue";
+        const QUEUE: &str = "DELETE FROM queue WHERE id = ?1 AND settings IS NULL \
+                             AND NOT EXISTS (SELECT 1 FROM lane WHERE queue = ?1) \
+                             AND NOT EXISTS (SELECT 1 FROM count WHERE queue = ?1)";
+        for (lane, submissions) in counted(lanes) {
+            let left: Option<(i64, i64)> = connection
+                .prepare_cached(LESS)?
+                .query_row([lane, submissions], |row| Ok((row.get(0)?, row.get(1)?)))
+                .optional()?;
+            if let Some((0, queue)) = left {
+                meta::set_deleted_lane(connection, lane)?;
+                connection.prepare_cached("DELETE FROM lane WHERE id = ?1")?.execute([lane])?;
+                connection.prepare_cached(QUEUE)?.execute([queue])?;
+                self.deleted.push(lane);
+            }
+        }
+        Ok(())
+    }
+
     /// The batch is durable, and so are its lanes.
     pub(crate) fn keep(&mut self) {
         self.fresh.clear();
+        let deleted = mem::take(&mut self.deleted);
+        if !deleted.is_empty() {
+            self.known.retain(|_, row| !deleted.contains(&row.id));
+            self.last.take_if(|last| deleted.contains(&last.id));
+        }
     }
 
     /// The batch is gone, and so are its lanes.
     pub(crate) fn forget(&mut self) {
         self.last = None;
+        self.deleted.clear();
         for lane in self.fresh.drain(..) {
             self.known.remove(&lane);
         }
     }
 }
 
+/// How often each lane is among `lanes`.
+fn counted(lanes: impl Iterator<Item = i64>) -> FxHashMap<i64, i64> {
+    let mut counts = FxHashMap::default();
+    lanes.for_each(|lane| *counts.entry(lane).or_default() += 1);
+    counts
+}
+
 fn insert(connection: &Connection, lane: Lane) -> Result<LaneRow, Fault> {
     let queue = queue_id(connection, &lane.queue)?;
-    let id: i64 =
-        connection.prepare_cached("SELECT coalesce(max(id), 0) + 1 FROM lane")?.query_row([], |row| row.get(0))?;
+    let id = meta::last_lane(connection)? + 1;
     const INSERT: &str = "INSERT INTO lane (id, queue, kind, priority, \"group\", crc) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
     let names = Names::of(&lane);
     let sum = LaneRow::sum(id, queue, &names, &mut Checksum::default());

@@ -12,6 +12,9 @@ const ERASED: &str = "erased_number";
 /// Up to which position no job is to be found any more by its end.
 const ENDS_SEEN: &str = "ends_seen";
 
+/// The number of the last lane that was deleted, of which there is no row to tell it.
+const LANE: &str = "deleted_lane";
+
 /// The secret of the hashes of idempotency keys.
 const KEY_SECRET: &str = "key_secret";
 
@@ -54,6 +57,18 @@ pub(crate) fn last_number(connection: &Connection) -> rusqlite::Result<u64> {
 /// Remembers the number of a job that is erased, if it is the highest of all that were.
 pub(crate) fn set_erased(connection: &Connection, highest: u64) -> rusqlite::Result<()> {
     if highest > number(connection, ERASED)? { set_number(connection, ERASED, highest) } else { Ok(()) }
+}
+
+/// The highest number that a lane ever had: readers remember lanes by their numbers, so none is given out again.
+pub(crate) fn last_lane(connection: &Connection) -> rusqlite::Result<i64> {
+    let last: Option<i64> = connection.prepare_cached("SELECT max(id) FROM lane")?.query_row([], |row| row.get(0))?;
+    Ok(last.unwrap_or(0).max(number(connection, LANE)?.cast_signed()))
+}
+
+/// Remembers the number of a lane that is deleted, if it is the highest of all that were.
+pub(crate) fn set_deleted_lane(connection: &Connection, lane: i64) -> rusqlite::Result<()> {
+    let lane = lane.cast_unsigned();
+    if lane > number(connection, LANE)? { set_number(connection, LANE, lane) } else { Ok(()) }
 }
 
 /// The number of the first job that there is.

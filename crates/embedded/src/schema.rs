@@ -84,7 +84,8 @@ fn lay_out(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
             kind TEXT, -- the job's type
             priority INTEGER NOT NULL,
             \"group\" TEXT, -- the job's group
-            crc INTEGER
+            crc INTEGER,
+            submissions INTEGER NOT NULL DEFAULT 0 -- how many are in it; with the last one the lane goes
         );
         CREATE UNIQUE INDEX lane_names ON lane (queue, kind, priority, \"group\");
 

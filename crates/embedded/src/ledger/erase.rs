@@ -10,6 +10,7 @@ use super::touched::TouchedJob;
 use crate::checksum::Checksum;
 use crate::fault::Fault;
 use crate::integer::saturated;
+use crate::lane::LaneNames;
 use crate::meta;
 use crate::rows::erase_submission;
 use crate::shared::Shared;
@@ -24,11 +25,13 @@ const PLAIN_LIFE: u64 = 3;
 pub(super) fn erase(
     connection: &Connection,
     jobs: &[TouchedJob],
+    lanes: &mut LaneNames,
     shared: &Shared,
     checksum: &mut Checksum,
 ) -> Result<(), Fault> {
     let purged = meta::purged(connection)?;
     let mut highest = 0;
+    let mut left = Vec::new();
     for job in jobs.iter().filter(|job| job.erased) {
         highest = highest.max(job.number);
         erase_rows(connection, job)?;
@@ -39,6 +42,7 @@ pub(super) fn erase(
                 .execute([saturated(job.job.changed.0), job.number.cast_signed()])?;
         } else {
             delete(connection, "DELETE FROM submission WHERE id = ?1", job.number.cast_signed())?;
+            left.push(job.lane_id());
         }
     }
     const NO_MORE: &str = "DELETE FROM count WHERE init = 0 AND processing = 0 AND done = 0 AND failed = 0 \
@@ -50,6 +54,7 @@ pub(super) fn erase(
     for queue in queues {
         delete(connection, NO_MORE, queue)?;
     }
+    lanes.leave(connection, left.into_iter())?;
     meta::set_erased(connection, highest)?;
     meta::set_ends_seen(connection, shared.ends_seen.load(Ordering::Relaxed).cast_unsigned())?;
     Ok(())

@@ -6,6 +6,7 @@ use rusqlite::Connection;
 use crate::checksum::Checksum;
 use crate::fault::Fault;
 use crate::integer::saturated;
+use crate::lane::LaneNames;
 use crate::meta;
 use crate::rows::{Columns, Loaded, select_job};
 use crate::shared::Shared;
@@ -15,6 +16,7 @@ use crate::shared::Shared;
 pub(super) fn changes(
     connection: &Connection,
     through: Position,
+    lanes: &mut LaneNames,
     shared: &Shared,
     checksum: &mut Checksum,
 ) -> Result<(), Fault> {
@@ -25,6 +27,8 @@ pub(super) fn changes(
                                WHERE seq > ?1 AND seq <= ?2 AND old_checkpoint IS NOT NULL)";
     const SUBMISSIONS: &str =
         "DELETE FROM submission WHERE id IN (SELECT job FROM erased WHERE changed > ?1 AND changed <= ?2)";
+    const LANES: &str = "SELECT submission.lane FROM erased JOIN submission ON submission.id = erased.job \
+                         WHERE erased.changed > ?1 AND erased.changed <= ?2";
     const ERASED: &str = "DELETE FROM erased WHERE changed > ?1 AND changed <= ?2";
     const CHANGES: &str = "DELETE FROM change WHERE seq > ?1 AND seq <= ?2";
     let purged = saturated(meta::purged(connection)?);
@@ -32,9 +36,14 @@ pub(super) fn changes(
         connection.prepare_cached(LAST)?.query_row([purged, saturated(through.0)], |row| row.get(0))?;
     let Some(last) = last else { return Ok(()) };
     note_ends(connection, purged, last, shared, checksum)?;
+    let left: Vec<i64> = {
+        let mut statement = connection.prepare_cached(LANES)?;
+        statement.query_map([purged, last], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?
+    };
     for sql in [FAILURES, CHECKPOINTS, SUBMISSIONS, ERASED, CHANGES] {
         connection.prepare_cached(sql)?.execute([purged, last])?;
     }
+    lanes.leave(connection, left.into_iter())?;
     meta::set_purged(connection, last.cast_unsigned())?;
     Ok(())
 }

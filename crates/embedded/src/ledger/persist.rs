@@ -84,6 +84,7 @@ pub(super) fn persist(batch: &mut Batch<'_>, changes: &[Change]) -> Result<(), F
     touched.sort();
     let (new, old): (Vec<&TouchedJob>, Vec<&TouchedJob>) =
         touched.jobs.iter().filter(|job| job.written).partition(|job| job.before.is_none());
+    lanes.enter(connection, new.iter().map(|job| job.lane_id()))?;
     writer.jobs(&new)?;
     writer.submissions(&new)?;
     writer.deliveries(&new)?;
@@ -96,10 +97,10 @@ pub(super) fn persist(batch: &mut Batch<'_>, changes: &[Change]) -> Result<(), F
     writer.leavings(&touched.jobs)?;
     count(connection, &touched.jobs)?;
     if touched.jobs.iter().any(|job| job.erased) {
-        erase::erase(connection, &touched.jobs, shared, checksum)?;
+        erase::erase(connection, &touched.jobs, lanes, shared, checksum)?;
     }
     if forgets {
-        forget::changes(connection, *forget, shared, checksum)?;
+        forget::changes(connection, *forget, lanes, shared, checksum)?;
     }
     Ok(())
 }

@@ -3,6 +3,7 @@
 mod blocks;
 mod conformance;
 mod damage;
+mod lanes;
 mod opening;
 mod paging;
 mod purging;
