@@ -15,7 +15,7 @@ use crate::call::{Call, reserved};
 use crate::headers;
 use crate::intake::Whole;
 use crate::problem::Rejection;
-use crate::submission::{no_payload, submission, too_large};
+use crate::submission::{no_payload, too_large};
 
 /// What the name of a header begins with that holds an attribute.
 const PREFIX: &str = "ce-";
@@ -66,7 +66,7 @@ fn asked_for(call: &Call, event: &CloudEvent<'_>, payload: Body) -> Result<Submi
         return Err(headers::bad(&headers::IDEMPOTENCY_KEY, detail).into());
     }
     headers::trace(call.headers(), &mut envelope);
-    Ok(submission(&envelope, payload, &call.shared().targets)?)
+    Ok(call.shared().submission(&envelope, payload)?)
 }
 
 /// The data of an event in a document.

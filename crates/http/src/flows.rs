@@ -16,7 +16,7 @@ use crate::headers::{self, IDEMPOTENT_REPLAYED};
 use crate::intake::Whole;
 use crate::outlet::Outlet;
 use crate::problem::{Rejection, no_such_job};
-use crate::submission::{in_flow, makes_secret};
+use crate::submission::{in_flow, secret_is_given};
 use crate::submit::payload;
 
 /// The jobs of a flow that are looked at in one step.
@@ -117,13 +117,10 @@ fn wanted(call: &Call, whole: &Whole) -> Result<(Vec<String>, Vec<Submission>), 
             let after =
                 envelope.after.iter().filter_map(|key| lines.get(&**key)).map(|line| After::Line(*line)).collect();
             let submission = in_flow(envelope, body, &call.shared().targets, after)?;
-            if makes_secret(&submission) {
-                let detail = "must be given: what a flow is answered with shows none";
-                return Err(Problem::at("/callback/secret", detail));
-            }
+            secret_is_given(&submission)?;
             Ok(submission)
         };
-        submissions.push(read().map_err(|problem| problem.within(&format!("/jobs/{place}")))?);
+        submissions.push(read().map_err(|problem: Problem| problem.within(&format!("/jobs/{place}")))?);
         let key = envelope.key.as_deref().unwrap_or_default();
         lines.insert(key, keys.len());
         keys.push(key.to_owned());

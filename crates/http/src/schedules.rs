@@ -8,10 +8,9 @@ use ackd_api::{
     WebhookFormat,
 };
 use ackd_domain::{
-    Answer, Body, CallbackRequest, Command, JSON, Missed, Name, Refusal, Schedule, Submission, WebhookEvent, limits,
+    Answer, CallbackRequest, Command, Missed, Name, Refusal, Schedule, Submission, WebhookEvent, limits,
 };
 use ackd_engine::{Calendar, CalendarError};
-use bytes::Bytes;
 use http::StatusCode;
 use http::header::{self, HeaderValue};
 use serde_json::value::{RawValue, to_raw_value};
@@ -22,7 +21,7 @@ use crate::call::{Call, Outcome};
 use crate::list::{OTHER_LIST, page_size};
 use crate::problem::{NOT_YET, Rejection};
 use crate::queues::shown_backoff;
-use crate::submission::{no_payload, submission, too_large};
+use crate::submission::{payload_apart, submission};
 use crate::targets::Targets;
 
 /// `GET /v1/schedules`.
@@ -85,8 +84,9 @@ fn wanted(
         CalendarError::Cron(error) => Problem::at("/cron", error.to_string()),
         CalendarError::Zone(error) => Problem::at("/timezone", error.to_string()),
     })?;
-    let payload = payload(request.job.payload)?;
-    let job = submission(&request.job, payload, targets).map_err(of_job)?;
+    let most = limits::SCHEDULE_PAYLOAD_BYTES;
+    let payload = payload_apart(request.job.payload, most).map_err(of_job)?;
+    let job = submission(&request.job, payload, targets, most).map_err(of_job)?;
     if !job.then.is_empty() {
         return Err(Problem::at("/job/then", format!("{NOT_YET} in a schedule")));
     }
@@ -102,15 +102,6 @@ fn wanted(
         job,
     };
     Ok((wanted, calendar))
-}
-
-/// The payload, apart from the body that it came in: it is kept for long.
-fn payload(json: Option<&RawValue>) -> Result<Body, Problem> {
-    let Some(json) = json.map(RawValue::get) else { return Ok(no_payload()) };
-    if json.len() > limits::SCHEDULE_PAYLOAD_BYTES {
-        return Err(too_large("/job/payload", json.len(), limits::SCHEDULE_PAYLOAD_BYTES));
-    }
-    Ok(Body { content_type: Arc::from(JSON), bytes: Bytes::copy_from_slice(json.as_bytes()) })
 }
 
 /// The problem of the job in the schedule.

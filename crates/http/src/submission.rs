@@ -6,26 +6,41 @@ use std::time::Duration;
 use ackd_api::{Code, Envelope, Fault, Problem};
 use ackd_domain::{After, Backoff, BackoffError, Body, JSON, Name, OnFailure, Start, Submission, Timestamp};
 use bytes::Bytes;
+use serde_json::value::RawValue;
 
+use crate::app::Shared;
 use crate::call::reserved;
 use crate::problem::NOT_YET;
 use crate::targets::Targets;
 
-/// What `envelope` asks for, with `payload` for its payload. Its callback must be one that `targets` lets pass.
+/// What `envelope` asks for, with `payload` for its payload. Its callback must be one that `targets` lets pass, and each
+/// payload in its `then` has at most `most` bytes.
 ///
 /// # Errors
 /// A problem that names what is not supported yet, is the server's own, or does not fit together.
-pub(crate) fn submission(envelope: &Envelope<'_>, payload: Body, targets: &Targets) -> Result<Submission, Problem> {
+pub(crate) fn submission(
+    envelope: &Envelope<'_>,
+    payload: Body,
+    targets: &Targets,
+    most: usize,
+) -> Result<Submission, Problem> {
     if envelope.key.is_some() {
         return Err(Problem::at("/key", "is for the jobs of a flow; see `/v1/flows`"));
     }
     let after = after(envelope)?;
-    let submission = Submission { then: then(envelope, targets)?, ..alone(envelope, payload, targets)? };
+    let submission = Submission { then: then(envelope, targets, most)?, ..alone(envelope, payload, targets)? };
     let submission = Submission { after, ..submission };
     Ok(match &envelope.idempotency_key {
         Some(key) => submission.keyed(Arc::from(&**key)),
         None => submission,
     })
+}
+
+impl Shared {
+    /// What `envelope` asks of this server; see [`submission`].
+    pub(crate) fn submission(&self, envelope: &Envelope<'_>, payload: Body) -> Result<Submission, Problem> {
+        submission(envelope, payload, &self.targets, self.limits.payload)
+    }
 }
 
 /// What `envelope` asks for as the job of a flow that comes after these.
@@ -46,10 +61,10 @@ pub(crate) fn in_flow(
 const FAMILY: usize = 1000;
 
 /// What comes after a job by its `then`.
-fn then(envelope: &Envelope<'_>, targets: &Targets) -> Result<Vec<Submission>, Problem> {
+fn then(envelope: &Envelope<'_>, targets: &Targets, most: usize) -> Result<Vec<Submission>, Problem> {
     let mut made = Vec::with_capacity(envelope.then.len());
     for (at, next) in envelope.then.iter().enumerate() {
-        made.push(next_of(next, targets).map_err(|problem| problem.within(&format!("/then/{at}")))?);
+        made.push(next_of(next, targets, most).map_err(|problem| problem.within(&format!("/then/{at}")))?);
     }
     if made.iter().map(|next| next.with_all_after().count()).sum::<usize>() >= FAMILY {
         return Err(Problem::at("/then", format!("makes more than {FAMILY} jobs in all")));
@@ -57,18 +72,12 @@ fn then(envelope: &Envelope<'_>, targets: &Targets) -> Result<Vec<Submission>, P
     Ok(made)
 }
 
-fn next_of(envelope: &Envelope<'_>, targets: &Targets) -> Result<Submission, Problem> {
+fn next_of(envelope: &Envelope<'_>, targets: &Targets, most: usize) -> Result<Submission, Problem> {
     if envelope.idempotency_key.is_some() {
         return Err(Problem::at("/idempotency_key", "is for the job that it comes after, and holds for both"));
     }
-    let payload = match envelope.payload {
-        Some(json) => Body { content_type: Arc::from(JSON), bytes: Bytes::copy_from_slice(json.get().as_bytes()) },
-        None => no_payload(),
-    };
-    let mut submission = submission(envelope, payload, targets)?;
-    if makes_secret(&submission) {
-        return Err(Problem::at("/callback/secret", "must be given: the answer shows that of the first job only"));
-    }
+    let mut submission = submission(envelope, payload_apart(envelope.payload, most)?, targets, most)?;
+    secret_is_given(&submission)?;
     if envelope.on_failure.is_none() {
         // It is for when the other is done, however often that must be tried.
         submission.on_failure = OnFailure::Wait;
@@ -142,6 +151,23 @@ pub(crate) fn makes_secret(submission: &Submission) -> bool {
     submission.callback.as_ref().is_some_and(|callback| callback.secret.is_none())
 }
 
+/// Refuses a submission whose callback's secret would be made, and shown to nobody.
+pub(crate) fn secret_is_given(submission: &Submission) -> Result<(), Problem> {
+    if makes_secret(submission) {
+        return Err(Problem::at("/callback/secret", "must be given: the answer shows that of a single job only"));
+    }
+    Ok(())
+}
+
+/// The payload in `json`, of at most `most` bytes, apart from the body that it came in.
+pub(crate) fn payload_apart(json: Option<&RawValue>, most: usize) -> Result<Body, Problem> {
+    match json.map(RawValue::get) {
+        None => Ok(no_payload()),
+        Some(json) if json.len() > most => Err(too_large("/payload", json.len(), most)),
+        Some(json) => Ok(Body { content_type: Arc::from(JSON), bytes: Bytes::copy_from_slice(json.as_bytes()) }),
+    }
+}
+
 /// The body of a job that has no payload: one that was sent always has a type.
 pub(crate) fn no_payload() -> Body {
     Body { content_type: Arc::from(""), bytes: Bytes::new() }
@@ -197,7 +223,7 @@ mod tests {
 
     fn read(text: &str) -> Result<Submission, Problem> {
         let envelope: Envelope<'_> = ackd_api::parse(text.as_bytes())?;
-        submission(&envelope, no_payload(), &Targets::new(Arc::new(FakeOutbound::new())))
+        submission(&envelope, no_payload(), &Targets::new(Arc::new(FakeOutbound::new())), 16)
     }
 
     #[test]
@@ -222,5 +248,15 @@ mod tests {
             assert!(problem.detail.contains("not supported yet"), "{problem}");
         }
         assert_eq!(read(r#"{"queue":"ackd.x"}"#).unwrap_err().status, 403);
+    }
+
+    #[test]
+    fn what_comes_next_is_bounded_as_the_job_is() {
+        let next = |payload: &str| read(&format!(r#"{{"queue":"q","then":[{{"queue":"q","payload":"{payload}"}}]}}"#));
+        assert!(next(&"x".repeat(14)).is_ok());
+        let problem = next(&"x".repeat(15)).unwrap_err();
+        assert_eq!((problem.status, &*problem.errors[0].pointer), (413, "/then/0/payload"));
+        let deeper = r#"{"queue":"q","then":[{"queue":"q","then":[{"queue":"q","payload":"0123456789abcdef"}]}]}"#;
+        assert_eq!(read(deeper).unwrap_err().errors[0].pointer, "/then/0/then/0/payload");
     }
 }

@@ -19,7 +19,7 @@ use crate::headers::{self, IDEMPOTENT_REPLAYED, Media, PREFERENCE_APPLIED};
 use crate::intake::Whole;
 use crate::outlet::Outlet;
 use crate::problem::{self, Rejection};
-use crate::submission::{makes_secret, no_payload, submission, too_large};
+use crate::submission::{makes_secret, no_payload, too_large};
 
 /// `POST /v1/jobs`.
 pub(crate) async fn jobs(mut call: Call) -> Outcome {
@@ -64,7 +64,7 @@ async fn event(mut call: Call, is_structured: bool) -> Outcome {
 fn one(call: &Call, whole: &Whole) -> Result<Submission, Problem> {
     let mut envelope: Envelope<'_> = ackd_api::parse(whole.bytes())?;
     from_headers(call, &mut envelope)?;
-    submission(&envelope, payload(call, &envelope, whole)?, &call.shared().targets)
+    call.shared().submission(&envelope, payload(call, &envelope, whole)?)
 }
 
 /// `POST /v1/queues/{queue}/jobs`.
@@ -77,7 +77,7 @@ pub(crate) async fn raw(mut call: Call) -> Outcome {
         let mut envelope = query.into_envelope(Cow::Borrowed(queue.as_str()))?;
         from_headers(&call, &mut envelope)?;
         let payload = Body { content_type, bytes: whole.keep(whole.bytes()) };
-        [submission(&envelope, payload, &call.shared().targets)?].into()
+        [call.shared().submission(&envelope, payload)?].into()
     };
     drop(whole);
     accept(&call, submission).await
@@ -213,7 +213,7 @@ async fn read(call: &Call, whole: &Whole) -> Result<Vec<Line>, Rejection> {
         }
         let read = || {
             let envelope: Envelope<'_> = ackd_api::parse(line)?;
-            submission(&envelope, payload(call, &envelope, whole)?, &call.shared().targets)
+            call.shared().submission(&envelope, payload(call, &envelope, whole)?)
         };
         lines.push((number, read().map_err(|problem| problem.on_line(number))));
     }

@@ -2,14 +2,13 @@ use std::sync::Arc;
 
 use ackd_api::socket::{Label, ServerFrame, ServerOp};
 use ackd_api::{Envelope, Problem};
-use ackd_domain::{Body, Command, Submission};
+use ackd_domain::{Command, Submission};
 use ackd_engine::Engine;
-use bytes::Bytes;
 
 use crate::app::Shared;
 use crate::document::{self, Texts};
 use crate::problem::Rejection;
-use crate::submission::{no_payload, submission, too_large};
+use crate::submission::{payload_apart, submission};
 use crate::submit::{Asked, Committed, committed};
 use crate::targets::Targets;
 
@@ -19,14 +18,7 @@ use crate::targets::Targets;
 /// # Errors
 /// The problem that `POST /v1/jobs` would answer with.
 pub(crate) fn accept(envelope: &Envelope<'_>, most: usize, targets: &Targets) -> Result<Submission, Problem> {
-    let payload = match envelope.payload {
-        None => no_payload(),
-        Some(json) if json.get().len() > most => return Err(too_large("/payload", json.get().len(), most)),
-        Some(json) => {
-            Body { content_type: Arc::from(ackd_domain::JSON), bytes: Bytes::copy_from_slice(json.get().as_bytes()) }
-        }
-    };
-    submission(envelope, payload, targets)
+    submission(envelope, payload_apart(envelope.payload, most)?, targets, most)
 }
 
 /// The frame that answers a submission, once it is durable.
