@@ -9,18 +9,20 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use ackd_domain::{Answer, Body, Change, Command, Job, LeaseToken, Name, Queue, Refusal, Timestamp};
+use ackd_domain::{
+    Answer, Body, Change, Command, Endpoint, Job, LeaseToken, Name, Queue, Refusal, Schedule, Timestamp,
+};
 use ackd_ports::{Lane, Ledger, LedgerError, LedgerReader, OldChanges, Outlived, Reactor, ReadError, Ready};
 use tokio::sync::oneshot;
 
 use crate::dispatch::{self, Ask, AskId, Dispatcher, QueueRules, WindowLimits};
-use crate::endpoints::EndpointsSeen;
 use crate::engine::Unavailable;
 use crate::hub::Hub;
 use crate::leases::{self, LiveLeases};
 use crate::pager::PagerRequest;
 use crate::retention::Retention;
-use crate::schedules::{self, Schedules, SchedulesSeen};
+use crate::schedules::{self, Schedules};
+use crate::seen::Seen;
 use crate::stats::Stats;
 use crate::tail::Tail;
 use crate::waiting::QueuesSeen;
@@ -88,8 +90,8 @@ pub(crate) struct Shared {
     pub(crate) hub: Arc<Hub>,
     pub(crate) tail: Arc<Tail>,
     pub(crate) queues: Arc<QueuesSeen>,
-    pub(crate) endpoints: Arc<EndpointsSeen>,
-    pub(crate) schedules: Arc<SchedulesSeen>,
+    pub(crate) endpoints: Arc<Seen<Endpoint>>,
+    pub(crate) schedules: Arc<Seen<Schedule>>,
     pub(crate) stats: Arc<Stats>,
 }
 
@@ -104,9 +106,9 @@ pub struct Core {
     hub: Arc<Hub>,
     tail: Arc<Tail>,
     queues: Arc<QueuesSeen>,
-    endpoints: Arc<EndpointsSeen>,
+    endpoints: Arc<Seen<Endpoint>>,
     schedules: Schedules,
-    schedules_seen: Arc<SchedulesSeen>,
+    schedules_seen: Arc<Seen<Schedule>>,
     stats: Arc<Stats>,
     /// Commands of the core's own, for the next turn.
     own: Vec<Command>,

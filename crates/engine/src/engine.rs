@@ -6,19 +6,18 @@ use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use ackd_domain::{Answer, Body, Command, Endpoint, Failure, Job, LeaseToken, Name, Refusal};
+use ackd_domain::{Answer, Body, Command, Endpoint, Failure, Job, LeaseToken, Name, Refusal, Schedule};
 use ackd_ports::{ChangeFeed, Clock, Ledger, LedgerReader, ReadError};
 use tokio::sync::oneshot;
 
 use crate::blocks::Blocks;
 use crate::core::{Core, CoreParts, Input, Shared, token};
 use crate::dispatch::{Ask, AskId, WindowLimits};
-use crate::endpoints::EndpointsSeen;
 use crate::hub::Hub;
 use crate::inputs::inputs;
 use crate::mailbox::{Mailbox, MailboxLimits, Rejected, Weight};
 use crate::pager;
-use crate::schedules::SchedulesSeen;
+use crate::seen::Seen;
 use crate::stats::Stats;
 use crate::tail::Tail;
 use crate::waiting::{QueuesSeen, Waiting};
@@ -102,8 +101,8 @@ struct Inner {
     tail: Arc<Tail>,
     blocks: Blocks,
     queues: Arc<QueuesSeen>,
-    endpoints: Arc<EndpointsSeen>,
-    schedules: Arc<SchedulesSeen>,
+    endpoints: Arc<Seen<Endpoint>>,
+    schedules: Arc<Seen<Schedule>>,
     stats: Arc<Stats>,
     reader: Arc<dyn LedgerReader>,
     feed: Arc<dyn ChangeFeed>,
@@ -140,8 +139,8 @@ impl Engine {
             tail: Arc::new(Tail::new(parts.feed.head()?)),
             blocks: Blocks::default(),
             queues: Arc::new(QueuesSeen::new(tick)),
-            endpoints: Arc::new(EndpointsSeen::new(parts.reader.endpoints()?)),
-            schedules: Arc::new(SchedulesSeen::new(parts.reader.schedules()?)),
+            endpoints: Arc::new(Seen::new(parts.reader.endpoints()?)),
+            schedules: Arc::new(Seen::new(parts.reader.schedules()?)),
             stats: Arc::default(),
             reader: Arc::clone(&parts.reader),
             feed: parts.feed,
@@ -311,11 +310,11 @@ impl Engine {
         self.inner.lock_status().stopping
     }
 
-    pub(crate) fn endpoints_seen(&self) -> &Arc<EndpointsSeen> {
+    pub(crate) fn endpoints_seen(&self) -> &Arc<Seen<Endpoint>> {
         &self.inner.endpoints
     }
 
-    pub(crate) fn schedules_seen(&self) -> &SchedulesSeen {
+    pub(crate) fn schedules_seen(&self) -> &Seen<Schedule> {
         &self.inner.schedules
     }
 

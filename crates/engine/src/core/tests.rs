@@ -67,7 +67,7 @@ impl World {
             hub: Arc::default(),
             tail: Arc::default(),
             endpoints: Arc::default(),
-            schedules: Arc::new(SchedulesSeen::new(reader.schedules().unwrap())),
+            schedules: Arc::new(Seen::new(reader.schedules().unwrap())),
             queues: Arc::new(QueuesSeen::new(Duration::ZERO)),
             stats: Arc::default(),
         };

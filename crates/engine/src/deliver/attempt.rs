@@ -5,7 +5,7 @@ use ackd_domain::{Command, Endpoint, Secret, Target, Timestamp};
 use ackd_ports::{Clock, Outbound, Post, SigningKey};
 
 use super::outcome::{self, Outcome, Void};
-use crate::endpoints::EndpointsSeen;
+use crate::seen::Seen;
 use crate::work::Granted;
 
 /// How long a receiver may take for its answer, as Standard Webhooks 1.0.0 recommends ("Delivery", 15 to 30 seconds).
@@ -14,7 +14,7 @@ pub(super) const TIMEOUT: Duration = Duration::from_secs(15);
 /// Makes one attempt of a delivery. Gives the commands that write down what came of it.
 pub(super) async fn attempt(
     granted: Granted,
-    endpoints: &EndpointsSeen,
+    endpoints: &Seen<Endpoint>,
     outbound: &dyn Outbound,
     clock: &dyn Clock,
 ) -> Vec<Command> {
@@ -39,7 +39,7 @@ pub(super) async fn attempt(
 /// What is posted, and to which endpoint, if to one.
 fn prepare(
     granted: &Granted,
-    endpoints: &EndpointsSeen,
+    endpoints: &Seen<Endpoint>,
     now: Timestamp,
 ) -> Result<(Post, Option<Arc<Endpoint>>), Void> {
     let delivery = granted.job.spec.delivery.as_ref().ok_or(Void::Unreadable)?;

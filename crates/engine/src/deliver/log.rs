@@ -99,9 +99,11 @@ impl Engine {
 }
 
 fn record(reader: &dyn LedgerReader, job: Arc<Job>) -> Result<DeliveryRecord, ReadError> {
-    let timeline = reader.timeline(job.id)?;
+    let changes = reader.timeline(job.id)?.map(|timeline| timeline.changes).unwrap_or_default();
+    // As of its last change: so its status goes with the attempts, whatever has happened since it was found.
+    let job = changes.last().map_or(job, |last| Arc::clone(&last.job));
     let mut attempts = Vec::new();
-    for change in timeline.into_iter().flat_map(|timeline| timeline.changes) {
+    for change in changes {
         let at = change.job.started_at.unwrap_or(change.at);
         match change.kind {
             ChangeKind::Failed | ChangeKind::Lapsed => {

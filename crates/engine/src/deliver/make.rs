@@ -1,21 +1,21 @@
 use std::sync::Arc;
 
-use ackd_domain::{Body, Change, Delivery, NewDelivery, Target, WebhookEvent, WebhookFormat};
+use ackd_domain::{Body, Change, Delivery, Endpoint, NewDelivery, Target, WebhookEvent, WebhookFormat};
 
 use super::{Renderer, Told};
-use crate::endpoints::EndpointsSeen;
+use crate::seen::Seen;
 
 /// Whether anybody is to be told of `change`. Asked of every change that is committed.
-pub(super) fn concerns(change: &Change, endpoints: &EndpointsSeen) -> bool {
+pub(super) fn concerns(change: &Change, endpoints: &Seen<Endpoint>) -> bool {
     let Some(event) = WebhookEvent::of(change.job.status) else { return false };
     let spec = &change.job.spec;
     !spec.queue.is_reserved()
         && (spec.callback.as_ref().is_some_and(|callback| callback.events.contains(event))
-            || endpoints.wants(&spec.queue, event))
+            || endpoints.has(|endpoint| endpoint.wants(&spec.queue, event)))
 }
 
 /// The deliveries that `change` asks for, one for each target.
-pub(super) fn deliveries(change: &Change, endpoints: &EndpointsSeen, renderer: &dyn Renderer) -> Vec<NewDelivery> {
+pub(super) fn deliveries(change: &Change, endpoints: &Seen<Endpoint>, renderer: &dyn Renderer) -> Vec<NewDelivery> {
     let job = &change.job;
     let Some(event) = WebhookEvent::of(job.status).filter(|_| !job.spec.queue.is_reserved()) else {
         return Vec::new();
@@ -33,7 +33,7 @@ pub(super) fn deliveries(change: &Change, endpoints: &EndpointsSeen, renderer: &
     let callback = job.spec.callback.as_ref().filter(|callback| callback.events.contains(event));
     let mut made: Vec<_> =
         callback.into_iter().map(|callback| new(Target::Callback(Arc::clone(callback)), callback.format)).collect();
-    let wanting = endpoints.wanting(&job.spec.queue, event);
+    let wanting = endpoints.of_which(|endpoint| endpoint.wants(&job.spec.queue, event));
     made.extend(wanting.into_iter().map(|it| new(Target::Endpoint(it.name.clone()), it.format)));
     made
 }

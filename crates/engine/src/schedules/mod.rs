@@ -6,7 +6,6 @@
 
 mod missed;
 mod put;
-mod seen;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -17,7 +16,6 @@ use ackd_domain::{Firing, Name, Schedule, Timestamp};
 use crate::calendar::Calendar;
 
 pub use missed::ON_TIME;
-pub(crate) use seen::SchedulesSeen;
 
 /// The most jobs that one tick makes, but for a single schedule's.
 const JOBS_AT_ONCE: usize = 1000;

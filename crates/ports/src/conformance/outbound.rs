@@ -6,7 +6,7 @@ use std::time::Duration;
 use ackd_domain::Timestamp;
 use bytes::Bytes;
 
-use crate::{Outbound, OutboundError, Post, Reply, SeededEntropy, SigningKey, UrlError};
+use crate::{Outbound, OutboundError, Post, Reply, SigningKey, UrlError};
 
 /// The other end of an exercise.
 pub trait Receiver {
@@ -65,9 +65,14 @@ fn post_to(url: Arc<str>) -> Post {
         at: Timestamp::from_millis(1_700_000_000_999),
         content_type: "application/json".into(),
         body: Bytes::from_static(b"{\"a\":1}"),
-        keys: vec![SigningKey::generate(&mut SeededEntropy::new(1))],
+        keys: vec![key()],
         timeout: Duration::from_secs(20),
     }
+}
+
+/// A key as a user would name it.
+fn key() -> SigningKey {
+    "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw".parse().expect("it is a key")
 }
 
 fn answer(status: u16) -> Answer {
@@ -78,9 +83,8 @@ async fn posts_arrive_as_they_are(outbound: &dyn Outbound, receiver: &dyn Receiv
     let url = receiver.url("/as-it-is?a=b");
     outbound.check(&url).unwrap_or_else(|error| panic!("{url} is refused: {error}"));
     for keys in 0..=3 {
-        let key = SigningKey::generate(&mut SeededEntropy::new(keys));
         let post = Post {
-            keys: vec![key; usize::try_from(keys).unwrap_or_default()],
+            keys: vec![key(); usize::try_from(keys).unwrap_or_default()],
             content_type: "text/plain; charset=utf-8".into(),
             ..post_to(Arc::clone(&url))
         };

@@ -5,13 +5,8 @@ use std::sync::Arc;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::Entropy;
-
 const HMAC_PREFIX: &str = "whsec_";
 const ED25519_PREFIX: &str = "whsk_";
-
-/// The bytes of a key that is made here: as many as HMAC-SHA256 gives.
-const MADE_BYTES: usize = 32;
 
 /// A key that webhooks are signed with (Standard Webhooks 1.0.0, "Signature scheme"). `Debug` does not show it; a clone
 /// shares its bytes.
@@ -60,16 +55,6 @@ impl SigningKey {
     pub const HMAC_MIN_BYTES: usize = 24;
     /// The most bytes of an HMAC secret.
     pub const HMAC_MAX_BYTES: usize = 64;
-
-    /// A new HMAC secret of 32 random bytes.
-    #[must_use]
-    pub fn generate(entropy: &mut dyn Entropy) -> SigningKey {
-        let mut secret = [0; MADE_BYTES];
-        for chunk in secret.chunks_exact_mut(8) {
-            chunk.copy_from_slice(&entropy.random().to_be_bytes());
-        }
-        SigningKey(KeyMaterial::Hmac(Arc::from(secret)))
-    }
 
     /// Its text: what the receiver of an HMAC signature needs, and nobody else may see.
     #[must_use]
@@ -134,7 +119,6 @@ impl fmt::Debug for KeyMaterial {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::SeededEntropy;
 
     fn text(prefix: &str, bytes: usize) -> String {
         format!("{prefix}{}", STANDARD.encode(vec![7; bytes]))
@@ -175,13 +159,5 @@ mod tests {
             let shown = format!("{key:?} {:?}", key.material());
             assert!(!shown.contains("BwcH") && !shown.contains('7'), "{shown}");
         }
-    }
-
-    #[test]
-    fn keys_that_are_made_differ_and_are_keys() {
-        let mut entropy = SeededEntropy::new(1);
-        let (one, other) = (SigningKey::generate(&mut entropy), SigningKey::generate(&mut entropy));
-        assert_ne!(one, other);
-        assert_eq!(one.expose().parse(), Ok(one));
     }
 }
