@@ -3,38 +3,27 @@
 use ackd_client::api::DeliveryDocument;
 
 use crate::cli::Session;
-use crate::console::{Colour, note};
+use crate::commands::listing::Listing;
+use crate::console::Colour;
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::table::{Cell, Table};
+use crate::table::Cell;
 
 /// Prints the deliveries that tell of a job, newest first, page by page.
 pub(crate) async fn list(job: &str, session: &Session) -> Result<Exit, Failure> {
-    let mut table = Table::new(["ID", "TARGET", "EVENT", "STATUS", "ATTEMPTS", "ANSWER", "NEXT", "NOTE"]);
+    let heads = ["ID", "TARGET", "EVENT", "STATUS", "ATTEMPTS", "ANSWER", "NEXT", "NOTE"];
+    let mut listing = Listing::new(session.console, heads);
     let mut token = None;
     loop {
         let page = session.client.deliveries(job, token.as_deref()).await?;
         for delivery in &page.deliveries {
-            if session.console.is_json {
-                session.console.document(delivery)?;
-            } else {
-                table.row(row(delivery));
-            }
+            listing.add(delivery, || row(delivery))?;
         }
         token = page.next_page_token;
         if token.is_none() {
-            break;
+            return Ok(listing.finish("nobody was told of this job")?);
         }
     }
-    if session.console.is_json {
-        return Ok(Exit::Fine);
-    }
-    if table.is_empty() {
-        note("nobody was told of this job");
-    } else {
-        table.print(session.console)?;
-    }
-    Ok(Exit::Fine)
 }
 
 fn row(delivery: &DeliveryDocument<'_>) -> [Cell; 8] {

@@ -5,11 +5,12 @@ use ackd_client::{Document, JobFilter};
 use clap::Args;
 
 use crate::cli::Session;
+use crate::commands::listing::Listing;
 use crate::commands::narrowing::Narrowing;
-use crate::console::{Colour, note};
+use crate::console::Colour;
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::table::{Cell, Table};
+use crate::table::Cell;
 use crate::words;
 
 /// The most jobs that are asked for at once.
@@ -54,16 +55,13 @@ pub(crate) async fn run(args: ListArgs, session: &Session) -> Result<Exit, Failu
         ..JobFilter::default()
     };
     let mut left = args.limit;
-    let mut table = Table::new(["ID", "QUEUE", "TYPE", "STATUS", "ATTEMPT", "CREATED", "NOTE"]);
+    let heads = ["ID", "QUEUE", "TYPE", "STATUS", "ATTEMPT", "CREATED", "NOTE"];
+    let mut listing = Listing::new(session.console, heads);
     while left > 0 {
         filter.page_size = u32::try_from(left.min(PAGE)).ok();
         let page = session.client.list(&filter).await?;
         for job in page.jobs.iter().take(left) {
-            if session.console.is_json {
-                session.console.document(job)?;
-            } else {
-                table.row(row(job));
-            }
+            listing.add(job, || row(job))?;
         }
         left = left.saturating_sub(page.jobs.len());
         // A page may be short, or empty, while more follow.
@@ -72,14 +70,7 @@ pub(crate) async fn run(args: ListArgs, session: &Session) -> Result<Exit, Failu
             None => break,
         }
     }
-    if !session.console.is_json {
-        if table.is_empty() {
-            note("there are no such jobs");
-        } else {
-            table.print(session.console)?;
-        }
-    }
-    Ok(Exit::Fine)
+    Ok(listing.finish("there are no such jobs")?)
 }
 
 fn row(job: &Document) -> [Cell; 7] {

@@ -6,7 +6,9 @@ pub(crate) mod completions;
 pub(crate) mod delete;
 mod deliveries;
 pub(crate) mod get;
+mod job_args;
 pub(crate) mod list;
+mod listing;
 mod narrowing;
 pub(crate) mod payload;
 pub(crate) mod queue;
@@ -24,6 +26,7 @@ pub(crate) mod work;
 
 use ackd_client::api::Duration;
 use ackd_client::api::duration::DurationError;
+use serde::de::DeserializeOwned;
 
 use crate::cli::{Command, Globals, Session};
 use crate::exit::Exit;
@@ -62,6 +65,11 @@ pub(crate) fn run(command: Command, globals: Globals) -> Result<Exit, Failure> {
 /// Reads a duration; a bare number means seconds.
 fn duration(text: &str) -> Result<Duration, DurationError> {
     Duration::parse_query(text)
+}
+
+/// Reads one of the API's words.
+fn word<T: DeserializeOwned>(text: &str) -> Result<T, String> {
+    serde_json::from_value(text.into()).map_err(|error| error.to_string())
 }
 
 /// What is common to commands that do the same to several jobs: one that is refused does not keep it from the others.

@@ -7,10 +7,11 @@ use ackd_client::api::{Duration, Patch, QueueDocument, QueuePatch, Status};
 use clap::{Args, Subcommand};
 
 use crate::cli::Session;
-use crate::console::{Colour, Console, note};
+use crate::commands::listing::Listing;
+use crate::console::{Colour, Console};
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::table::{Cell, Table};
+use crate::table::Cell;
 
 /// The arguments of `ackd queue`.
 #[derive(Debug, Args)]
@@ -152,10 +153,7 @@ impl Settings {
 pub(crate) async fn run(args: QueueArgs, session: &Session) -> Result<Exit, Failure> {
     let client = &session.client;
     let (name, queue) = match args.command {
-        QueueCommand::List => {
-            list(session).await?;
-            return Ok(Exit::Fine);
-        }
+        QueueCommand::List => return list(session).await,
         QueueCommand::Show { queue } => {
             let document = client.queue(&queue).await?;
             (queue, document)
@@ -185,39 +183,31 @@ pub(crate) async fn run(args: QueueArgs, session: &Session) -> Result<Exit, Fail
 }
 
 /// Prints all queues, page by page.
-async fn list(session: &Session) -> Result<(), Failure> {
-    let mut table = Table::new(["QUEUE", "INIT", "PROCESSING", "DONE", "FAILED", "CANCELLED", "EXPIRED", "PAUSED"]);
+async fn list(session: &Session) -> Result<Exit, Failure> {
+    let heads = ["QUEUE", "INIT", "PROCESSING", "DONE", "FAILED", "CANCELLED", "EXPIRED", "PAUSED"];
+    let mut listing = Listing::new(session.console, heads);
     let mut token = None;
     loop {
         let page = session.client.queues(token.as_deref()).await?;
         for queue in &page.queues {
-            if session.console.is_json {
-                session.console.document(queue)?;
-                continue;
-            }
-            let count = |status: Status| {
-                let count = queue.counts.get(status);
-                Cell::painted(count.to_string(), Colour::of(status).filter(|_| count > 0))
-            };
-            let [init, processing, done, failed, cancelled, expired] = Status::ALL.map(count);
-            let name = Cell::new(queue.name.as_deref().unwrap_or_default());
-            let paused = Cell::painted(if queue.paused { "paused" } else { "" }, Some(Colour::Yellow));
-            table.row([name, init, processing, done, failed, cancelled, expired, paused]);
+            listing.add(queue, || row(queue))?;
         }
         token = page.next_page_token;
         if token.is_none() {
-            break;
+            return Ok(listing.finish("there are no queues yet; the first job of a queue makes it")?);
         }
     }
-    if session.console.is_json {
-        return Ok(());
-    }
-    if table.is_empty() {
-        note("there are no queues yet; the first job of a queue makes it");
-    } else {
-        table.print(session.console)?;
-    }
-    Ok(())
+}
+
+fn row(queue: &QueueDocument) -> [Cell; 8] {
+    let count = |status: Status| {
+        let count = queue.counts.get(status);
+        Cell::painted(count.to_string(), Colour::of(status).filter(|_| count > 0))
+    };
+    let [init, processing, done, failed, cancelled, expired] = Status::ALL.map(count);
+    let name = Cell::new(queue.name.as_deref().unwrap_or_default());
+    let paused = Cell::painted(if queue.paused { "paused" } else { "" }, Some(Colour::Yellow));
+    [name, init, processing, done, failed, cancelled, expired, paused]
 }
 
 fn show(name: &str, queue: &QueueDocument, console: Console) -> Result<(), Failure> {

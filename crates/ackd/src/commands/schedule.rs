@@ -1,16 +1,18 @@
 //! `ackd schedule`: jobs that are made at certain times.
 
 use ackd_client::Submission;
-use ackd_client::api::{Duration, MissedRuns, ScheduleDocument, ScheduleRequest, Time};
+use ackd_client::api::{MissedRuns, ScheduleDocument, ScheduleRequest, Time};
 use clap::{Args, Subcommand};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::cli::Session;
-use crate::console::{Colour, Console, note};
+use crate::commands::job_args::JobArgs;
+use crate::commands::listing::Listing;
+use crate::console::{Colour, Console};
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::table::{Cell, Table};
+use crate::table::Cell;
 use crate::words::shown;
 
 /// The arguments of `ackd schedule`.
@@ -63,44 +65,15 @@ struct PutArgs {
     timezone: Option<String>,
 
     /// What becomes of times that passed while the server was down: skip, one or all [default: one]
-    #[arg(long, value_name = "POLICY", value_parser = policy)]
+    #[arg(long, value_name = "POLICY", value_parser = super::word::<MissedRuns>)]
     missed: Option<MissedRuns>,
 
     /// Make no jobs
     #[arg(long)]
     paused: bool,
 
-    /// What kind of job it is, for workers that take only some
-    #[arg(long = "type", value_name = "TYPE")]
-    kind: Option<String>,
-
-    /// 0 (lowest) to 9 (highest) [default: 5]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(0..=9))]
-    priority: Option<u8>,
-
-    /// Whom the job is for: groups take turns, and a queue may limit each
-    #[arg(long)]
-    group: Option<String>,
-
-    /// If the job is not done by then, it ends as EXPIRED [default: the queue's]
-    #[arg(long, value_name = "DURATION", value_parser = super::duration)]
-    expires_in: Option<Duration>,
-
-    /// How often the job is tried [default: the queue's]
-    #[arg(long, value_name = "N")]
-    max_attempts: Option<u32>,
-
-    /// The longest time of one attempt [default: the queue's]
-    #[arg(long, value_name = "DURATION", value_parser = super::duration)]
-    timeout: Option<Duration>,
-
-    /// Keep the job so long after its end [default: the queue's]
-    #[arg(long, value_name = "DURATION", value_parser = super::duration)]
-    result_retention: Option<Duration>,
-
-    /// A word to find the job by (may be repeated)
-    #[arg(long = "tag", value_name = "TAG")]
-    tags: Vec<String>,
+    #[command(flatten)]
+    options: JobArgs,
 }
 
 /// Reads JSON, and keeps it as it is written.
@@ -108,39 +81,15 @@ fn json(text: &str) -> Result<Box<RawValue>, String> {
     RawValue::from_string(text.to_owned()).map_err(|error| format!("not JSON: {error}"))
 }
 
-fn policy(text: &str) -> Result<MissedRuns, String> {
-    serde_json::from_value(text.into()).map_err(|error| error.to_string())
-}
-
 impl PutArgs {
     /// The job that is made each time.
     fn job(&self) -> Submission {
-        let mut job = Submission::new(&self.queue);
-        if let Some(payload) = &self.payload {
-            job = job.payload_json(payload.clone());
-        }
-        if let Some(kind) = &self.kind {
-            job = job.kind(kind);
-        }
-        if let Some(priority) = self.priority {
-            job = job.priority(priority);
-        }
-        if let Some(group) = &self.group {
-            job = job.group(group);
-        }
-        if let Some(expires_in) = self.expires_in {
-            job = job.expires_in(expires_in.get());
-        }
-        if let Some(max_attempts) = self.max_attempts {
-            job = job.max_attempts(max_attempts);
-        }
-        if let Some(timeout) = self.timeout {
-            job = job.timeout(timeout.get());
-        }
-        if let Some(retention) = self.result_retention {
-            job = job.result_retention(retention.get());
-        }
-        self.tags.iter().fold(job, Submission::tag)
+        let job = Submission::new(&self.queue);
+        let job = match &self.payload {
+            Some(payload) => job.payload_json(payload.clone()),
+            None => job,
+        };
+        self.options.tell(job)
     }
 
     fn request<'a>(&'a self, job: &'a Submission) -> Result<ScheduleRequest<'a>, Failure> {
@@ -175,39 +124,30 @@ pub(crate) async fn run(args: ScheduleArgs, session: &Session) -> Result<Exit, F
 
 /// Prints all schedules, page by page.
 async fn list(session: &Session) -> Result<Exit, Failure> {
-    let mut table = Table::new(["NAME", "CRON", "ZONE", "QUEUE", "NEXT", "LAST"]);
+    let mut listing = Listing::new(session.console, ["NAME", "CRON", "ZONE", "QUEUE", "NEXT", "LAST"]);
     let mut token = None;
     loop {
         let page = session.client.schedules(token.as_deref()).await?;
         for schedule in &page.schedules {
-            if session.console.is_json {
-                session.console.document(schedule)?;
-                continue;
-            }
-            let (next, colour) = next(schedule);
-            table.row([
-                Cell::new(&schedule.name),
-                Cell::new(&schedule.cron),
-                Cell::new(&schedule.timezone),
-                Cell::new(queue(schedule)),
-                Cell::painted(next, colour),
-                Cell::new(said(schedule.last_run_at)),
-            ]);
+            listing.add(schedule, || row(schedule))?;
         }
         token = page.next_page_token;
         if token.is_none() {
-            break;
+            return Ok(listing.finish("there are no schedules")?);
         }
     }
-    if session.console.is_json {
-        return Ok(Exit::Fine);
-    }
-    if table.is_empty() {
-        note("there are no schedules");
-    } else {
-        table.print(session.console)?;
-    }
-    Ok(Exit::Fine)
+}
+
+fn row(schedule: &ScheduleDocument<'_>) -> [Cell; 6] {
+    let (next, colour) = next(schedule);
+    [
+        Cell::new(&schedule.name),
+        Cell::new(&schedule.cron),
+        Cell::new(&schedule.timezone),
+        Cell::new(queue(schedule)),
+        Cell::painted(next, colour),
+        Cell::new(said(schedule.last_run_at)),
+    ]
 }
 
 /// The queue of the schedule's job.

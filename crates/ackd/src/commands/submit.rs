@@ -12,6 +12,7 @@ use serde_json::value::RawValue;
 
 use super::{batches, waiting};
 use crate::cli::Session;
+use crate::commands::job_args::JobArgs;
 use crate::console::note;
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -39,17 +40,8 @@ pub(crate) struct SubmitArgs {
     #[arg(long, value_name = "TYPE")]
     content_type: Option<String>,
 
-    /// What kind of job it is, for workers that take only some
-    #[arg(long = "type", value_name = "TYPE")]
-    kind: Option<String>,
-
-    /// 0 (lowest) to 9 (highest) [default: 5]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(0..=9))]
-    priority: Option<u8>,
-
-    /// Whom it is for: groups take turns, and a queue may limit each
-    #[arg(long)]
-    group: Option<String>,
+    #[command(flatten)]
+    options: JobArgs,
 
     /// Begin so long from now
     #[arg(long, value_name = "DURATION", value_parser = super::duration)]
@@ -59,29 +51,9 @@ pub(crate) struct SubmitArgs {
     #[arg(long, value_name = "TIME", conflicts_with = "delay")]
     run_at: Option<Time>,
 
-    /// If it is not done by then, it ends as EXPIRED [default: the queue's]
-    #[arg(long, value_name = "DURATION", value_parser = super::duration)]
-    expires_in: Option<Duration>,
-
-    /// How often it is tried [default: the queue's]
-    #[arg(long, value_name = "N")]
-    max_attempts: Option<u32>,
-
-    /// The longest time of one attempt [default: the queue's]
-    #[arg(long, value_name = "DURATION", value_parser = super::duration)]
-    timeout: Option<Duration>,
-
-    /// Keep it so long after its end [default: the queue's]
-    #[arg(long, value_name = "DURATION", value_parser = super::duration)]
-    result_retention: Option<Duration>,
-
     /// An idempotency key: the same submission with the same key is the same job
     #[arg(long)]
     key: Option<String>,
-
-    /// A word to find it by (may be repeated)
-    #[arg(long = "tag", value_name = "TAG")]
-    tags: Vec<String>,
 
     /// W3C Trace Context's traceparent, handed to the worker
     #[arg(long)]
@@ -147,19 +119,11 @@ impl SubmitArgs {
                 Err(error) => submission.payload_bytes("application/octet-stream", error.into_bytes()),
             },
         };
-        macro_rules! set {
-            ($($field:ident),+) => {
-                $(if let Some(value) = self.$field {
-                    submission = submission.$field(value.into());
-                })+
-            };
+        if let Some(delay) = self.delay {
+            submission = submission.delay(delay.into());
         }
-        set!(priority, delay, run_at, expires_in, max_attempts, timeout, result_retention);
-        if let Some(group) = self.group {
-            submission = submission.group(group);
-        }
-        if let Some(kind) = self.kind {
-            submission = submission.kind(kind);
+        if let Some(run_at) = self.run_at {
+            submission = submission.run_at(run_at);
         }
         if let Some(key) = self.key {
             submission = submission.idempotency_key(key);
@@ -167,7 +131,7 @@ impl SubmitArgs {
         if let Some(traceparent) = self.traceparent {
             submission = submission.traceparent(traceparent);
         }
-        Ok(self.tags.into_iter().fold(submission, Submission::tag))
+        Ok(self.options.tell(submission))
     }
 }
 

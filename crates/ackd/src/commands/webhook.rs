@@ -2,14 +2,14 @@
 
 use ackd_client::api::{CallbackEvent, Secret, WebhookDocument, WebhookFormat, WebhookRequest};
 use clap::{Args, Subcommand};
-use serde::de::DeserializeOwned;
 
 use crate::cli::Session;
 use crate::commands::deliveries;
+use crate::commands::listing::Listing;
 use crate::console::{Colour, Console, note};
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::table::{Cell, Table};
+use crate::table::Cell;
 use crate::words::shown;
 
 /// The arguments of `ackd webhook`.
@@ -66,22 +66,17 @@ struct PutArgs {
     queues: Vec<String>,
 
     /// Only these ends: job.done, job.failed, job.cancelled, job.expired [default: all]
-    #[arg(long = "event", value_name = "EVENT", value_delimiter = ',', value_parser = word::<CallbackEvent>)]
+    #[arg(long = "event", value_name = "EVENT", value_delimiter = ',', value_parser = super::word::<CallbackEvent>)]
     events: Vec<CallbackEvent>,
 
     /// The form of what is sent: standard or cloudevents [default: standard]
-    #[arg(long, value_parser = word::<WebhookFormat>)]
+    #[arg(long, value_parser = super::word::<WebhookFormat>)]
     format: Option<WebhookFormat>,
 
     /// What to sign with, whsec_… or whsk_…; others see it in a list of processes, but not by the variable [default: a
     /// known webhook's own, else one is made and shown once]
     #[arg(long, env = "ACKD_WEBHOOK_SECRET", hide_env_values = true)]
     secret: Option<String>,
-}
-
-/// Reads one of the API's words.
-fn word<T: DeserializeOwned>(text: &str) -> Result<T, String> {
-    serde_json::from_value(text.into()).map_err(|error| error.to_string())
 }
 
 impl PutArgs {
@@ -119,39 +114,30 @@ pub(crate) async fn run(args: WebhookArgs, session: &Session) -> Result<Exit, Fa
 
 /// Prints all webhooks, page by page.
 async fn list(session: &Session) -> Result<Exit, Failure> {
-    let mut table = Table::new(["NAME", "URL", "QUEUES", "EVENTS", "FORMAT", "STATE"]);
+    let mut listing = Listing::new(session.console, ["NAME", "URL", "QUEUES", "EVENTS", "FORMAT", "STATE"]);
     let mut token = None;
     loop {
         let page = session.client.webhooks(token.as_deref()).await?;
         for webhook in &page.webhooks {
-            if session.console.is_json {
-                session.console.document(webhook)?;
-                continue;
-            }
-            let (state, colour) = state(webhook);
-            table.row([
-                Cell::new(&webhook.name),
-                Cell::new(&webhook.url),
-                Cell::new(webhook.queues.join(",")),
-                Cell::new(webhook.events.join(",")),
-                Cell::new(&webhook.format),
-                Cell::painted(state, colour),
-            ]);
+            listing.add(webhook, || row(webhook))?;
         }
         token = page.next_page_token;
         if token.is_none() {
-            break;
+            return Ok(listing.finish("there are no webhooks")?);
         }
     }
-    if session.console.is_json {
-        return Ok(Exit::Fine);
-    }
-    if table.is_empty() {
-        note("there are no webhooks");
-    } else {
-        table.print(session.console)?;
-    }
-    Ok(Exit::Fine)
+}
+
+fn row(webhook: &WebhookDocument<'_>) -> [Cell; 6] {
+    let (state, colour) = state(webhook);
+    [
+        Cell::new(&webhook.name),
+        Cell::new(&webhook.url),
+        Cell::new(webhook.queues.join(",")),
+        Cell::new(webhook.events.join(",")),
+        Cell::new(&webhook.format),
+        Cell::painted(state, colour),
+    ]
 }
 
 /// What is to be said of how it stands, and how it looks.
