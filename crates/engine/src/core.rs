@@ -4,17 +4,20 @@
 //! The core owns the ledger and runs on one thread, so that nothing on the hot path is handed between
 //! threads more often than once in and once out. It has no clock: each turn is given the time.
 
+mod batch;
+mod reaction;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use ackd_domain::{
-    Answer, Body, Change, Command, Endpoint, Job, LeaseToken, Name, Queue, Refusal, Schedule, Timestamp,
-};
-use ackd_ports::{Lane, Ledger, LedgerError, LedgerReader, OldChanges, Outlived, Reactor, ReadError, Ready};
+use ackd_domain::{Answer, Command, Endpoint, Job, LeaseToken, Name, Queue, Refusal, Schedule, Timestamp};
+use ackd_ports::{Lane, Ledger, LedgerError, LedgerReader, OldChanges, Outlived, ReadError, Ready};
 use tokio::sync::oneshot;
 
+use self::batch::{Batch, Origin, Parked, Reply, Request};
+use self::reaction::{Reaction, make_commands};
 use crate::dispatch::{self, Ask, AskId, Dispatcher, QueueRules, WindowLimits};
 use crate::engine::Unavailable;
 use crate::hub::Hub;
@@ -55,6 +58,13 @@ pub enum Input {
     Drain,
     /// What the pager read.
     Read(PagerRequest, Result<Pages, ReadError>),
+}
+
+impl Input {
+    fn submits(&self) -> bool {
+        let submits = |command: &Command| command.makes() > 0;
+        matches!(self, Input::Run(commands, _) if commands.iter().any(submits))
+    }
 }
 
 /// What the pager reads.
@@ -130,26 +140,6 @@ pub struct Core {
     failed: Option<String>,
     dispatch_outputs: Vec<dispatch::Output>,
     lease_outputs: Vec<leases::Output>,
-}
-
-/// An ask whose worker waits.
-struct Parked {
-    queues: Vec<Name>,
-    worker: Option<Arc<str>>,
-    ttl: Option<Duration>,
-    reply: oneshot::Sender<Result<Vec<Assigned>, Unavailable>>,
-}
-
-/// Who is to get the answer to a command.
-enum Origin {
-    /// The request at this place of the turn's list. A heartbeat re-arms its lease.
-    Request(usize, Option<LeaseToken>),
-    /// The dispatcher, for this ask; the job's number and payload.
-    Ask(AskId, u64, Option<Body>),
-    /// The schedule of this name, which fires.
-    Schedule(Name),
-    /// Nobody.
-    Own,
 }
 
 impl Core {
@@ -637,128 +627,6 @@ impl Core {
                 Input::ReleaseWorker(_, reply) => drop(reply.send(Err(unavailable.clone()))),
                 Input::Forget(_) | Input::Read(..) | Input::Drain => {}
             }
-        }
-    }
-}
-
-/// What is to be committed together.
-struct Batch {
-    commands: Vec<Command>,
-    /// Who gets the answer to each command.
-    origins: Vec<Origin>,
-    requests: Vec<Request>,
-    /// A copy of the core's own commands, which nobody else would ask for again.
-    own: Vec<Command>,
-}
-
-impl Batch {
-    fn of(own: Vec<Command>) -> Batch {
-        let origins = own.iter().map(|_| Origin::Own).collect();
-        // What lapses or expires is found due again; what is released, or follows from what has ended, is not.
-        let lasting = own.iter().filter(|command| {
-            matches!(command, Command::Release { .. } | Command::Resolve { .. } | Command::Forgo { .. })
-        });
-        Batch { own: lasting.cloned().collect(), commands: own, origins, requests: Vec::new() }
-    }
-}
-
-impl Input {
-    fn submits(&self) -> bool {
-        let submits = |command: &Command| command.makes() > 0;
-        matches!(self, Input::Run(commands, _) if commands.iter().any(submits))
-    }
-}
-
-/// A request of this turn, and the answers to its commands.
-struct Request {
-    reply: Reply,
-    answers: Vec<Result<Answer, Refusal>>,
-}
-
-enum Reply {
-    Answers(oneshot::Sender<Result<Vec<Result<Answer, Refusal>>, Unavailable>>),
-    Count(oneshot::Sender<Result<usize, Unavailable>>),
-}
-
-impl Request {
-    /// Whoever asked may be gone: what it asked for has happened all the same.
-    fn answer(self) {
-        match self.reply {
-            Reply::Answers(reply) => drop(reply.send(Ok(self.answers))),
-            Reply::Count(reply) => drop(reply.send(Ok(self.answers.iter().filter(|it| it.is_ok()).count()))),
-        }
-    }
-
-    fn fail(self, unavailable: &Unavailable) {
-        match self.reply {
-            Reply::Answers(reply) => drop(reply.send(Err(unavailable.clone()))),
-            Reply::Count(reply) => drop(reply.send(Err(unavailable.clone()))),
-        }
-    }
-}
-
-/// Lets the dispatcher see a batch before it is committed, so that a parked worker gets its lease in the
-/// commit that accepts the job.
-struct Reaction<'a> {
-    dispatcher: &'a mut Dispatcher,
-    outputs: &'a mut Vec<dispatch::Output>,
-    asks: &'a BTreeMap<AskId, Parked>,
-    reads: &'a mut Vec<PagerRequest>,
-    origins: Vec<Origin>,
-    /// How many answers were seen.
-    seen: usize,
-    /// Whether the ledger has told anything.
-    told: bool,
-    /// The queues that the batch configures.
-    configured: Vec<Name>,
-    now: Timestamp,
-}
-
-impl Reactor for Reaction<'_> {
-    fn react(&mut self, answers: &[Result<Answer, Refusal>], changes: &[Change]) -> Vec<Command> {
-        for (answer, origin) in answers.iter().zip(&self.origins[self.seen..]) {
-            if let Ok(Answer::Queue(queue)) = answer {
-                self.configured.push(queue.name.clone());
-                let input = dispatch::Input::Configured(&queue.name, rules(queue));
-                self.dispatcher.step(input, self.now, self.outputs);
-            }
-            if let Origin::Ask(ask, number, _) = origin {
-                let input = match answer {
-                    Ok(_) => dispatch::Input::Granted(*ask),
-                    Err(_) => dispatch::Input::Refused(*ask, *number),
-                };
-                self.dispatcher.step(input, self.now, self.outputs);
-            }
-        }
-        self.seen += answers.len();
-        self.told = true;
-        self.dispatcher.step(dispatch::Input::Changes(changes), self.now, self.outputs);
-        let mut commands = Vec::new();
-        let origins = &mut self.origins;
-        make_commands(self.outputs, self.asks, self.reads, |command, origin| {
-            commands.push(command);
-            origins.push(origin);
-        });
-        commands
-    }
-}
-
-fn make_commands(
-    outputs: &mut Vec<dispatch::Output>,
-    asks: &BTreeMap<AskId, Parked>,
-    reads: &mut Vec<PagerRequest>,
-    mut add: impl FnMut(Command, Origin),
-) {
-    for output in outputs.drain(..) {
-        match output {
-            dispatch::Output::Lease { ask, number, payload } => {
-                let parked = asks.get(&ask);
-                let worker = parked.and_then(|parked| parked.worker.clone());
-                let ttl = parked.and_then(|parked| parked.ttl);
-                add(Command::Lease { number, worker, ttl }, Origin::Ask(ask, number, payload));
-            }
-            dispatch::Output::Expire { number } => add(Command::Expire { number }, Origin::Own),
-            dispatch::Output::Read(request) => reads.push(PagerRequest::Backlog(request)),
         }
     }
 }

@@ -3,7 +3,7 @@
 use ackd_domain::{
     Body, Failure, JSON, JobId, Name, Progress, QueuePatch, QueueSettings, Start, Status, Submission, Timestamp,
 };
-use ackd_ports::{Faults, MemoryLedger, MemoryReader, SeededEntropy};
+use ackd_ports::{Faults, MemoryLedger, MemoryReader, Reactor, SeededEntropy};
 use std::sync::Mutex;
 
 use bytes::Bytes;
