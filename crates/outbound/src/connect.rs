@@ -24,6 +24,8 @@ pub(crate) struct Connector {
     pub(crate) resolver: Arc<dyn Resolve>,
     pub(crate) own: Arc<dyn OwnAddresses>,
     pub(crate) allow: Allow,
+    /// The flag by which the operator allows what is refused.
+    pub(crate) flag: &'static str,
     pub(crate) tls: Tls,
     /// How long look-up, connecting and TLS may take together.
     pub(crate) timeout: Duration,
@@ -34,7 +36,7 @@ impl Connector {
     pub(crate) fn check(&self, target: &Target) -> Result<(), OutboundError> {
         match target.host {
             Host::Name(_) => Ok(()),
-            Host::Address(address) => self.judge(address).map_err(|why| refused(target, address, why)),
+            Host::Address(address) => self.judge(address).map_err(|why| self.refused(target, address, why)),
         }
     }
 
@@ -86,7 +88,7 @@ impl Connector {
         }
         match first_refused {
             _ if !addresses.is_empty() => Ok(addresses),
-            Some((address, why)) => Err(refused(target, address, why)),
+            Some((address, why)) => Err(self.refused(target, address, why)),
             None => Err(nowhere("the name exists, but has no address".into())),
         }
     }
@@ -130,9 +132,9 @@ impl Connector {
         }
         Ok(())
     }
-}
 
-fn refused(target: &Target, address: IpAddr, why: &'static str) -> OutboundError {
-    let literal = matches!(target.host, Host::Address(_));
-    OutboundError::Refused { host: target.host_text(), address, why, literal }
+    fn refused(&self, target: &Target, address: IpAddr, why: &'static str) -> OutboundError {
+        let literal = matches!(target.host, Host::Address(_));
+        OutboundError::Refused { host: target.host_text(), address, why, literal, flag: self.flag }
+    }
 }

@@ -1,9 +1,10 @@
 use std::error::Error;
 use std::fmt::Write;
 use std::pin::{Pin, pin};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 
-use ackd_ports::{OutboundError, Reply};
+use ackd_ports::{BodyEnd, OutboundError, Reply, Wanted};
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::{BodyExt, Full};
@@ -17,7 +18,8 @@ use crate::stream::Stream;
 /// The most of an answer's status line and headers that is read, in bytes: 16 KiB.
 pub const HEAD_BYTES: usize = 16 << 10;
 
-/// The most of an answer's body that is read, in bytes: 64 KiB. After more the connection is closed.
+/// The most of an answer's body that is read where only its beginning is wanted, in bytes: 64 KiB. After more the
+/// connection is closed.
 pub const BODY_BYTES: usize = 64 << 10;
 
 /// An HTTP/1.1 connection.
@@ -30,6 +32,57 @@ pub(crate) struct Connection {
     /// None once it has ended.
     io: Option<Box<http1::Connection<TokioIo<Stream>, Full<Bytes>>>>,
     pub(crate) opened: Instant,
+}
+
+/// What was read of an answer's body. It stays when time runs out.
+#[derive(Debug)]
+pub(crate) struct BodyRead<'a> {
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) end: BodyEnd,
+    /// Whether the answer's very end has come, so that another request may follow.
+    pub(crate) is_over: bool,
+    room: Room<'a>,
+}
+
+impl BodyRead<'_> {
+    /// Nothing yet, to take its room from `all`.
+    pub(crate) fn new(all: &Reading) -> BodyRead<'_> {
+        BodyRead { bytes: Vec::new(), end: BodyEnd::Lost, is_over: false, room: Room { all, bytes: 0 } }
+    }
+}
+
+/// How many bytes of answers are being read in all, and how many may be.
+#[derive(Debug)]
+pub(crate) struct Reading {
+    bytes: AtomicUsize,
+    most: usize,
+}
+
+impl Reading {
+    pub(crate) fn new(most: usize) -> Reading {
+        Reading { bytes: AtomicUsize::new(0), most }
+    }
+}
+
+/// A share of what is being read in all, given back when it is dropped.
+#[derive(Debug)]
+struct Room<'a> {
+    all: &'a Reading,
+    bytes: usize,
+}
+
+impl Room<'_> {
+    /// Takes so many bytes more. Whether there was room.
+    fn grow(&mut self, bytes: usize) -> bool {
+        self.bytes += bytes;
+        self.all.bytes.fetch_add(bytes, Ordering::Relaxed) + bytes <= self.all.most
+    }
+}
+
+impl Drop for Room<'_> {
+    fn drop(&mut self) {
+        self.all.bytes.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
 }
 
 /// Why there is no answer.
@@ -61,22 +114,32 @@ impl Connection {
         })
     }
 
-    /// Reads an answer's body: its first [`Reply::BODY_BYTES`], and whether it was read to its end.
-    pub(crate) async fn read(&mut self, mut body: Incoming, kept: &mut Vec<u8>) -> bool {
-        let mut read = 0;
+    /// Reads an answer's body into `read`, as far as it is wanted.
+    pub(crate) async fn read(&mut self, mut body: Incoming, wanted: Wanted, read: &mut BodyRead<'_>) {
+        let (kept, most) = match wanted {
+            Wanted::Beginning => (Reply::BODY_BYTES, BODY_BYTES),
+            Wanted::Whole(most) => (most, most),
+        };
         let reading = async {
+            let mut length = 0;
             while let Some(frame) = body.frame().await {
-                let Ok(frame) = frame else { return false };
+                let Ok(frame) = frame else { return };
                 let Some(data) = frame.data_ref() else { continue };
-                read += data.len();
-                kept.extend_from_slice(&data[..data.len().min(Reply::BODY_BYTES - kept.len())]);
-                if read > BODY_BYTES {
-                    return false;
+                length += data.len();
+                let data = &data[..data.len().min(kept - read.bytes.len())];
+                if !read.room.grow(data.len()) {
+                    return;
+                }
+                read.bytes.extend_from_slice(data);
+                if length > most {
+                    read.end = BodyEnd::Cut;
+                    return;
                 }
             }
-            true
+            read.end = if length > kept { BodyEnd::Cut } else { BodyEnd::Whole };
+            read.is_over = true;
         };
-        drive(&mut self.io, reading).await
+        drive(&mut self.io, reading).await;
     }
 
     /// Whether another request can be sent: the answer before is over, and the receiver has neither closed the

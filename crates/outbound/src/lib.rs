@@ -1,5 +1,5 @@
-//! Posts webhooks over HTTP/1.1: signed as Standard Webhooks 1.0.0 says, over pooled connections, and to no address of
-//! the server's own network.
+//! Posts webhooks and pushed jobs over HTTP/1.1: webhooks signed as Standard Webhooks 1.0.0 says, all over pooled
+//! connections, and to no address of the server's own network.
 //!
 //! Whoever names a URL may be hostile, and so may be the name server and the receiver behind it. So each connection
 //! looks its name up anew, judges the address it is about to connect to, and connects to that very address; nothing

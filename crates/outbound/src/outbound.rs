@@ -1,8 +1,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ackd_domain::Timestamp;
-use ackd_ports::{Outbound, OutboundError, Phase, Post, Posted, Reply, SigningKey};
+use ackd_domain::{Timestamp, limits};
+use ackd_ports::{Outbound, OutboundError, Phase, Post, Posted, Reply, SigningKey, Wanted};
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HOST, RETRY_AFTER, USER_AGENT};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request};
@@ -14,7 +14,7 @@ use crate::allow::Allow;
 use crate::cache::Cache;
 use crate::connect::Connector;
 pub use crate::connection::{BODY_BYTES, HEAD_BYTES};
-use crate::connection::{Connection, SendError};
+use crate::connection::{BodyRead, Connection, Reading, SendError};
 use crate::own::{OwnAddresses, SystemAddresses};
 use crate::pool::{Pool, PoolLimits};
 use crate::resolve::{Resolve, SystemResolver};
@@ -31,8 +31,8 @@ const AGENT: HeaderValue = HeaderValue::from_static(concat!("ackd/", env!("CARGO
 /// How many URLs are remembered as they were read.
 const TARGETS: usize = 4096;
 
-/// How long the body of an answer may take once its head is there. The status has said what became of the post; the body
-/// is for the log of deliveries only, and worth no wait.
+/// How long the body of an answer may take once its head is there, where only its beginning is wanted. The status has
+/// said what became of the post; the body is for a log only, and worth no wait.
 const BODY_WAIT: Duration = Duration::from_secs(1);
 
 /// How long a connection is used at most, so that one in steady use does not miss for ever that its name leads elsewhere.
@@ -45,6 +45,10 @@ const MAX_TIMEOUT: Duration = Duration::from_secs(3600);
 pub struct Options {
     /// Ranges that would be refused, and are not.
     pub allow: Allow,
+    /// The flag by which the operator names them, for errors.
+    pub allow_flag: &'static str,
+    /// The most bytes of answers that are being read at a time; what finds no room among them is lost.
+    pub reading: usize,
     /// How long look-up, connecting and TLS may take together; never longer than the post's own timeout.
     pub connect_timeout: Duration,
     /// How many idle connections to one server are kept.
@@ -62,11 +66,13 @@ pub struct Options {
 }
 
 impl Default for Options {
-    /// Nothing allowed beyond what is public, 10 s to connect, 64 idle connections a server and 256 in all for 4 s, the
-    /// system's resolver and CAs.
+    /// Nothing allowed beyond what is public, 256 MiB of answers being read, 10 s to connect, 64 idle connections a
+    /// server and 256 in all for 4 s, the system's resolver and CAs.
     fn default() -> Options {
         Options {
             allow: Allow::default(),
+            allow_flag: "--webhook-allow",
+            reading: 256 << 20,
             connect_timeout: Duration::from_secs(10),
             idle_per_server: 64,
             idle_in_all: 256,
@@ -82,8 +88,8 @@ impl Default for Options {
 
 /// The [`Outbound`] that sends, over HTTP/1.1, plain or over TLS.
 ///
-/// A post occupies at most some 20 KiB beside its own body, whatever the receiver does. How many are under way at a time is
-/// the caller's to bound. All posts run on one tokio runtime, whose I/O and time are enabled. A clone is the same.
+/// A post occupies at most some 20 KiB beside its own body and what is wanted of the answer's, whatever the receiver does.
+/// How many are under way at a time is the caller's to bound. All posts run on one tokio runtime, whose I/O and time are enabled. A clone is the same.
 #[derive(Clone)]
 pub struct HttpOutbound(Arc<Shared>);
 
@@ -91,6 +97,7 @@ struct Shared {
     targets: Cache<Arc<str>, Target>,
     signer: Signer,
     connector: Connector,
+    reading: Reading,
     pool: Arc<Pool<Connection>>,
 }
 
@@ -107,9 +114,11 @@ impl HttpOutbound {
                 resolver: options.resolver,
                 own: options.own,
                 allow: options.allow,
+                flag: options.allow_flag,
                 tls: Tls::new(options.roots),
                 timeout: options.connect_timeout,
             },
+            reading: Reading::new(options.reading),
             pool: Pool::new(limits),
         }))
     }
@@ -165,29 +174,42 @@ impl Shared {
         };
         let (mut connection, response) = answered?;
         let (head, body) = response.into_parts();
-        let mut kept = Vec::new();
-        let body_deadline = deadline.min(Instant::now() + BODY_WAIT);
-        let complete = timeout_at(body_deadline, connection.read(body, &mut kept)).await.unwrap_or(false);
+        let wanted = if head.status.is_success() { post.wanted } else { Wanted::Beginning };
+        let body_deadline = match wanted {
+            Wanted::Beginning => deadline.min(Instant::now() + BODY_WAIT),
+            Wanted::Whole(_) => deadline,
+        };
+        let mut read = BodyRead::new(&self.reading);
+        // Where time runs out, what has come by then is all.
+        drop(timeout_at(body_deadline, connection.read(body, wanted, &mut read)).await);
         let took = started.elapsed();
-        if complete && connection.opened.elapsed() < MAX_AGE && connection.is_idle().await {
+        if read.is_over && connection.opened.elapsed() < MAX_AGE && connection.is_idle().await {
             self.pool.put(&target.server, connection);
         }
         let retry_after = retry_after(&head.headers, post.at.after(took));
-        Ok(Reply { status: head.status.as_u16(), retry_after, took, body: Bytes::from(kept) })
+        let (body, end) = (std::mem::take(&mut read.bytes).into(), read.end);
+        let content_type = content_type(&head.headers);
+        Ok(Reply { status: head.status.as_u16(), retry_after, took, content_type, body, end })
     }
 
     fn request(&self, post: &Post, target: &Target) -> Result<Request<Full<Bytes>>, OutboundError> {
         post.check_headers()?;
         let value = |text: &str, what| HeaderValue::from_str(text).map_err(|_| OutboundError::Header(what));
-        let timestamp = (post.at.millis() / 1000).to_string();
-        let mut headers = HeaderMap::with_capacity(8);
+        let mut headers = HeaderMap::with_capacity(8 + post.headers.len());
         headers.insert(HOST, target.authority.clone());
         headers.insert(USER_AGENT, AGENT);
         headers.insert(CONTENT_TYPE, value(&post.content_type, "the media type")?);
-        headers.insert(WEBHOOK_ID, value(&post.id, "the webhook's id")?);
-        headers.insert(WEBHOOK_TIMESTAMP, value(&timestamp, "the time")?);
-        if let Some(signature) = self.signer.sign(post, &timestamp)? {
-            headers.insert(WEBHOOK_SIGNATURE, signature);
+        if let Some(signed) = &post.signed {
+            let timestamp = (post.at.millis() / 1000).to_string();
+            headers.insert(WEBHOOK_ID, value(&signed.id, "the webhook's id")?);
+            headers.insert(WEBHOOK_TIMESTAMP, value(&timestamp, "the time")?);
+            if let Some(signature) = self.signer.sign(signed, &timestamp, &post.body)? {
+                headers.insert(WEBHOOK_SIGNATURE, signature);
+            }
+        }
+        for (name, text) in &post.headers {
+            let header = HeaderName::try_from(*name).map_err(|_| OutboundError::Header(name))?;
+            headers.insert(header, value(text, name)?);
         }
         let mut request = Request::new(Full::new(post.body.clone()));
         *request.method_mut() = Method::POST;
@@ -195,6 +217,13 @@ impl Shared {
         *request.headers_mut() = headers;
         Ok(request)
     }
+}
+
+/// The media type that the receiver names, where it can be kept with what it is of.
+fn content_type(headers: &HeaderMap) -> Option<Arc<str>> {
+    let text = headers.get(CONTENT_TYPE)?.to_str().ok()?.trim();
+    let is_kept = (1..=limits::CONTENT_TYPE_BYTES).contains(&text.len()) && !text.contains('\t');
+    is_kept.then(|| Arc::from(text))
 }
 
 fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {

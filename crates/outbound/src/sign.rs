@@ -1,6 +1,6 @@
 //! The signatures of Standard Webhooks 1.0.0 ("Signature scheme").
 
-use ackd_ports::{KeyMaterial, OutboundError, Post, SigningKey};
+use ackd_ports::{KeyMaterial, OutboundError, Signed, SigningKey};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::HeaderValue;
@@ -34,25 +34,31 @@ impl Signer {
         }
     }
 
-    /// The `webhook-signature` of `post` with this `webhook-timestamp`: a signature for each key. None without keys.
-    pub(crate) fn sign(&self, post: &Post, timestamp: &str) -> Result<Option<HeaderValue>, OutboundError> {
-        let mut header = String::with_capacity(post.keys.len() * 48);
-        for key in &post.keys {
+    /// The `webhook-signature` of `body` with this `webhook-timestamp`: a signature for each key. None without keys.
+    pub(crate) fn sign(
+        &self,
+        signed: &Signed,
+        timestamp: &str,
+        body: &[u8],
+    ) -> Result<Option<HeaderValue>, OutboundError> {
+        let parts = signed_parts(&signed.id, timestamp, body);
+        let mut header = String::with_capacity(signed.keys.len() * 48);
+        for key in &signed.keys {
             if !header.is_empty() {
                 header.push(' ');
             }
             match key.material() {
                 KeyMaterial::Hmac(secret) => {
                     let key = hmac::Key::new(hmac::HMAC_SHA256, secret);
-                    let mut signed = hmac::Context::with_key(&key);
-                    signed_parts(post, timestamp).into_iter().for_each(|part| signed.update(part));
+                    let mut context = hmac::Context::with_key(&key);
+                    parts.into_iter().for_each(|part| context.update(part));
                     header.push_str("v1,");
-                    STANDARD.encode_string(signed.sign(), &mut header);
+                    STANDARD.encode_string(context.sign(), &mut header);
                 }
                 KeyMaterial::Ed25519 { seed, public } => {
                     let pair = self.pairs.get(key, || pair(seed, public.as_ref()))?;
                     header.push_str("v1a,");
-                    STANDARD.encode_string(pair.sign(&signed_parts(post, timestamp).concat()), &mut header);
+                    STANDARD.encode_string(pair.sign(&parts.concat()), &mut header);
                 }
             }
         }
@@ -66,8 +72,8 @@ impl Signer {
 }
 
 /// What is signed: `{id}.{timestamp}.{body}`. The id holds no full stop, so that nothing can be moved across them.
-fn signed_parts<'a>(post: &'a Post, timestamp: &'a str) -> [&'a [u8]; 5] {
-    [post.id.as_bytes(), b".", timestamp.as_bytes(), b".", &post.body]
+fn signed_parts<'a>(id: &'a str, timestamp: &'a str, body: &'a [u8]) -> [&'a [u8]; 5] {
+    [id.as_bytes(), b".", timestamp.as_bytes(), b".", body]
 }
 
 /// The pair of an ed25519 key's halves; where there is no public one it is made of the other.
@@ -81,22 +87,12 @@ fn pair(seed: &[u8; 32], public: Option<&[u8; 32]>) -> Result<Ed25519KeyPair, Ou
 
 #[cfg(test)]
 mod tests {
-    use ackd_domain::Timestamp;
-    use std::time::Duration;
-
     use super::*;
 
     fn sign(keys: &[&str], body: &'static str) -> Option<String> {
-        let post = Post {
-            url: "http://example.com".into(),
-            id: "msg_p5jXN8AQM9LWM0D4loKWxJek".into(),
-            at: Timestamp::from_millis(1_614_265_330_000),
-            content_type: "application/json".into(),
-            body: body.into(),
-            keys: keys.iter().map(|key| key.parse().unwrap()).collect(),
-            timeout: Duration::from_secs(1),
-        };
-        let signature = Signer::new().sign(&post, "1614265330").unwrap();
+        let keys = keys.iter().map(|key| key.parse().unwrap()).collect();
+        let signed = Signed { id: "msg_p5jXN8AQM9LWM0D4loKWxJek".into(), keys };
+        let signature = Signer::new().sign(&signed, "1614265330", body.as_bytes()).unwrap();
         signature.map(|value| value.to_str().unwrap().to_owned())
     }
 

@@ -19,7 +19,7 @@ pub use feed::{ChangeFeed, FeedError};
 pub use ledger::memory::{Faults, MemoryLedger, MemoryReader};
 pub use ledger::{Applied, Idle, Ledger, LedgerError, Reactor, Rows, decide_batch};
 pub use outbound::{
-    FakeOutbound, Host, KeyError, KeyMaterial, Outbound, OutboundError, Phase, Post, Posted, Reply, Script, SigningKey,
-    TargetUrl, UrlError,
+    BodyEnd, FakeOutbound, Host, KeyError, KeyMaterial, Outbound, OutboundError, Phase, Post, Posted, Reply, Script,
+    Signed, SigningKey, TargetUrl, UrlError, Wanted,
 };
 pub use reader::{Counts, Filter, Lane, LedgerReader, OldChanges, Outlived, Page, ReadError, Ready, Timeline};

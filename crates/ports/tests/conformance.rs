@@ -11,7 +11,7 @@ use ackd_ports::conformance::ledger::{Fixture, Opened};
 use ackd_ports::conformance::outbound::{Answer, Received, Receiver};
 use ackd_ports::{
     FakeOutbound, MemoryLedger, Outbound, OutboundError, Phase, Post, Reply, Script, SeededEntropy, SystemClock,
-    SystemEntropy, conformance,
+    SystemEntropy, Wanted, conformance,
 };
 use bytes::Bytes;
 
@@ -49,10 +49,10 @@ impl Receiver for Recorded {
     fn answer_with(&self, url: &str, answers: Vec<Answer>) {
         let scripts = answers.into_iter().map(|answer| {
             Script::Reply(Reply {
-                status: answer.status,
                 retry_after: answer.retry_after.map(|seconds| Duration::from_secs(seconds.into())),
                 took: Duration::from_millis(1),
                 body: answer.body,
+                ..Reply::empty(answer.status)
             })
         });
         self.0.script(url, scripts);
@@ -62,10 +62,11 @@ impl Receiver for Recorded {
         let posts = self.0.posts();
         let seen = self.1.replace(posts.len());
         let received = posts[seen..].iter().map(|post| Received {
-            id: post.id.as_ref().to_owned(),
-            timestamp: post.at.millis() / 1000,
-            signatures: post.keys.len(),
+            id: post.signed.as_ref().map_or("", |signed| &signed.id).to_owned(),
+            timestamp: post.signed.as_ref().map_or(0, |_| post.at.millis() / 1000),
+            signatures: post.signed.as_ref().map_or(0, |signed| signed.keys.len()),
             content_type: post.content_type.as_ref().to_owned(),
+            further: post.headers.first().map_or("", |(_, value)| value).to_owned(),
             body: post.body.clone(),
         });
         received.collect()
@@ -89,11 +90,12 @@ fn the_outbound_that_sends_nothing_fails_and_hangs_as_it_is_told() {
     fake.script(&url, [Script::Fail(timeout.clone()), Script::Hang]);
     let post = || Post {
         url: Arc::clone(&url),
-        id: "a".into(),
         at: Timestamp::from_millis(0),
         content_type: "text/plain".into(),
         body: Bytes::new(),
-        keys: Vec::new(),
+        signed: None,
+        headers: Vec::new(),
+        wanted: Wanted::Beginning,
         timeout: Duration::from_secs(1),
     };
     let mut context = Context::from_waker(Waker::noop());

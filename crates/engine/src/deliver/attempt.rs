@@ -2,7 +2,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ackd_domain::{Command, Endpoint, Secret, Target, Timestamp};
-use ackd_ports::{Clock, Outbound, Post, SigningKey};
+use ackd_ports::{Clock, Outbound, Post, Signed, SigningKey, Wanted};
 
 use super::outcome::{self, Outcome, Void};
 use crate::seen::Seen;
@@ -58,11 +58,12 @@ fn prepare(
     };
     let post = Post {
         url,
-        id: Arc::clone(&delivery.webhook_id),
         at: now,
         content_type: Arc::clone(&payload.content_type),
         body: payload.bytes.clone(),
-        keys,
+        signed: Some(Signed { id: Arc::clone(&delivery.webhook_id), keys }),
+        headers: Vec::new(),
+        wanted: Wanted::Beginning,
         timeout: TIMEOUT,
     };
     Ok((post, endpoint))

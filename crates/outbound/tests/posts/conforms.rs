@@ -31,9 +31,10 @@ impl Scripted {
                 let header = |name| request.header(name).unwrap_or_default();
                 state.received.push(Received {
                     id: header("webhook-id").to_owned(),
-                    timestamp: header("webhook-timestamp").parse().unwrap(),
+                    timestamp: header("webhook-timestamp").parse().unwrap_or_default(),
                     signatures: header("webhook-signature").split_whitespace().count(),
                     content_type: header("content-type").to_owned(),
+                    further: header("further").to_owned(),
                     body: request.body.clone().into(),
                 });
                 let answer = state.answers.get_mut(request.path()).and_then(VecDeque::pop_front);

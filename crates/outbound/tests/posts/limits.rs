@@ -5,12 +5,12 @@ use std::net::TcpStream;
 use std::sync::mpsc;
 use std::time::Duration;
 
-use ackd_outbound::HEAD_BYTES;
-use ackd_ports::{Outbound, OutboundError, Phase, Post, Reply};
+use ackd_outbound::{HEAD_BYTES, HttpOutbound, Options};
+use ackd_ports::{BodyEnd, Outbound, OutboundError, Phase, Post, Reply, Wanted};
 use bytes::Bytes;
 
 use crate::receiver::{Receiver, read_request};
-use crate::{PATIENCE, SHORT, outbound, post};
+use crate::{PATIENCE, SHORT, options, outbound, post};
 
 /// Far more than the sockets' buffers hold, and far less than an endless answer.
 const BOUNDED: usize = 64 << 20;
@@ -121,6 +121,46 @@ async fn a_body_that_trickles_is_an_answer_all_the_same() {
     assert_eq!(reply.status, 200);
     assert!(reply.took >= SHORT, "{:?}", reply.took);
     closed.recv_timeout(PATIENCE).expect("the connection was left open");
+}
+
+#[tokio::test]
+async fn a_body_of_which_all_is_wanted_has_the_time_of_the_post_and_is_lost_after_it() {
+    let (receiver, closed) = receiver(|stream| {
+        stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 1000000\r\n\r\n").unwrap();
+        trickle(stream, b"x");
+    });
+    let short = Post { timeout: SHORT, wanted: Wanted::Whole(1 << 20), ..post(&receiver.url()) };
+    let reply = outbound().post(short).await.unwrap();
+    assert_eq!((reply.status, reply.end, reply.content_type.as_deref()), (200, BodyEnd::Lost, Some("text/plain")));
+    closed.recv_timeout(PATIENCE).expect("the connection was left open");
+}
+
+#[tokio::test]
+async fn a_body_that_is_cut_off_is_not_whole() {
+    for answer in [
+        "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n12345678",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\n1234\r\n",
+    ] {
+        let (receiver, _written) = receiver(move |stream| {
+            stream.write_all(answer.as_bytes()).unwrap();
+            stream.shutdown(std::net::Shutdown::Write).unwrap();
+        });
+        let whole = Post { wanted: Wanted::Whole(100), ..post(&receiver.url()) };
+        assert_eq!(outbound().post(whole).await.unwrap().end, BodyEnd::Lost, "{answer:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_answer_for_which_there_is_no_room_among_all_that_are_read_is_lost() {
+    let receiver = Receiver::answering("HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\n12345678");
+    for (reading, end) in [(8, BodyEnd::Whole), (7, BodyEnd::Lost)] {
+        let outbound = HttpOutbound::new(Options { reading, ..options() });
+        // Twice: what was read gives its room back.
+        for _ in 0..2 {
+            let whole = Post { wanted: Wanted::Whole(100), ..post(&receiver.url()) };
+            assert_eq!(outbound.post(whole).await.unwrap().end, end);
+        }
+    }
 }
 
 #[tokio::test]

@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use ackd_domain::Timestamp;
 use ackd_outbound::{Allow, HttpOutbound, Options, Resolve, Resolved};
-use ackd_ports::Post;
+use ackd_ports::{Post, Signed, Wanted};
 use bytes::Bytes;
 
 /// Longer than any test takes: what waits so long waits for ever.
@@ -29,13 +29,18 @@ const SHORT: Duration = Duration::from_millis(300);
 fn post(url: &str) -> Post {
     Post {
         url: url.into(),
-        id: "msg_1".into(),
         at: Timestamp::from_millis(1_614_265_330_000),
         content_type: "application/json".into(),
         body: Bytes::from_static(br#"{"test": 2432232314}"#),
-        keys: vec!["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw".parse().unwrap()],
+        signed: signed("msg_1"),
+        headers: Vec::new(),
+        wanted: Wanted::Beginning,
         timeout: PATIENCE,
     }
+}
+
+fn signed(id: &str) -> Option<Signed> {
+    Some(Signed { id: id.into(), keys: vec!["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw".parse().unwrap()] })
 }
 
 /// What an operator gives who lets webhooks go to this very address of loopback.

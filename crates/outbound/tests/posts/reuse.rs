@@ -7,7 +7,7 @@ use ackd_outbound::{HttpOutbound, Options};
 use ackd_ports::{Outbound, OutboundError, Post};
 
 use crate::receiver::{Receiver, read_request};
-use crate::{options, outbound, post};
+use crate::{options, outbound, post, signed};
 
 const OK: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 
@@ -103,7 +103,7 @@ async fn what_was_sent_and_not_answered_is_not_sent_again() {
         }
     });
     let outbound = outbound();
-    let send = |id: &str| outbound.post(Post { id: id.into(), ..post(&receiver.url()) });
+    let send = |id: &str| outbound.post(Post { signed: signed(id), ..post(&receiver.url()) });
     assert!(send("first").await.is_ok());
     let error = send("second").await.unwrap_err();
     assert!(matches!(error, OutboundError::Closed(_)), "{error:?}");

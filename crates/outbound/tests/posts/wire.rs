@@ -40,6 +40,27 @@ async fn a_post_is_what_the_standard_says_and_nothing_more() {
 }
 
 #[tokio::test]
+async fn a_media_type_that_cannot_be_kept_is_none() {
+    let longest = format!("text/{}", "x".repeat(250));
+    let too_long = format!("{longest}x");
+    for (given, kept) in [
+        ("image/png", Some("image/png")),
+        ("text/plain; charset=utf-8", Some("text/plain; charset=utf-8")),
+        (&longest, Some(&*longest)),
+        (&too_long, None),
+        ("", None),
+        ("text/\u{e4}", None),
+        ("text/plain;\tcharset=utf-8", None),
+    ] {
+        let answer = format!("HTTP/1.1 200 OK\r\nContent-Type: {given}\r\nContent-Length: 0\r\n\r\n");
+        let reply = outbound().post(post(&Receiver::answering(answer).url())).await.unwrap();
+        assert_eq!(reply.content_type.as_deref(), kept, "{given:?}");
+    }
+    let receiver = Receiver::answering("HTTP/1.1 204 No Content\r\n\r\n");
+    assert_eq!(outbound().post(post(&receiver.url())).await.unwrap().content_type, None);
+}
+
+#[tokio::test]
 async fn a_redirect_to_the_clouds_metadata_is_an_answer_and_is_not_followed() {
     let location = "http://169.254.169.254/latest/meta-data/";
     let answer = format!("HTTP/1.1 302 Found\r\nLocation: {location}\r\nContent-Length: 0\r\n\r\n");

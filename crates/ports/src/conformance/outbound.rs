@@ -6,7 +6,7 @@ use std::time::Duration;
 use ackd_domain::Timestamp;
 use bytes::Bytes;
 
-use crate::{Outbound, OutboundError, Post, Reply, SigningKey, UrlError};
+use crate::{BodyEnd, Outbound, OutboundError, Post, Reply, Signed, SigningKey, UrlError, Wanted};
 
 /// The other end of an exercise.
 pub trait Receiver {
@@ -42,6 +42,8 @@ pub struct Received {
     pub signatures: usize,
     /// `Content-Type`
     pub content_type: String,
+    /// `Further`, a header that is none of HTTP's or the standard's.
+    pub further: String,
     /// The body.
     pub body: Bytes,
 }
@@ -54,6 +56,7 @@ pub async fn exercise(outbound: &dyn Outbound, receiver: &dyn Receiver) {
     posts_arrive_as_they_are(outbound, receiver).await;
     every_status_is_an_answer(outbound, receiver).await;
     the_body_of_an_answer_is_cut(outbound, receiver).await;
+    an_answer_is_read_to_its_end_where_all_of_it_is_wanted(outbound, receiver).await;
     what_cannot_be_sent_is_not_sent(outbound, receiver).await;
     nothing_is_sent_before_it_is_awaited(outbound, receiver).await;
 }
@@ -61,13 +64,18 @@ pub async fn exercise(outbound: &dyn Outbound, receiver: &dyn Receiver) {
 fn post_to(url: Arc<str>) -> Post {
     Post {
         url,
-        id: "msg_1".into(),
         at: Timestamp::from_millis(1_700_000_000_999),
         content_type: "application/json".into(),
         body: Bytes::from_static(b"{\"a\":1}"),
-        keys: vec![key()],
+        signed: signed("msg_1", 1),
+        headers: Vec::new(),
+        wanted: Wanted::Beginning,
         timeout: Duration::from_secs(20),
     }
+}
+
+fn signed(id: &str, keys: usize) -> Option<Signed> {
+    Some(Signed { id: id.into(), keys: vec![key(); keys] })
 }
 
 /// A key as a user would name it.
@@ -82,9 +90,9 @@ fn answer(status: u16) -> Answer {
 async fn posts_arrive_as_they_are(outbound: &dyn Outbound, receiver: &dyn Receiver) {
     let url = receiver.url("/as-it-is?a=b");
     outbound.check(&url).unwrap_or_else(|error| panic!("{url} is refused: {error}"));
-    for keys in 0..=3 {
+    for keys in 0..=3_usize {
         let post = Post {
-            keys: vec![key(); usize::try_from(keys).unwrap_or_default()],
+            signed: signed("msg_1", keys),
             content_type: "text/plain; charset=utf-8".into(),
             ..post_to(Arc::clone(&url))
         };
@@ -93,12 +101,25 @@ async fn posts_arrive_as_they_are(outbound: &dyn Outbound, receiver: &dyn Receiv
         let expected = Received {
             id: "msg_1".to_owned(),
             timestamp: 1_700_000_000,
-            signatures: usize::try_from(keys).unwrap_or_default(),
+            signatures: keys,
             content_type: "text/plain; charset=utf-8".to_owned(),
+            further: String::new(),
             body: Bytes::from_static(b"{\"a\":1}"),
         };
         assert_eq!(receiver.received(), [expected], "what arrived is not what was posted");
     }
+    let headers = vec![("further", Arc::from("a b"))];
+    let unsigned = Post { signed: None, headers, ..post_to(Arc::clone(&url)) };
+    outbound.post(unsigned).await.unwrap_or_else(|error| panic!("a post that is no webhook failed: {error}"));
+    let expected = Received {
+        id: String::new(),
+        timestamp: 0,
+        signatures: 0,
+        content_type: "application/json".to_owned(),
+        further: "a b".to_owned(),
+        body: Bytes::from_static(b"{\"a\":1}"),
+    };
+    assert_eq!(receiver.received(), [expected], "what is no webhook arrived as one, or without its header");
     let empty = Post { body: Bytes::new(), ..post_to(url) };
     outbound.post(empty).await.unwrap_or_else(|error| panic!("an empty post failed: {error}"));
     assert_eq!(receiver.received().pop().map(|got| got.body), Some(Bytes::new()));
@@ -128,6 +149,28 @@ async fn the_body_of_an_answer_is_cut(outbound: &dyn Outbound, receiver: &dyn Re
         let reply = outbound.post(post_to(Arc::clone(&url))).await;
         let reply = reply.unwrap_or_else(|error| panic!("an answer of {length} bytes became an error: {error}"));
         assert_eq!(reply.body, body(length.min(Reply::BODY_BYTES)));
+        let end = if length > Reply::BODY_BYTES { BodyEnd::Cut } else { BodyEnd::Whole };
+        assert_eq!(reply.end, end, "of an answer of {length} bytes");
+    }
+    receiver.received();
+}
+
+async fn an_answer_is_read_to_its_end_where_all_of_it_is_wanted(outbound: &dyn Outbound, receiver: &dyn Receiver) {
+    const MOST: usize = 200 << 10;
+    let url = receiver.url("/whole");
+    let body = |length| Bytes::from(vec![b'x'; length]);
+    for (status, length, kept, end) in [
+        (200, 0, 0, BodyEnd::Whole),
+        (202, MOST - 1, MOST - 1, BodyEnd::Whole),
+        (200, MOST, MOST, BodyEnd::Whole),
+        (200, MOST + 1, MOST, BodyEnd::Cut),
+        (500, Reply::BODY_BYTES, Reply::BODY_BYTES, BodyEnd::Whole),
+        (422, Reply::BODY_BYTES + 1, Reply::BODY_BYTES, BodyEnd::Cut),
+    ] {
+        receiver.answer_with(&url, vec![Answer { body: body(length), ..answer(status) }]);
+        let reply = outbound.post(Post { wanted: Wanted::Whole(MOST), ..post_to(Arc::clone(&url)) }).await;
+        let reply = reply.unwrap_or_else(|error| panic!("an answer of {length} bytes became an error: {error}"));
+        assert_eq!((reply.status, reply.body.len(), reply.end), (status, kept, end), "of {length} bytes");
     }
     receiver.received();
 }
@@ -147,7 +190,7 @@ async fn what_cannot_be_sent_is_not_sent(outbound: &dyn Outbound, receiver: &dyn
     }
     let url = receiver.url("/headers");
     let longest = "a".repeat(Post::MAX_ID_BYTES);
-    let good = Post { id: longest.as_str().into(), ..post_to(Arc::clone(&url)) };
+    let good = Post { signed: signed(&longest, 1), ..post_to(Arc::clone(&url)) };
     assert!(outbound.post(good).await.is_ok(), "an id of {} bytes is refused", longest.len());
     assert_eq!(receiver.received().len(), 1);
     for (id, content_type) in [
@@ -159,9 +202,13 @@ async fn what_cannot_be_sent_is_not_sent(outbound: &dyn Outbound, receiver: &dyn
         ("a", ""),
         ("a", "text/plain\r\nx: y"),
     ] {
-        let post = Post { id: id.into(), content_type: content_type.into(), ..post_to(Arc::clone(&url)) };
+        let post = Post { signed: signed(id, 1), content_type: content_type.into(), ..post_to(Arc::clone(&url)) };
         let error = outbound.post(post).await.err();
         assert!(matches!(error, Some(OutboundError::Header(_))), "{id:?}, {content_type:?}: {error:?}");
+    }
+    for value in ["", "a\r\nx: y", "\u{e4}"] {
+        let post = Post { headers: vec![("further", value.into())], ..post_to(Arc::clone(&url)) };
+        assert_eq!(outbound.post(post).await, Err(OutboundError::Header("further")), "{value:?}");
     }
     assert_eq!(receiver.received(), [], "something was sent that cannot be");
 }
@@ -169,7 +216,7 @@ async fn what_cannot_be_sent_is_not_sent(outbound: &dyn Outbound, receiver: &dyn
 async fn nothing_is_sent_before_it_is_awaited(outbound: &dyn Outbound, receiver: &dyn Receiver) {
     let url = receiver.url("/lazy");
     drop(outbound.post(post_to(Arc::clone(&url))));
-    let awaited = Post { id: "awaited".into(), ..post_to(url) };
+    let awaited = Post { signed: signed("awaited", 1), ..post_to(url) };
     assert!(outbound.post(awaited).await.is_ok());
     let ids: Vec<String> = receiver.received().into_iter().map(|got| got.id).collect();
     assert_eq!(ids, ["awaited"], "a post was sent that nobody awaited");

@@ -3,9 +3,7 @@ use std::fmt;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use bytes::Bytes;
-
-use super::{Outbound, OutboundError, Post, Posted, Reply, SigningKey, TargetUrl};
+use super::{BodyEnd, Outbound, OutboundError, Post, Posted, Reply, SigningKey, TargetUrl, Wanted};
 
 /// An [`Outbound`] for tests: it sends nothing, records what it is asked to post, and answers as it was told.
 /// A clone is the same.
@@ -39,7 +37,7 @@ impl Script {
     /// An empty answer of this status, at once.
     #[must_use]
     pub fn status(status: u16) -> Script {
-        Script::Reply(Reply { status, retry_after: None, took: Duration::ZERO, body: Bytes::new() })
+        Script::Reply(Reply::empty(status))
     }
 }
 
@@ -97,9 +95,17 @@ impl Outbound for FakeOutbound {
     fn post(&self, post: Post) -> Posted {
         let this = self.clone();
         Box::pin(async move {
+            let wanted = post.wanted;
             match this.next(post)? {
                 Script::Reply(mut reply) => {
-                    reply.body.truncate(Reply::BODY_BYTES);
+                    let most = match wanted {
+                        Wanted::Whole(most) if reply.is_success() => most,
+                        Wanted::Whole(_) | Wanted::Beginning => Reply::BODY_BYTES,
+                    };
+                    if reply.body.len() > most {
+                        reply.body.truncate(most);
+                        reply.end = BodyEnd::Cut;
+                    }
                     Ok(reply)
                 }
                 Script::Fail(error) => Err(error),

@@ -17,7 +17,7 @@ pub use url::{Host, TargetUrl, UrlError};
 /// What a post comes to.
 pub type Posted = Pin<Box<dyn Future<Output = Result<Reply, OutboundError>> + Send>>;
 
-/// Sends HTTP requests to places that strangers named: webhooks.
+/// Sends HTTP requests to places that strangers named: webhooks, and the jobs of queues that are pushed.
 ///
 /// An implementation keeps the server's own network to itself: it connects only to addresses that anybody on the
 /// internet may reach, or that the operator allowed, and judges the very address it connects to. It follows no
@@ -37,49 +37,77 @@ pub trait Outbound: Send + Sync {
     /// [`OutboundError::Key`].
     fn check_key(&self, key: &SigningKey) -> Result<(), OutboundError>;
 
-    /// Posts `post.body` to `post.url`, signed as [Standard Webhooks 1.0.0] says, and gives the answer, whatever its
-    /// status. An error says that there was no answer; whether the receiver saw the request is then unknown.
-    ///
-    /// [Standard Webhooks 1.0.0]: https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
+    /// Posts `post.body` to `post.url` and gives the answer, whatever its status. An error says that there was no
+    /// answer; whether the receiver saw the request is then unknown.
     fn post(&self, post: Post) -> Posted;
 }
 
-/// One attempt to deliver something.
+/// One attempt to send something.
 #[derive(Debug, Clone)]
 pub struct Post {
     /// Where to, as [`TargetUrl`] reads it.
     pub url: Arc<str>,
-    /// The `webhook-id`: visible ASCII without a full stop, which parts it from what is signed after it. It is the
-    /// same in every retry.
-    pub id: Arc<str>,
-    /// When this attempt is made. Its whole seconds are the `webhook-timestamp`.
+    /// When this attempt is made.
     pub at: Timestamp,
     /// The media type of the body.
     pub content_type: Arc<str>,
-    /// What is sent, and signed, byte for byte.
+    /// What is sent, byte for byte.
     pub body: Bytes,
+    /// Who it is signed by, where it is a webhook.
+    pub signed: Option<Signed>,
+    /// Further headers: their names, in lower case, and values of visible ASCII and spaces.
+    pub headers: Vec<(&'static str, Arc<str>)>,
+    /// How much of the answer's body is wanted.
+    pub wanted: Wanted,
+    /// How long all of it may take: look-up, connecting, sending, the answer's head, and as much of its body as is wanted.
+    pub timeout: Duration,
+}
+
+/// What makes a post a webhook as [Standard Webhooks 1.0.0] says: its id, its time, which is that of the attempt in whole
+/// seconds, and signatures of both and the body.
+///
+/// [Standard Webhooks 1.0.0]: https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
+#[derive(Debug, Clone)]
+pub struct Signed {
+    /// The `webhook-id`: visible ASCII without a full stop, which parts it from what is signed after it. It is the
+    /// same in every retry.
+    pub id: Arc<str>,
     /// The keys to sign with, a signature each, in this order. With none there is no `webhook-signature`.
     pub keys: Vec<SigningKey>,
-    /// How long all of it may take: look-up, connecting, sending and the answer's head.
-    pub timeout: Duration,
+}
+
+/// How much of an answer's body is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wanted {
+    /// The first [`Reply::BODY_BYTES`], for a log. It is worth no wait: what is not there soon after the head is left.
+    Beginning,
+    /// All of it, where the answer is a success of at most so many bytes; the beginning of any other.
+    Whole(usize),
 }
 
 impl Post {
     /// The longest `webhook-id` in bytes.
     pub const MAX_ID_BYTES: usize = 256;
 
-    /// Whether id and media type can stand in their headers. Every implementation of [`Outbound`] asks before it sends.
+    /// Whether what is to stand in headers can. Every implementation of [`Outbound`] asks before it sends.
     ///
     /// # Errors
     /// [`OutboundError::Header`].
     pub fn check_headers(&self) -> Result<(), OutboundError> {
         let is_id = |byte: u8| byte.is_ascii_graphic() && byte != b'.';
-        if !(1..=Post::MAX_ID_BYTES).contains(&self.id.len()) || !self.id.bytes().all(is_id) {
+        if let Some(Signed { id, .. }) = &self.signed
+            && (!(1..=Post::MAX_ID_BYTES).contains(&id.len()) || !id.bytes().all(is_id))
+        {
             return Err(OutboundError::Header("the webhook's id"));
         }
         let is_text = |byte: u8| byte.is_ascii_graphic() || byte == b' ';
         if self.content_type.is_empty() || !self.content_type.bytes().all(is_text) {
             return Err(OutboundError::Header("the media type"));
+        }
+        for (name, value) in &self.headers {
+            if value.is_empty() || !value.bytes().all(is_text) {
+                return Err(OutboundError::Header(name));
+            }
         }
         Ok(())
     }
@@ -95,13 +123,41 @@ pub struct Reply {
     pub retry_after: Option<Duration>,
     /// How long it took from the call to the end of the answer.
     pub took: Duration,
-    /// The first [`Reply::BODY_BYTES`] of the body, for the log of deliveries.
+    /// The media type of the body, where the receiver names one that can be handed on.
+    pub content_type: Option<Arc<str>>,
+    /// As much of the body as was wanted.
     pub body: Bytes,
+    /// Where `body` ends.
+    pub end: BodyEnd,
+}
+
+/// Where what was kept of an answer's body ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BodyEnd {
+    /// At its end.
+    Whole,
+    /// Before its end: there is more than was wanted.
+    Cut,
+    /// Before its end: the rest did not come in time, or the connection was lost.
+    Lost,
 }
 
 impl Reply {
-    /// How much of an answer's body is kept, in bytes: 1 KiB.
+    /// How much of an answer's body is kept where only its beginning is wanted, in bytes: 1 KiB.
     pub const BODY_BYTES: usize = 1024;
+
+    /// An answer of this status without a body, at once.
+    #[must_use]
+    pub const fn empty(status: u16) -> Reply {
+        Reply {
+            status,
+            retry_after: None,
+            took: Duration::ZERO,
+            content_type: None,
+            body: Bytes::new(),
+            end: BodyEnd::Whole,
+        }
+    }
 
     /// Whether the receiver took it: 2xx.
     #[must_use]
@@ -116,14 +172,14 @@ pub enum OutboundError {
     /// Nothing can be sent to this URL.
     #[error(transparent)]
     Url(#[from] UrlError),
-    /// The id or the media type cannot stand in a header.
+    /// What is to stand in a header cannot.
     #[error("{0} is empty, too long, or holds a character that cannot stand in its header")]
     Header(&'static str),
     /// The halves of a `whsk_` key are of two pairs.
     #[error("the public half of the whsk_ key does not belong to its private half: nobody could verify its signature")]
     Key,
     /// Nothing is sent to this address.
-    #[error("{host} leads to {address}, {why}: nothing is sent there unless --webhook-allow names its range")]
+    #[error("{host} leads to {address}, {why}: nothing is sent there unless {flag} names its range")]
     Refused {
         /// The host of the URL.
         host: Arc<str>,
@@ -133,6 +189,8 @@ pub enum OutboundError {
         why: &'static str,
         /// Whether the URL itself holds the address; a name may lead elsewhere tomorrow.
         literal: bool,
+        /// The flag by which the operator allows it.
+        flag: &'static str,
     },
     /// The name leads nowhere.
     #[error("no address of {host} is known: {why}")]
@@ -228,6 +286,7 @@ mod tests {
             address: IpAddr::from([10, 0, 0, 1]),
             why: "a private address",
             literal,
+            flag: "--webhook-allow",
         };
         assert!(OutboundError::Url(UrlError::Fragment).is_permanent());
         assert!(OutboundError::Header("the id").is_permanent());
@@ -241,8 +300,7 @@ mod tests {
     #[test]
     fn success_is_2xx() {
         for (status, success) in [(199, false), (200, true), (204, true), (299, true), (300, false), (302, false)] {
-            let reply = Reply { status, retry_after: None, took: Duration::ZERO, body: Bytes::new() };
-            assert_eq!(reply.is_success(), success, "{status}");
+            assert_eq!(Reply::empty(status).is_success(), success, "{status}");
         }
     }
 }

@@ -73,7 +73,8 @@ fn lease() -> LeaseToken {
 }
 
 fn answered(status: u16, retry_after: Option<Duration>) -> Result<Reply, OutboundError> {
-    Ok(Reply { status, retry_after, took: Duration::from_micros(1500), body: Bytes::from_static(b"say \"no\"\xff") })
+    let body = Bytes::from_static(b"say \"no\"\xff");
+    Ok(Reply { retry_after, took: Duration::from_micros(1500), body, ..Reply::empty(status) })
 }
 
 /// Whether it is tried again, after what wait where it is not the schedule's, and what is logged.
