@@ -14,6 +14,7 @@ mod delivery;
 mod draws;
 mod endpoint;
 mod failure;
+mod file;
 mod held;
 mod id;
 mod job;
@@ -43,6 +44,7 @@ pub use delivery::{Advance, Callback, CallbackRequest, Delivery, NewDelivery, Ta
 pub use draws::Draws;
 pub use endpoint::{Disabled, DisabledReason, Endpoint, EndpointRequest, PostOutcome};
 pub use failure::Failure;
+pub use file::{FileId, FileIdError};
 pub use held::{After, FlowPart, Held, OnFailure, Predecessor};
 pub use id::{JobId, JobIdError};
 pub use job::{Job, Spec};

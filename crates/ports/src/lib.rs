@@ -1,6 +1,6 @@
 //! The traits that ackd's engine needs of the world, one noun a file, beside what implements them here.
 //!
-//! The calls of these traits block, but for [`Outbound`], whose thousands wait at once. Whoever calls them owns a thread for it or knows them to be short;
+//! The calls of these traits block, but for [`Outbound`] and [`FileStore`], whose thousands wait at once. Whoever calls them owns a thread for it or knows them to be short;
 //! an adapter whose store is remote runs its own I/O underneath. So a simulation can drive the engine
 //! without a runtime, and the hot path pays for no hand-off between threads.
 
@@ -9,6 +9,7 @@ mod clock;
 pub mod conformance;
 mod entropy;
 mod feed;
+mod files;
 mod ledger;
 mod outbound;
 mod reader;
@@ -16,6 +17,7 @@ mod reader;
 pub use clock::{Clock, SystemClock};
 pub use entropy::{Entropy, SeededEntropy, SystemEntropy};
 pub use feed::{ChangeFeed, FeedError};
+pub use files::{FileDownload, FileListing, FileStore, FileStoreError, FileUpload, Filing, MemoryFiles};
 pub use ledger::memory::{Faults, MemoryLedger, MemoryReader};
 pub use ledger::{Applied, Idle, Ledger, LedgerError, Reactor, Rows, decide_batch};
 pub use outbound::{

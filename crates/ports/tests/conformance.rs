@@ -10,8 +10,8 @@ use ackd_domain::Timestamp;
 use ackd_ports::conformance::ledger::{Fixture, Opened};
 use ackd_ports::conformance::outbound::{Answer, Received, Receiver};
 use ackd_ports::{
-    FakeOutbound, MemoryLedger, Outbound, OutboundError, Phase, Post, Reply, Script, SeededEntropy, SystemClock,
-    SystemEntropy, Wanted, conformance,
+    FakeOutbound, FileStore, MemoryFiles, MemoryLedger, Outbound, OutboundError, Phase, Post, Reply, Script,
+    SeededEntropy, SystemClock, SystemEntropy, Wanted, conformance,
 };
 use bytes::Bytes;
 
@@ -25,6 +25,15 @@ fn memory() -> Fixture {
 #[test]
 fn the_ledger_in_memory() {
     conformance::ledger::exercise(memory);
+}
+
+#[test]
+fn the_files_in_memory() {
+    let files = MemoryFiles::default();
+    let open = || Box::new(files.clone()) as Box<dyn FileStore>;
+    // It never waits for anything.
+    let exercise = pin!(conformance::files::exercise(&files, open));
+    assert!(exercise.poll(&mut Context::from_waker(Waker::noop())).is_ready());
 }
 
 #[test]

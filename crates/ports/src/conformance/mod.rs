@@ -4,5 +4,6 @@
 
 pub mod clock;
 pub mod entropy;
+pub mod files;
 pub mod ledger;
 pub mod outbound;

@@ -1,0 +1,44 @@
+//! A folder keeps files as every store must, and what a killed process left does not stay.
+
+use std::fs;
+use std::path::Path;
+
+use ackd_domain::FileId;
+use ackd_files::Store;
+use ackd_ports::{FileStore, conformance};
+
+#[tokio::test]
+async fn a_folder_is_a_store_of_files() {
+    let directory = tempfile::tempdir().unwrap();
+    let folder = directory.path().join("a/b");
+    let open = || -> Box<dyn FileStore> { Box::new(Store::in_folder(&folder).unwrap()) };
+    conformance::files::exercise(&*open(), open).await;
+}
+
+fn names(folder: &Path) -> Vec<String> {
+    let entries = fs::read_dir(folder).expect("a folder can be read");
+    entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
+}
+
+#[tokio::test]
+async fn what_a_killed_process_left_of_an_upload_is_deleted_at_the_start() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = Store::in_folder(directory.path()).unwrap();
+    let mut upload = store.create(FileId::new(7), "text/plain");
+    upload.write(vec![0; 2 << 20].into()).await.unwrap();
+    // It is never dropped, as it is not when the process is killed.
+    std::mem::forget(upload);
+    fs::write(directory.path().join("notes#1"), "somebody else's").unwrap();
+    assert_eq!(names(directory.path()).len(), 2);
+    Store::in_folder(directory.path()).unwrap();
+    assert_eq!(names(directory.path()), ["notes#1"]);
+}
+
+#[test]
+fn a_folder_that_cannot_be_made_is_named() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("file");
+    fs::write(&file, "").unwrap();
+    let error = Store::in_folder(&file.join("folder")).unwrap_err().to_string();
+    assert!(error.contains("file/folder"), "{error}");
+}
