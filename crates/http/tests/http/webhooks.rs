@@ -11,6 +11,10 @@ use crate::socket::Socket;
 const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 const HOOK: &str = "https://example.com/hook?key=hunter2";
 
+fn signed(post: &Post) -> &ackd_ports::Signed {
+    post.signed.as_ref().unwrap()
+}
+
 fn put(name: &str, body: &str) -> Request {
     Request::new("PUT", &format!("/v1/webhooks/{name}")).json(body)
 }
@@ -209,7 +213,7 @@ async fn a_webhook_is_told_of_a_job_s_end() {
     let job = done(&server, r#"{"queue":"q","payload":"unseen","tags":["red"]}"#).await;
     let post = &posts(&server, 1).await[0];
     assert_eq!((&*post.url, &*post.content_type), (HOOK, "application/json"));
-    assert_eq!(post.keys.iter().map(ackd_ports::SigningKey::expose).collect::<Vec<_>>(), [secret]);
+    assert_eq!(signed(post).keys.iter().map(ackd_ports::SigningKey::expose).collect::<Vec<_>>(), [secret]);
     let text = String::from_utf8(post.body.to_vec()).unwrap();
     let told: Value = serde_json::from_str(&text).unwrap();
     let mut shown = server.job(&job).await.json();
@@ -239,11 +243,11 @@ async fn a_callback_is_told_of_its_own_job_in_its_own_form() {
     assert_eq!(server.call(Request::post(&format!("/v1/jobs/{job}/cancel"))).await.status, 200);
     let post = &posts(&server, 1).await[0];
     assert_eq!((&*post.url, &*post.content_type), (HOOK, "application/cloudevents+json"));
-    assert_eq!(post.keys[0].expose(), SECRET);
+    assert_eq!(signed(post).keys[0].expose(), SECRET);
     let told: Value = serde_json::from_slice(&post.body).unwrap();
     assert_eq!(
         (&told["type"], &told["id"], &told["source"], &told["data"]["id"]),
-        (&json!("ackd.job.cancelled"), &json!(&*post.id), &json!("https://ackd.example"), &json!(job))
+        (&json!("ackd.job.cancelled"), &json!(&*signed(post).id), &json!("https://ackd.example"), &json!(job))
     );
     // Of the URL only the origin is shown, for the rest may hold secrets.
     let delivery = settled(&server, &job, "DONE", 1).await;
@@ -390,7 +394,7 @@ async fn a_delivery_is_replayed_byte_for_byte() {
     assert_eq!((replayed.status, replayed.at("/event")), (202, json!("job.done")));
     assert_ne!(replayed.at("/id"), taken["id"]);
     let posts = posts(&server, 3).await;
-    assert!(posts.iter().all(|post| post.body == posts[0].body && post.id == posts[0].id));
+    assert!(posts.iter().all(|post| post.body == posts[0].body && signed(post).id == signed(&posts[0]).id));
     settled(&server, &job, "DONE", 1).await;
 
     let both = deliveries(&server, &job, "").await;
