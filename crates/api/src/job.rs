@@ -204,6 +204,9 @@ pub struct JobDocument<'a> {
     pub idempotency_key: Option<Cow<'a, str>>,
     /// The key whose jobs run one at a time.
     pub ordering_key: Option<Cow<'a, str>>,
+    /// The key of which its queue has one unfinished job at most; left out where there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unique: Option<Cow<'a, str>>,
     /// The key of fairness and of per-group concurrency.
     pub group: Option<Cow<'a, str>>,
     /// The ids of the jobs that it comes after.

@@ -82,6 +82,8 @@ codes! {
     AlreadyFinished = "already-finished", 409, "The job has already finished";
     /// The job has not ended yet.
     NotFinished = "not-finished", 409, "The job has not finished yet";
+    /// Another job with the same unique key has not ended.
+    NotUnique = "not-unique", 409, "Another job has the same unique key";
     /// There is no result, for the job failed.
     JobFailed = "job-failed", 409, "The job failed";
     /// There is no result, for the job was cancelled.

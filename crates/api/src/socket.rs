@@ -341,9 +341,12 @@ pub struct ServerFrame<'a> {
     /// Whether the idempotency key was known, so that `job` is that of an earlier request.
     #[serde(default, skip_serializing_if = "is_false")]
     pub replayed: bool,
-    /// Whether a job with the same unique key was there, so that `job` is that one.
+    /// Whether a job with the same unique key was there and stays as it is, so that `job` is that one.
     #[serde(default, skip_serializing_if = "is_false")]
     pub kept: bool,
+    /// Whether a job with the same unique key was there, waited, and took payload and time of this submission.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub replaced: bool,
     /// The job: as it was accepted, or as of the event, then without payload.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub job: Option<Box<JobDocument<'a>>>,
@@ -369,6 +372,7 @@ impl<'a> ServerFrame<'a> {
             event: None,
             replayed: false,
             kept: false,
+            replaced: false,
             job: None,
             problem: None,
         }

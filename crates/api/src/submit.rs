@@ -19,9 +19,12 @@ pub struct SubmitLine<'a> {
     /// Whether the idempotency key was known, so that this is the job of an earlier request.
     #[serde(default, skip_serializing_if = "is_false")]
     pub replayed: bool,
-    /// Whether a job with the same unique key was there, so that this is that one.
+    /// Whether a job with the same unique key was there and stays as it is, so that this is that one.
     #[serde(default, skip_serializing_if = "is_false")]
     pub kept: bool,
+    /// Whether a job with the same unique key was there, waited, and took payload and time of this submission.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub replaced: bool,
     /// The callback, where a secret was made for it. It is shown nowhere else.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub callback: Option<CallbackSecret<'a>>,
@@ -36,9 +39,17 @@ fn is_false(flag: &bool) -> bool {
 }
 
 impl<'a> SubmitLine<'a> {
-    /// The line was accepted as a new job; set `replayed` or `kept` where it was not.
+    /// The line was accepted as a new job; set `replayed`, `kept` or `replaced` where it was not.
     pub fn accepted(id: impl Into<Cow<'a, str>>) -> SubmitLine<'a> {
-        SubmitLine { status: 202, id: Some(id.into()), replayed: false, kept: false, callback: None, problem: None }
+        SubmitLine {
+            status: 202,
+            id: Some(id.into()),
+            replayed: false,
+            kept: false,
+            replaced: false,
+            callback: None,
+            problem: None,
+        }
     }
 
     /// The line was refused.
@@ -49,6 +60,7 @@ impl<'a> SubmitLine<'a> {
             id: None,
             replayed: false,
             kept: false,
+            replaced: false,
             callback: None,
             problem: Some(problem),
         }

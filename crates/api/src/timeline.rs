@@ -73,6 +73,8 @@ pub enum TimelineEvent {
     Retried,
     /// Something that held it back is no more: jobs that it comes after, or the one of its ordering key before it.
     Unblocked,
+    /// It waited, and took payload and time of a submission with its unique key.
+    Replaced,
     /// An event of a newer server, which this version does not know. Never written by a server.
     #[serde(other)]
     #[schemars(skip)]

@@ -167,26 +167,27 @@ fn batches(keyed: bool) -> impl Fn(usize, u64, Wire) -> Round {
 
 /// Accepts `jobs` jobs, each under a random key where `keyed` says so.
 pub(crate) fn fill(server: &Server, jobs: u64, keyed: bool) -> io::Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
-    let local = tokio::task::LocalSet::new();
-    let left = Rc::new(Cell::new(jobs));
-    local.block_on(&runtime, async {
+    let plain = Rc::new(submit_many("bench", FILLED_AT_ONCE, || None));
+    let keys = Keys::new();
+    fill_with(server, jobs, move |_| if keyed { Rc::new(keys.fresh(&plain)) } else { Rc::clone(&plain) })
+}
+
+/// How many jobs one request of [`fill_with`] submits.
+pub(crate) const FILLED_AT_ONCE: usize = 1000;
+
+/// Accepts `jobs` jobs by requests of [`FILLED_AT_ONCE`], the `nth` of which `request` gives.
+pub(crate) fn fill_with(server: &Server, jobs: u64, request: impl Fn(u64) -> Rc<Vec<u8>> + 'static) -> io::Result<()> {
+    let requests = jobs.div_ceil(FILLED_AT_ONCE as u64);
+    let (request, sent) = (Rc::new(request), Rc::new(Cell::new(0)));
+    load::on_one_thread(async {
         let mut tasks = Vec::new();
         for _ in 0..MANY {
             let mut wire = Wire::connect(server.addr()).await?;
-            let left = Rc::clone(&left);
-            let (plain, keys) = (submit_many("bench", 1000, || None), Keys::new());
+            let (request, sent) = (Rc::clone(&request), Rc::clone(&sent));
             tasks.push(tokio::task::spawn_local(async move {
-                while left.get() > 0 {
-                    left.set(left.get().saturating_sub(1000));
-                    let fresh;
-                    let request = if keyed {
-                        fresh = keys.fresh(&plain);
-                        &fresh
-                    } else {
-                        &plain
-                    };
-                    let answer = wire.send(request).await?;
+                while sent.get() < requests {
+                    let nth = sent.replace(sent.get() + 1);
+                    let answer = wire.send(&request(nth)).await?;
                     expect(&answer, &[202])?;
                 }
                 Ok::<_, io::Error>(())

@@ -47,7 +47,7 @@ struct Bench {
     /// How many jobs wait in the backlog
     #[arg(long, global = true, default_value_t = 10_000_000)]
     backlog: u64,
-    /// Also take accept's figure with so many idempotency keys kept
+    /// Also take accept's figure with so many idempotency keys kept, and that of unique keys with so many waiting
     #[arg(long, global = true)]
     keys: Option<u64>,
 }
@@ -64,7 +64,7 @@ enum Scenario {
     Backlog,
     /// Events to thousands of clients
     Delivery,
-    /// Priorities, delays, ordering keys, groups and flows against plain jobs
+    /// Priorities, delays, ordering keys, groups, unique keys and flows against plain jobs
     Semantics,
     /// Not for people: the server without storage that accept is compared with
     #[command(hide = true)]

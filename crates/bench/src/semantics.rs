@@ -1,4 +1,5 @@
-//! What the semantics cost: jobs with a priority, a delay, an ordering key or a group, and flows, against plain jobs in the same run.
+//! What the semantics cost: jobs with a priority, a delay, an ordering key, a group or a unique key, and flows, against plain
+//! jobs in the same run.
 
 use std::cell::Cell;
 use std::io;
@@ -6,6 +7,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use crate::Bench;
+use crate::accept::{FILLED_AT_ONCE, fill_with};
 use crate::jobs::{expect, lease, payload, work_batch};
 use crate::load;
 use crate::measured::{Measured, rates};
@@ -19,6 +21,8 @@ const CONNECTIONS: usize = 8;
 const JOBS: usize = 100;
 /// Ordering keys, and groups.
 const KEYS: usize = 1000;
+/// Jobs with unique keys that wait while others are measured.
+const UNIQUE: u64 = 100_000;
 /// Jobs in the middle of a flow.
 const FANNED: usize = 100;
 
@@ -30,29 +34,46 @@ struct Semantics {
     submit: fn(usize) -> Vec<u8>,
     /// How many jobs that are.
     jobs: u64,
+    /// How many other jobs wait, each with a unique key.
+    unique: u64,
 }
 
-const ALL: [Semantics; 6] = [
-    Semantics { name: "plain", target: None, submit: plain, jobs: JOBS as u64 },
-    Semantics { name: "priorities 0 to 9", target: Some(0.8), submit: priorities, jobs: JOBS as u64 },
-    Semantics { name: "a delay of 5 ms", target: Some(0.8), submit: delayed, jobs: JOBS as u64 },
-    Semantics { name: "1000 ordering keys", target: Some(0.6), submit: ordered, jobs: JOBS as u64 },
-    Semantics { name: "1000 groups", target: Some(0.9), submit: grouped, jobs: JOBS as u64 },
-    Semantics { name: "flows of 1, 100 and 1", target: Some(0.5), submit: flow, jobs: FANNED as u64 + 2 },
+impl Semantics {
+    const fn of(name: &'static str, target: f64, submit: fn(usize) -> Vec<u8>) -> Semantics {
+        Semantics { name, target: Some(target), submit, jobs: JOBS as u64, unique: 0 }
+    }
+}
+
+const ALL: [Semantics; 7] = [
+    Semantics { target: None, ..Semantics::of("plain", 1.0, plain) },
+    Semantics::of("priorities 0 to 9", 0.8, priorities),
+    Semantics::of("a delay of 5 ms", 0.8, delayed),
+    Semantics::of("1000 ordering keys", 0.6, ordered),
+    Semantics::of("1000 groups", 0.9, grouped),
+    Semantics { unique: UNIQUE, ..Semantics::of("unique, 100 k wait", 0.8, unique) },
+    Semantics { jobs: FANNED as u64 + 2, ..Semantics::of("flows of 1, 100 and 1", 0.5, flow) },
 ];
 
 pub(crate) fn run(bench: &Bench) -> io::Result<()> {
-    let mut measured: Vec<Vec<Measured>> = ALL.iter().map(|_| Vec::new()).collect();
+    let mut all = Vec::from(ALL);
+    all.extend(bench.keys.map(|keys| Semantics { unique: keys, ..Semantics::of("unique, --keys wait", 0.5, unique) }));
+    let mut measured: Vec<Vec<Measured>> = all.iter().map(|_| Vec::new()).collect();
     for _ in 0..bench.runs {
-        for (semantics, measured) in ALL.iter().zip(&mut measured) {
+        for (semantics, measured) in all.iter().zip(&mut measured) {
             let data = tempfile::tempdir_in(&bench.dir)?;
             let server = Server::start(Kind::Ackd, data.path())?;
+            fill_with(&server, semantics.unique, |nth| {
+                let first = nth * FILLED_AT_ONCE as u64;
+                let line = |job| format!(r#"{{"queue":"held","unique":"{:016x}"}}"#, spread(job));
+                let lines: Vec<String> = (first..first + FILLED_AT_ONCE as u64).map(line).collect();
+                Rc::new(request("POST", "/v1/jobs", "application/x-ndjson", lines.join("\n").as_bytes()))
+            })?;
             measured.push(of(&server, semantics, bench.time)?);
         }
     }
     println!("semantics: submit, lease and complete in batches of {JOBS}, {CONNECTIONS} connections");
     let plain = median(rates(&measured[0]));
-    for (semantics, measured) in ALL.iter().zip(&measured) {
+    for (semantics, measured) in all.iter().zip(&measured) {
         let (rate, cpu) = (median(rates(measured)), median(measured.iter().map(|it| it.cpu).collect()));
         let share = rate / plain;
         let target = semantics.target.map_or(String::new(), |target| format!("(target: at least {target})"));
@@ -119,6 +140,18 @@ fn ordered(nth: usize) -> Vec<u8> {
 
 fn grouped(nth: usize) -> Vec<u8> {
     batch(nth, |job| format!(r#","group":"tenant-{}""#, job % KEYS))
+}
+
+/// Each with a key of its own, as random as keys are.
+fn unique(nth: usize) -> Vec<u8> {
+    batch(nth, |job| format!(r#","unique":"{:016x}""#, spread(!(job as u64))))
+}
+
+/// SplitMix64's last step: neighbours come out far apart, and no two alike.
+const fn spread(number: u64) -> u64 {
+    let number = (number ^ (number >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let number = (number ^ (number >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    number ^ (number >> 31)
 }
 
 fn flow(_: usize) -> Vec<u8> {

@@ -46,6 +46,10 @@ impl Rows for ForgetfulLedger {
         Ok(None)
     }
 
+    fn rival(&mut self, _: &Name, _: &Arc<str>) -> Result<Option<Arc<Job>>, ReadError> {
+        Ok(None)
+    }
+
     fn queue(&mut self, _: &Name) -> Result<Option<Arc<Queue>>, ReadError> {
         Ok(None)
     }

@@ -31,6 +31,8 @@ pub struct Submitted {
     pub replayed: bool,
     /// Whether a job with the same unique key was there, so that this is that one.
     pub kept: bool,
+    /// Whether a job with the same unique key was there, waited, and took payload and time of this submission.
+    pub replaced: bool,
 }
 
 impl std::ops::Deref for Submitted {
@@ -50,6 +52,8 @@ pub struct Accepted {
     pub replayed: bool,
     /// Whether a job with the same unique key was there, so that this is that one.
     pub kept: bool,
+    /// Whether a job with the same unique key was there, waited, and took payload and time of this submission.
+    pub replaced: bool,
     /// The callback, where the server made a secret for it. It is shown nowhere else.
     pub callback: Option<CallbackSecret<'static>>,
 }
@@ -92,7 +96,8 @@ impl Client {
         }
         let answer = self.transport.send(call).await?;
         let (replayed, kept) = (answer.says("idempotent-replayed"), answer.says("unique-kept"));
-        Ok(Submitted { job: answer.json()?, replayed, kept })
+        let replaced = answer.says("unique-replaced");
+        Ok(Submitted { job: answer.json()?, replayed, kept, replaced })
     }
 
     /// Submits a batch, all or none of it, of at most 10 000 jobs and 16 MiB. The answers are in the batch's order.
@@ -282,8 +287,9 @@ fn body(answer: Answer) -> Body {
 }
 
 fn accepted(line: SubmitLine<'static>) -> Result<Accepted, Problem> {
-    let (replayed, kept, callback) = (line.replayed, line.kept, line.callback.clone());
-    Ok(Accepted { id: line.into_result()?, replayed, kept, callback })
+    let SubmitLine { replayed, kept, replaced, .. } = line;
+    let callback = line.callback.clone();
+    Ok(Accepted { id: line.into_result()?, replayed, kept, replaced, callback })
 }
 
 #[cfg(test)]
@@ -311,7 +317,8 @@ mod tests {
         let request = server.expect("POST /v1/queues/q/jobs").await;
         assert_eq!((request.header("content-type"), request.text()), (Some("text/plain"), "hi"));
         request.answer_with(202, &[("Unique-Kept", "true")], &job("a", "INIT", 1));
-        assert!(submitting.await.unwrap().unwrap().kept);
+        let submitted = submitting.await.unwrap().unwrap();
+        assert!(submitted.kept && !submitted.replaced);
     }
 
     #[tokio::test(start_paused = true)]
@@ -347,7 +354,10 @@ mod tests {
         assert_eq!(request.text(), "{\"queue\":\"q\"}\n{\"queue\":\"r\"}\n");
         request.answer(202, "{\"status\":202,\"id\":\"a\"}\n{\"status\":202,\"id\":\"b\",\"kept\":true}\n");
         let accepted = submitting.await.unwrap();
-        assert_eq!(accepted[0], Accepted { id: "a".into(), replayed: false, kept: false, callback: None });
+        assert_eq!(
+            accepted[0],
+            Accepted { id: "a".into(), replayed: false, kept: false, replaced: false, callback: None }
+        );
         assert!(accepted[1].kept);
 
         let submitting = tokio::spawn({

@@ -15,9 +15,12 @@ pub struct Change {
     pub kind: ChangeKind,
     /// The job after it.
     pub job: Arc<Job>,
-    /// The payload of a submitted job, the result of a completed one, where they are still at hand.
-    /// Who needs them and finds `None` reads them from the ledger; they never change.
+    /// The payload of a submitted or replaced job, the result of a completed one, where they are still at hand.
+    /// Who needs them and finds `None` reads them from the ledger; only a job that is
+    /// [replaced](ChangeKind::Replaced) gets another payload.
     pub body: Option<Body>,
+    /// When a replaced job was due before, where that is at hand: for whoever holds waiting jobs by their time.
+    pub was_due: Option<Timestamp>,
 }
 
 /// What happened to a job.
@@ -50,11 +53,13 @@ pub enum ChangeKind {
     Retried = 11,
     /// Something that held it back is no more: those that it comes after, or the one of its ordering key before it.
     Unblocked = 12,
+    /// It took the payload and the time of a submission with its unique key.
+    Replaced = 13,
 }
 
 impl ChangeKind {
     /// Every kind, in the order of their numbers.
-    pub const ALL: [ChangeKind; 13] = [
+    pub const ALL: [ChangeKind; 14] = [
         ChangeKind::Submitted,
         ChangeKind::Leased,
         ChangeKind::Progressed,
@@ -68,6 +73,7 @@ impl ChangeKind {
         ChangeKind::Expired,
         ChangeKind::Retried,
         ChangeKind::Unblocked,
+        ChangeKind::Replaced,
     ];
 
     /// The kind of this number, as a ledger stores it.

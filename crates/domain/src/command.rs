@@ -183,7 +183,7 @@ pub enum LapseReason {
 pub struct Needs<'a> {
     /// The job with this acceptance number, and its queue.
     pub job: Option<u64>,
-    /// For each of these, the job that holds its idempotency key, and its queue.
+    /// For each of these, the job that holds its idempotency key, the one that carries its unique key, and its queue.
     pub submissions: &'a [Submission],
     /// The queue of this name.
     pub queue: Option<&'a Name>,
@@ -195,6 +195,8 @@ pub struct Needs<'a> {
     pub schedule: Option<&'a Name>,
     /// The next in line of the named job, and whether others come after it: for when it ends.
     pub ends: bool,
+    /// The other unfinished job with the unique key of the named job.
+    pub rival: bool,
     /// The jobs that come after the named one, with higher numbers than this, at most
     /// [`crate::limits::RESOLVED_AT_ONCE`].
     pub followers: Option<u64>,
@@ -218,9 +220,8 @@ impl Command {
             | Command::Release { lease, .. }
             | Command::Lapse { lease, .. } => Needs { job: Some(lease.number), ends: true, ..Needs::default() },
             // A further run stands in line anew.
-            Command::Cancel { id } | Command::Retry { id } => {
-                Needs { job: Some(id.number()), ends: true, ..Needs::default() }
-            }
+            Command::Retry { id } => Needs { job: Some(id.number()), ends: true, rival: true, ..Needs::default() },
+            Command::Cancel { id } => Needs { job: Some(id.number()), ends: true, ..Needs::default() },
             // Who waits for it keeps it.
             Command::Purge { number } => Needs { job: Some(*number), followers: Some(0), ..Needs::default() },
             Command::Delete { id } => Needs { job: Some(id.number()), followers: Some(0), ..Needs::default() },

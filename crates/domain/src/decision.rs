@@ -22,12 +22,14 @@ pub struct Decision {
 pub enum Write {
     /// A new job and its payload.
     Insert(Arc<Job>, Body),
+    /// A waiting job's new state, and the payload that it has from now on.
+    Replace(Arc<Job>, Body),
     /// A job's new state.
     Update(Arc<Job>),
     /// A job's new state and its result.
     Finish(Arc<Job>, Body),
     /// The job, as it was last, is no longer: nor are its bytes, its key and its texts. Its changes are still told until
-    /// the feed forgets them; what is told of it then may lack its key, its error and its checkpoint.
+    /// the feed forgets them; what is told of it then may lack its keys, its error and its checkpoint.
     Erase(Arc<Job>),
     /// The feed's changes up to here are no longer.
     Forget(Position),
@@ -112,8 +114,29 @@ pub enum Answer {
 pub struct Accepted {
     /// The job as it is now.
     pub job: Arc<Job>,
-    /// An earlier request with the same key made it.
-    pub replayed: bool,
+    /// How it came to be this one.
+    pub how: Acceptance,
+}
+
+/// How a submission came by its job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Acceptance {
+    /// It made the job.
+    Made,
+    /// An earlier request with the same idempotency key made it.
+    Replayed,
+    /// It carries the unique key, and stays as it was. Nothing of the submission is kept.
+    Kept,
+    /// It carries the unique key, waits, and took the payload and the time of the submission. Nothing else of it is kept.
+    Replaced,
+}
+
+impl Accepted {
+    /// Whether an earlier request with the same idempotency key made the job.
+    #[must_use]
+    pub fn is_replayed(&self) -> bool {
+        self.how == Acceptance::Replayed
+    }
 }
 
 impl Decision {

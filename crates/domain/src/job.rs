@@ -6,7 +6,8 @@ use crate::{
     LeaseToken, Name, OnFailure, Position, Predecessor, Progress, Status, Timestamp, limits,
 };
 
-/// What the client asked for. It does not change in a job's life; the payload's bytes stand apart.
+/// What the client asked for. But for what the payload is it does not change in a job's life; the payload's bytes stand
+/// apart.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Spec {
     /// The queue whose workers take it.
@@ -40,6 +41,9 @@ pub struct Spec {
     /// due later: the others stand behind it, in the order in which they were accepted. At most
     /// [`crate::limits::ORDERING_KEY_BYTES`].
     pub ordering_key: Option<Arc<str>>,
+    /// As long as it is unfinished, no other job of its queue with this key is made. At most
+    /// [`crate::limits::UNIQUE_KEY_BYTES`].
+    pub unique: Option<Arc<str>>,
     /// The jobs that it comes after.
     pub after: Vec<Predecessor>,
     /// What becomes of it when one of those ends otherwise than `DONE`.
@@ -48,7 +52,7 @@ pub struct Spec {
     pub flow: Option<Arc<FlowPart>>,
     /// What it delivers, where it is one of the server's own that does.
     pub delivery: Option<Arc<Delivery>>,
-    /// What the payload is.
+    /// What the payload is. A submission with the unique key of the waiting job may replace it.
     pub payload: BodyInfo,
 }
 

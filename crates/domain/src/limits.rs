@@ -9,6 +9,9 @@ pub const BODY_BYTES: usize = 64 << 20;
 /// The most bytes of an idempotency key.
 pub const KEY_BYTES: usize = 512;
 
+/// The most bytes of a unique key.
+pub const UNIQUE_KEY_BYTES: usize = 512;
+
 /// The most bytes of a job's group.
 pub const GROUP_BYTES: usize = 512;
 

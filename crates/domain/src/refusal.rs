@@ -30,6 +30,9 @@ pub enum Refusal {
     /// The job has ended, and others wait for it.
     #[error("other jobs wait for the job")]
     Followed,
+    /// Another unfinished job carries the unique key of the one that was to run once more.
+    #[error("job {0} has the same unique key, and has not ended")]
+    NotUnique(JobId),
     /// Idempotency keys belong to different requests: the lines of the submissions, from 0, and the jobs
     /// that the keys made; `None` where an earlier line of the same command has the key.
     #[error("an idempotency key belongs to another request")]

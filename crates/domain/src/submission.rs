@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use xxhash_rust::xxh3::Xxh3;
 
-use crate::{After, Backoff, Body, CallbackRequest, IdempotencyKey, Name, OnFailure, Timestamp};
+use crate::{After, Backoff, Body, CallbackRequest, IdempotencyKey, Name, OnFailure, Timestamp, Unique};
 
 /// A request to do work, as a client made it; what it left out is decided when it is accepted.
 #[derive(Debug, Clone, PartialEq)]
@@ -40,6 +40,8 @@ pub struct Submission {
     pub callback: Option<Box<CallbackRequest>>,
     /// See [`crate::Spec::ordering_key`].
     pub ordering_key: Option<Arc<str>>,
+    /// At most one unfinished job of the queue is to carry this key; not of what comes after a job, nor of a flow.
+    pub unique: Option<Unique>,
     /// The jobs that it comes after, at most [`crate::limits::PREDECESSORS`].
     pub after: Vec<After>,
     /// What becomes of it when one of those ends otherwise than `DONE`.
@@ -60,6 +62,18 @@ pub enum Start {
     After(Duration),
     /// At this time; one in the past means at once.
     At(Timestamp),
+}
+
+impl Start {
+    /// When what is accepted at `now` is due.
+    #[must_use]
+    pub fn due(self, now: Timestamp) -> Timestamp {
+        match self {
+            Start::Now => now,
+            Start::After(delay) => now.after(delay),
+            Start::At(at) => at.max(now),
+        }
+    }
 }
 
 impl Submission {
@@ -83,6 +97,7 @@ impl Submission {
             traceparent: None,
             callback: None,
             ordering_key: None,
+            unique: None,
             after: Vec::new(),
             on_failure: OnFailure::default(),
             flow_key: None,
@@ -172,6 +187,10 @@ impl Submission {
         if let Some(flow_key) = &self.flow_key {
             field(21, flow_key.as_bytes());
         }
+        if let Some(unique) = &self.unique {
+            field(23, unique.key.as_bytes());
+            field(23, &[unique.policy as u8]);
+        }
         for next in &self.then {
             field(22, &next.fingerprint().to_le_bytes());
         }
@@ -193,7 +212,7 @@ impl Submission {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Secret, WebhookEvent, WebhookEvents, WebhookFormat};
+    use crate::{Secret, UniquePolicy, WebhookEvent, WebhookEvents, WebhookFormat};
     use bytes::Bytes;
 
     fn submission() -> Submission {
@@ -206,6 +225,10 @@ mod tests {
         let mut callback = CallbackRequest { url: "https://example.com/a".into(), events, format, secret: None };
         change(&mut callback);
         Submission { callback: Some(Box::new(callback)), ..submission() }
+    }
+
+    fn unique(key: &str, policy: UniquePolicy) -> Submission {
+        Submission { unique: Some(Unique { key: key.into(), policy }), ..submission() }
     }
 
     #[test]
@@ -234,6 +257,9 @@ mod tests {
             Submission { result_retention: Some(minute), ..submission() },
             Submission { tags: vec!["a".into(), "b".into()], ..submission() },
             Submission { tags: vec!["ab".into()], ..submission() },
+            unique("a", UniquePolicy::Keep),
+            unique("b", UniquePolicy::Keep),
+            unique("a", UniquePolicy::Replace),
             called(|_| {}),
             called(|callback| callback.url = "https://example.com/b".into()),
             called(|callback| callback.events = WebhookEvents::of([WebhookEvent::Done])),

@@ -11,6 +11,9 @@ pub struct View {
     pub job: Option<Arc<Job>>,
     /// For each submission, in order, the job that holds its idempotency key. Empty where none is held.
     pub holders: Vec<Option<Arc<Job>>>,
+    /// For each submission, in order, the unfinished job of its queue that carries its unique key. Empty where none does.
+    /// Of a job that is to run once more the other one that does.
+    pub rivals: Vec<Option<Arc<Job>>>,
     /// For each submission, in order, its queue; or the one queue that is named, or that the named job
     /// is of. `None` where nobody has configured it; empty where no queue is configured.
     pub queues: Vec<Option<Arc<Queue>>>,
@@ -49,6 +52,12 @@ impl View {
     #[must_use]
     pub fn queue_of(&self, line: usize) -> Option<&Arc<Queue>> {
         self.queues.get(line).and_then(Option::as_ref)
+    }
+
+    /// The unfinished job with the unique key of the `line`-th submission, or with that of the named job.
+    #[must_use]
+    pub fn rival_of(&self, line: usize) -> Option<&Arc<Job>> {
+        self.rivals.get(line).and_then(Option::as_ref)
     }
 
     /// The job that holds the key of the `line`-th submission.

@@ -1,4 +1,5 @@
-//! The index of idempotency keys: from a keyed hash of the key to the numbers of the jobs that may carry it.
+//! The index of idempotency keys and unique keys: from a keyed hash of the key to the numbers of the jobs that may carry
+//! it.
 //!
 //! A unique B-tree on random keys dirties a page for every key and made commits four to eight times
 //! slower. This index stays out of the commit instead. The newest keys stand in a table in memory; a

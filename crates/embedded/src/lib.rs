@@ -15,6 +15,7 @@
 //!
 //! Nothing in here decides anything about a job, reads a clock or knows of tokio.
 
+mod again;
 mod checkpoint;
 mod checksum;
 mod consumers;

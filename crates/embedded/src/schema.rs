@@ -100,7 +100,11 @@ fn lay_out(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
             more, -- JSON: what the client named beyond the usual
             body -- last, so that a long one is read only when it is asked for; of an erased job -1 less what it was long
         );
-        CREATE TABLE key (id INTEGER PRIMARY KEY, text, fingerprint, crc);
+        -- By what a job is looked for: its idempotency key, and its unique key as queue/key.
+        CREATE TABLE key (id INTEGER PRIMARY KEY, text, fingerprint, once, crc);
+        -- The unfinished jobs with a unique key that are not in their first run, by a hash of queue and key. All others
+        -- are the newest with their key.
+        CREATE TABLE again (key INTEGER, job INTEGER, PRIMARY KEY (key, job)) WITHOUT ROWID;
 
         CREATE TABLE job (
             id INTEGER PRIMARY KEY, -- the acceptance number

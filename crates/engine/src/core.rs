@@ -439,7 +439,7 @@ impl Core {
     fn commit(&mut self, batch: Batch, now: Timestamp, tick: Duration) {
         let Batch { commands, origins, mut requests, own } = batch;
         let submits = commands.iter().any(|command| command.makes() > 0);
-        let assigns = origins.iter().any(|origin| matches!(origin, Origin::Ask(..)));
+        let assigns = origins.iter().any(|origin| matches!(origin, Origin::Ask { .. }));
         let fired = origins.iter().filter_map(|origin| match origin {
             Origin::Schedule(name) => Some(name.clone()),
             _ => None,
@@ -552,8 +552,10 @@ impl Core {
                     }
                     requests[at].answers.push(answer);
                 }
-                Origin::Ask(ask, _, payload) => {
+                Origin::Ask { ask, payload, version, .. } => {
                     if let Ok(Answer::Job(job)) = answer {
+                        // Another version may have had another payload; then it is read.
+                        let payload = payload.filter(|_| job.version == version + 1);
                         granted.entry(ask).or_default().push(Assigned { job, payload, inputs: Vec::new() });
                     }
                 }

@@ -13,7 +13,7 @@ use crate::problem::Rejection;
 
 /// What pages of an allowed origin may read of an answer beside what every page may.
 const EXPOSED: &str = "Ackd-Attempt, Ackd-Job, Ackd-Lease, Allow, Content-Location, ETag, Idempotent-Replayed, Location, \
-                       Preference-Applied, Retry-After, traceparent";
+                       Preference-Applied, Retry-After, Unique-Kept, Unique-Replaced, traceparent";
 
 /// What pages of an allowed origin may send beside what every page may.
 const TAKEN: &str = "Authorization, Content-Type, Idempotency-Key, If-None-Match, Last-Event-ID, Prefer, traceparent";

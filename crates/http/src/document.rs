@@ -70,6 +70,7 @@ pub(crate) fn document<'a>(
         tags: spec.tags.iter().map(|tag| Cow::Borrowed(&**tag)).collect(),
         idempotency_key: spec.key.as_ref().map(|key| Cow::Borrowed(&*key.text)),
         ordering_key: spec.ordering_key.as_deref().map(Cow::Borrowed),
+        unique: spec.unique.as_deref().map(Cow::Borrowed),
         group: spec.group.as_deref().map(Cow::Borrowed),
         after: spec.after.iter().map(|it| Cow::Owned(it.id.to_string())).collect(),
         flow: spec.flow.as_ref().map(|flow| Cow::Owned(flow.id.to_string())),

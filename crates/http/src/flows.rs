@@ -37,7 +37,7 @@ pub(crate) async fn submit(mut call: Call) -> Outcome {
         Some(Err(refusal)) => return Err(refusal.into()),
         _ => return Err(Rejection::new(Code::Internal, "the flow was accepted, and the answer lost")),
     };
-    let (id, replayed) = (accepted[0].job.id, accepted[0].replayed);
+    let (id, replayed) = (accepted[0].job.id, accepted[0].is_replayed());
     let jobs: BTreeMap<Cow<'_, str>, Cow<'_, str>> = if replayed {
         let jobs = jobs(&call, id).await?;
         let named = jobs.iter().filter_map(|job| Some((job.spec.flow.as_ref()?.key.to_string(), job.id.to_string())));

@@ -13,6 +13,10 @@ pub(crate) const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("prefe
 pub(crate) const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 /// The answer is an earlier request's job.
 pub(crate) const IDEMPOTENT_REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
+/// The answer is a job with the same unique key, which stays as it was.
+pub(crate) const UNIQUE_KEPT: HeaderName = HeaderName::from_static("unique-kept");
+/// The answer is a job with the same unique key, which took payload and time of the submission.
+pub(crate) const UNIQUE_REPLACED: HeaderName = HeaderName::from_static("unique-replaced");
 /// WHATWG HTML, section 9.2.
 pub(crate) const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 /// W3C Trace Context.

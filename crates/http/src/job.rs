@@ -158,6 +158,7 @@ fn entry(change: &Change) -> TimelineEntry<'_> {
         ChangeKind::Expired => (TimelineEvent::Expired, Hop::Clock),
         ChangeKind::Retried => (TimelineEvent::Retried, Hop::Control),
         ChangeKind::Unblocked => (TimelineEvent::Unblocked, Hop::Dispatch),
+        ChangeKind::Replaced => (TimelineEvent::Replaced, Hop::Submit),
     };
     let ended_badly = matches!(change.kind, ChangeKind::Failed | ChangeKind::Lapsed);
     TimelineEntry {

@@ -143,5 +143,6 @@ const fn word(kind: ChangeKind) -> &'static str {
         ChangeKind::Expired => "expired",
         ChangeKind::Retried => "retried",
         ChangeKind::Unblocked => "unblocked",
+        ChangeKind::Replaced => "replaced",
     }
 }

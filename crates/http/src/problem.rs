@@ -127,6 +127,12 @@ pub(crate) fn problem_of(refusal: Refusal) -> Problem {
         Refusal::NotFinished(status) => {
             Problem::new(Code::NotFinished, format!("the job is {status}; it must have ended first"))
         }
+        Refusal::NotUnique(id) => Problem::new(
+            Code::NotUnique,
+            format!(
+                "job {id} of the queue has the same unique key and has not ended; of such jobs only one may be unfinished"
+            ),
+        ),
         Refusal::Followed => Problem::new(
             Code::NotFinished,
             "jobs that come `after` it wait for it still: cancel them first, or retry this one",

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use ackd_api::raw::Json;
 use ackd_api::{
     Callback, CallbackEvent, Code, Envelope, MissedRuns, Problem, ScheduleDocument, ScheduleList, ScheduleRequest,
-    WebhookFormat,
+    Unique, WebhookFormat,
 };
 use ackd_domain::{
-    Answer, CallbackRequest, Command, Missed, Name, Refusal, Schedule, Submission, WebhookEvent, limits,
+    Answer, CallbackRequest, Command, Missed, Name, Refusal, Schedule, Submission, UniquePolicy, WebhookEvent, limits,
 };
 use ackd_engine::{Calendar, CalendarError};
 use http::StatusCode;
@@ -149,12 +149,22 @@ fn envelope(job: &Submission, with_payload: bool) -> Result<Box<RawValue>, serde
         backoff: job.backoff.map(shown_backoff),
         result_retention: job.result_retention.map(Into::into),
         ordering_key: job.ordering_key.as_deref().map(Into::into),
+        unique: job.unique.as_ref().map(shown_unique),
         group: job.group.as_deref().map(Into::into),
         tags: job.tags.iter().map(|tag| (&**tag).into()).collect(),
         callback: job.callback.as_deref().map(callback),
         traceparent: job.traceparent.as_deref().map(Into::into),
         ..Envelope::default()
     })
+}
+
+fn shown_unique(unique: &ackd_domain::Unique) -> Unique<'_> {
+    let policy = match unique.policy {
+        UniquePolicy::Keep => None,
+        UniquePolicy::Replace => Some(ackd_api::UniquePolicy::Replace),
+        UniquePolicy::Debounce => Some(ackd_api::UniquePolicy::Debounce),
+    };
+    Unique { key: (&*unique.key).into(), policy }
 }
 
 /// A callback without its secret.

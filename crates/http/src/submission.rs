@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ackd_api::{Code, Envelope, Fault, Problem};
-use ackd_domain::{After, Backoff, BackoffError, Body, JSON, Name, OnFailure, Start, Submission, Timestamp};
+use ackd_domain::{
+    After, Backoff, BackoffError, Body, JSON, Name, OnFailure, Start, Submission, Timestamp, Unique, UniquePolicy,
+};
 use bytes::Bytes;
 use serde_json::value::RawValue;
 
@@ -53,6 +55,7 @@ pub(crate) fn in_flow(
     targets: &Targets,
     after: Vec<After>,
 ) -> Result<Submission, Problem> {
+    not_unique(envelope)?;
     let flow_key = envelope.key.as_deref().map(Arc::from);
     Ok(Submission { after, flow_key, ..alone(envelope, payload, targets)? })
 }
@@ -76,6 +79,7 @@ fn next_of(envelope: &Envelope<'_>, targets: &Targets, most: usize) -> Result<Su
     if envelope.idempotency_key.is_some() {
         return Err(Problem::at("/idempotency_key", "is for the job that it comes after, and holds for both"));
     }
+    not_unique(envelope)?;
     let mut submission = submission(envelope, payload_apart(envelope.payload, most)?, targets, most)?;
     secret_is_given(&submission)?;
     if envelope.on_failure.is_none() {
@@ -122,11 +126,29 @@ fn alone(envelope: &Envelope<'_>, payload: Body, targets: &Targets) -> Result<Su
         traceparent: envelope.traceparent.as_deref().map(Arc::from),
         callback,
         ordering_key: envelope.ordering_key.as_deref().map(Arc::from),
+        unique: envelope.unique.as_ref().map(unique),
         after: Vec::new(),
         on_failure: envelope.on_failure.map(on_failure).unwrap_or_default(),
         flow_key: None,
         then: Vec::new(),
     })
+}
+
+fn unique(unique: &ackd_api::Unique<'_>) -> Unique {
+    let policy = match unique.policy.unwrap_or_default() {
+        ackd_api::UniquePolicy::Keep => UniquePolicy::Keep,
+        ackd_api::UniquePolicy::Replace => UniquePolicy::Replace,
+        ackd_api::UniquePolicy::Debounce => UniquePolicy::Debounce,
+    };
+    Unique { key: Arc::from(&*unique.key), policy }
+}
+
+/// Refuses a unique key where the job that carries it already could not take the place of the new one.
+fn not_unique(envelope: &Envelope<'_>) -> Result<(), Problem> {
+    match envelope.unique {
+        Some(_) => Err(Problem::at("/unique", "is for a job by itself, not for one of a flow or of a `then`")),
+        None => Ok(()),
+    }
 }
 
 /// The jobs that it is to come after. What is no id cannot be the id of any.
@@ -204,11 +226,7 @@ pub(crate) fn misfit(pointer: &str, error: BackoffError) -> Problem {
 }
 
 fn supported(envelope: &Envelope<'_>) -> Result<(), Problem> {
-    let given = [
-        ("/payload_file", envelope.payload_file.is_some()),
-        ("/unique", envelope.unique.is_some()),
-        ("/reply_to", envelope.reply_to.is_some()),
-    ];
+    let given = [("/payload_file", envelope.payload_file.is_some()), ("/reply_to", envelope.reply_to.is_some())];
     if given.iter().all(|(_, is_given)| !is_given) {
         return Ok(());
     }
@@ -241,7 +259,7 @@ mod tests {
 
     #[test]
     fn what_comes_later_is_refused_by_name() {
-        for (field, value) in [("payload_file", r#""f""#), ("unique", r#""u""#), ("reply_to", r#""t""#)] {
+        for (field, value) in [("payload_file", r#""f""#), ("reply_to", r#""t""#)] {
             let problem = read(&format!(r#"{{"queue":"q","{field}":{value}}}"#)).unwrap_err();
             assert_eq!(problem.status, 400);
             assert_eq!(problem.errors[0].pointer, format!("/{field}"));

@@ -5,8 +5,8 @@ use std::fmt::Write;
 use std::sync::Arc;
 
 use ackd_api::{CallbackSecret, Code, Duration, Envelope, Problem, QueryEnvelope, SubmitLine, limits, ndjson};
-use ackd_domain::{Accepted, Answer, Body, Command, Refusal, Submission};
-use ackd_engine::{Record, Until};
+use ackd_domain::{Acceptance, Accepted, Answer, Body, Command, Refusal, Submission};
+use ackd_engine::{Engine, Record, Until};
 use bytes::Bytes;
 use http::header::{self, HeaderValue};
 use http::{Response, StatusCode};
@@ -15,7 +15,7 @@ use crate::answer;
 use crate::call::{Call, Outcome, unsupported};
 use crate::cloud_event;
 use crate::document;
-use crate::headers::{self, IDEMPOTENT_REPLAYED, Media, PREFERENCE_APPLIED};
+use crate::headers::{self, IDEMPOTENT_REPLAYED, Media, PREFERENCE_APPLIED, UNIQUE_KEPT, UNIQUE_REPLACED};
 use crate::intake::Whole;
 use crate::outlet::Outlet;
 use crate::problem::{self, Rejection};
@@ -113,7 +113,11 @@ async fn accept(call: &Call, submission: Vec<Submission>) -> Outcome {
     let wait = headers::prefer_wait(call.headers())?;
     let asked = Asked::of(&submission[0]);
     let answers = call.engine().run(vec![Command::Submit(submission)]).await?;
-    let Committed { mut record, replayed, has_secret } = committed(answers, asked)?;
+    let mut committed = committed(answers, asked)?;
+    if committed.how != Acceptance::Made {
+        Box::pin(committed.fill(call.engine())).await;
+    }
+    let Committed { mut record, how, has_secret } = committed;
     let mut status = StatusCode::ACCEPTED;
     if let Some(wait) = wait {
         match Box::pin(call.engine().wait(record.clone(), Until::Terminal, wait.get())).await {
@@ -124,16 +128,20 @@ async fn accept(call: &Call, submission: Vec<Submission>) -> Outcome {
         if record.job.status.is_terminal() {
             status = StatusCode::OK;
         }
-    } else if record.job.result.is_some() {
-        record.result = call.engine().result(record.job.id.number()).await.unwrap_or_default();
     }
     let mut response = answer::accepted(status, call.engine(), &record, has_secret)?;
     let headers = response.headers_mut();
     let location = location(&record);
     headers.insert(header::LOCATION, location.clone());
     headers.insert(header::CONTENT_LOCATION, location);
-    if replayed {
-        headers.insert(IDEMPOTENT_REPLAYED, HeaderValue::from_static("true"));
+    let known = match how {
+        Acceptance::Made => None,
+        Acceptance::Replayed => Some(IDEMPOTENT_REPLAYED),
+        Acceptance::Kept => Some(UNIQUE_KEPT),
+        Acceptance::Replaced => Some(UNIQUE_REPLACED),
+    };
+    if let Some(name) = known {
+        headers.insert(name, HeaderValue::from_static("true"));
     }
     applied(&mut response, wait);
     Ok(response)
@@ -143,10 +151,24 @@ async fn accept(call: &Call, submission: Vec<Submission>) -> Outcome {
 pub(crate) struct Committed {
     /// The job and its payload.
     pub(crate) record: Record,
-    /// Its key was known: it is the job of an earlier request.
-    pub(crate) replayed: bool,
+    /// How the request came by it.
+    pub(crate) how: Acceptance,
     /// A secret was made for its callback, and is to be shown this once.
     pub(crate) has_secret: bool,
+}
+
+impl Committed {
+    /// Reads what a job has that was there before, and is to be shown. It is accepted, whatever can be read of it now.
+    pub(crate) async fn fill(&mut self, engine: &Engine) {
+        let record = &mut self.record;
+        if record.job.result.is_some() {
+            record.result = engine.result(record.job.id.number()).await.unwrap_or_default();
+        }
+        if record.payload.is_none() {
+            let read = engine.payload(record.job.id).await.unwrap_or_default();
+            record.payload = read.and_then(|(_, payload)| payload);
+        }
+    }
 }
 
 /// What of a submission is needed for its answer.
@@ -163,15 +185,16 @@ impl Asked {
 
 /// What came of the one submission that asked for this.
 pub(crate) fn committed(answers: Vec<Result<Answer, Refusal>>, asked: Asked) -> Result<Committed, Rejection> {
-    let Accepted { job, replayed } = match answers.into_iter().next() {
+    let Accepted { job, how } = match answers.into_iter().next() {
         Some(Ok(Answer::Accepted(mut accepted))) if !accepted.is_empty() => accepted.swap_remove(0),
         Some(Err(refusal)) => return Err(refusal.into()),
         _ => return Err(Rejection::new(Code::Internal, "the job was accepted, and the answer lost")),
     };
     let Asked { payload, makes_secret } = asked;
-    // The payload is the same to the byte, or the key would have been refused.
-    let record = Record { job, payload: Some(payload), result: None, inputs: Vec::new() };
-    Ok(Committed { record, replayed, has_secret: makes_secret && !replayed })
+    // Under an idempotency key it is the same to the byte, or the key would have been refused.
+    let payload = (how != Acceptance::Kept).then_some(payload);
+    let record = Record { job, payload, result: None, inputs: Vec::new() };
+    Ok(Committed { record, how, has_secret: makes_secret && how == Acceptance::Made })
 }
 
 fn location(record: &Record) -> HeaderValue {
@@ -325,10 +348,18 @@ async fn each(call: &Call, lines: Vec<Line>) -> Outcome {
 }
 
 fn line_of(accepted: &Accepted, makes_secret: bool) -> SubmitLine<'static> {
-    let Accepted { job, replayed } = accepted;
-    let callback =
-        if makes_secret && !replayed { document::callback(job).map(CallbackSecret::into_owned) } else { None };
-    SubmitLine { replayed: *replayed, callback, ..SubmitLine::accepted(job.id.to_string()) }
+    let Accepted { job, how } = accepted;
+    let callback = match how {
+        Acceptance::Made if makes_secret => document::callback(job).map(CallbackSecret::into_owned),
+        _ => None,
+    };
+    SubmitLine {
+        replayed: *how == Acceptance::Replayed,
+        kept: *how == Acceptance::Kept,
+        replaced: *how == Acceptance::Replaced,
+        callback,
+        ..SubmitLine::accepted(job.id.to_string())
+    }
 }
 
 fn written(

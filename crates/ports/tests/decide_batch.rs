@@ -48,6 +48,10 @@ impl Rows for Bad {
         Err(ReadError::Damaged(format!("key {}", key.text)))
     }
 
+    fn rival(&mut self, queue: &Name, key: &Arc<str>) -> Result<Option<Arc<Job>>, ReadError> {
+        Err(ReadError::Damaged(format!("unique key {key} of {queue}")))
+    }
+
     fn queue(&mut self, _: &Name) -> Result<Option<Arc<Queue>>, ReadError> {
         Ok(None)
     }

@@ -3,7 +3,7 @@
 use std::io::{self, BufRead, Read};
 
 use ackd_client::api::{SubmitLine, limits};
-use ackd_client::{Error, Submission};
+use ackd_client::{Accepted, Error, Submission};
 use ackd_domain::limits::BODY_BYTES;
 use serde_json::value::RawValue;
 
@@ -29,7 +29,8 @@ pub(super) async fn submit(mut lines: Box<dyn BufRead>, like: &Submission, sessi
         let accepted = session.client.submit_many(jobs).await.map_err(|error| refused(error, taken, batch.len()))?;
         for job in accepted {
             if session.console.is_json {
-                let line = SubmitLine { replayed: job.replayed, kept: job.kept, ..SubmitLine::accepted(job.id) };
+                let Accepted { id, replayed, kept, replaced, .. } = job;
+                let line = SubmitLine { replayed, kept, replaced, ..SubmitLine::accepted(id) };
                 session.console.document(&line)?;
             } else {
                 session.console.line(&job.id)?;

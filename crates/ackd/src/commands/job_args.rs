@@ -1,5 +1,5 @@
 use ackd_client::Submission;
-use ackd_client::api::Duration;
+use ackd_client::api::{Callback, Duration, Secret, UniquePolicy};
 use clap::Args;
 
 /// What a job may be told on the command line, whoever makes it.
@@ -16,6 +16,26 @@ pub(crate) struct JobArgs {
     /// Whom the job is for: groups take turns, and a queue may limit each
     #[arg(long)]
     group: Option<String>,
+
+    /// Jobs of the queue with the same key run one at a time, in order
+    #[arg(long, value_name = "KEY")]
+    ordering_key: Option<String>,
+
+    /// Of the queue's unfinished jobs one at most has this key: while there is one, no second is made
+    #[arg(long, value_name = "KEY")]
+    unique: Option<String>,
+
+    /// What becomes of one that waits: keep it, or replace or debounce it, so that it takes this payload and time [default: keep]
+    #[arg(long, value_name = "keep|replace|debounce", requires = "unique", value_parser = super::word::<UniquePolicy>)]
+    unique_policy: Option<UniquePolicy>,
+
+    /// POST the job's end to this URL
+    #[arg(long, value_name = "URL", requires = "callback_secret")]
+    callback: Option<String>,
+
+    /// The key that signs such posts, whsec_... (see `ackd webhook put --help`)
+    #[arg(long, value_name = "SECRET", requires = "callback")]
+    callback_secret: Option<String>,
 
     /// If the job is not done by then, it ends as EXPIRED [default: the queue's]
     #[arg(long, value_name = "DURATION", value_parser = super::duration)]
@@ -49,6 +69,16 @@ impl JobArgs {
         }
         if let Some(group) = &self.group {
             job = job.group(group);
+        }
+        if let Some(key) = &self.ordering_key {
+            job = job.ordering_key(key);
+        }
+        if let Some(key) = &self.unique {
+            job = job.unique(key, self.unique_policy.unwrap_or_default());
+        }
+        if let Some(url) = &self.callback {
+            let secret = self.callback_secret.clone().map(Secret::new);
+            job = job.callback(Callback { url: url.clone().into(), secret, events: Vec::new(), format: None });
         }
         if let Some(expires_in) = self.expires_in {
             job = job.expires_in(expires_in.get());

@@ -5,7 +5,7 @@ use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
 use ackd_client::Submission;
-use ackd_client::api::{Duration, Status, Time};
+use ackd_client::api::{Duration, OnFailure, Status, Time};
 use ackd_domain::limits::BODY_BYTES;
 use clap::Args;
 use serde_json::value::RawValue;
@@ -51,6 +51,14 @@ pub(crate) struct SubmitArgs {
     #[arg(long, value_name = "TIME", conflicts_with = "delay")]
     run_at: Option<Time>,
 
+    /// Begin when this job is DONE (may be repeated)
+    #[arg(long, value_name = "ID")]
+    after: Vec<String>,
+
+    /// What becomes of it when one of those ends otherwise: cancel, continue or wait [default: cancel]
+    #[arg(long, value_name = "POLICY", requires = "after", value_parser = super::word::<OnFailure>)]
+    on_failure: Option<OnFailure>,
+
     /// An idempotency key: the same submission with the same key is the same job
     #[arg(long)]
     key: Option<String>,
@@ -84,6 +92,12 @@ pub(crate) async fn run(mut args: SubmitArgs, session: &Session) -> Result<Exit,
     let submitted = session.client.submit(args.submission(payload)?).await?;
     if submitted.replayed {
         note("this key was used before: the job of the first submission follows");
+    }
+    if submitted.kept {
+        note("a job with this unique key has not ended: it follows, as it was");
+    }
+    if submitted.replaced {
+        note("a job with this unique key waits: it took this payload and time, and follows");
     }
     let console = session.console;
     let Some(most) = wait else {
@@ -124,6 +138,10 @@ impl SubmitArgs {
         }
         if let Some(run_at) = self.run_at {
             submission = submission.run_at(run_at);
+        }
+        submission = self.after.into_iter().fold(submission, Submission::after);
+        if let Some(on_failure) = self.on_failure {
+            submission = submission.on_failure(on_failure);
         }
         if let Some(key) = self.key {
             submission = submission.idempotency_key(key);

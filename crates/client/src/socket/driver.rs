@@ -153,11 +153,11 @@ impl State {
     fn heard(&mut self, text: &str) -> Result<(), Error> {
         let frame: ServerFrame<'static> = serde_json::from_str(text)
             .map_err(|error| Error::BadAnswer { status: 101, detail: format!("a frame of the socket: {error}") })?;
-        let ServerFrame { op, reference, sid, id, event, replayed, kept, job, problem } = frame;
+        let ServerFrame { op, reference, sid, id, event, replayed, kept, replaced, job, problem } = frame;
         if let Some(Label::Number(number)) = reference {
             if let Some(answer) = self.submits.remove(&number) {
                 let answered = match (job, problem) {
-                    (Some(job), None) => Ok(Submitted { job: *job, replayed, kept }),
+                    (Some(job), None) => Ok(Submitted { job: *job, replayed, kept, replaced }),
                     (_, Some(problem)) => Err(Error::Refused { problem, retry_after: None }),
                     (None, None) => Err(Error::BadAnswer { status: 101, detail: "an answer without a job".to_owned() }),
                 };

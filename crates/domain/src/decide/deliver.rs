@@ -1,8 +1,8 @@
 use std::sync::Arc;
 
 use crate::{
-    Accepted, Advance, Answer, Decision, Draws, Held, Name, NewDelivery, Refusal, Start, Submission, Timestamp, View,
-    Write, limits,
+    Acceptance, Accepted, Advance, Answer, Decision, Draws, Held, Name, NewDelivery, Refusal, Start, Submission,
+    Timestamp, View, Write, limits,
 };
 
 use super::submit;
@@ -35,7 +35,7 @@ pub(super) fn decide(
         spec.delivery = Some(Arc::new(delivery));
         let job = Arc::new(submit::job(spec, Held::default(), Start::Now, now, draws, |_| None));
         submit::accept(&mut decision, Arc::clone(&job), body, now);
-        accepted.push(Accepted { job, replayed: false });
+        accepted.push(Accepted { job, how: Acceptance::Made });
     }
     decision.answer = Answer::Accepted(accepted);
     Ok(decision)

@@ -20,6 +20,7 @@ mod retry;
 mod schedule;
 mod settle;
 mod submit;
+mod unique;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -102,7 +103,7 @@ fn step(
     next.version += 1;
     next.changed = position;
     let job = Arc::new(next);
-    (Arc::clone(&job), Change { position, previous, at: now, kind, job, body: None })
+    (Arc::clone(&job), Change { position, previous, at: now, kind, job, body: None, was_due: None })
 }
 
 /// The decision that takes a job one step on and answers with it.

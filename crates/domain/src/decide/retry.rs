@@ -7,6 +7,9 @@ pub(super) fn decide(view: &View, id: JobId, now: Timestamp, draws: &mut dyn Dra
     let job = job_of_id(view, id)?;
     match job.status {
         Status::Failed | Status::Cancelled | Status::Expired => {
+            if let Some(rival) = view.rival_of(0) {
+                return Err(Refusal::NotUnique(rival.id));
+            }
             Ok(stepped(step(job, ChangeKind::Retried, now, draws, |_, next| {
                 wait(next, now);
                 // Whoever asks for it does not want it to wait for what it came after.

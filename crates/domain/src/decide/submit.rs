@@ -2,12 +2,12 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::{
-    Accepted, After, Answer, Body, Callback, CallbackRequest, Change, ChangeKind, Decision, Draws, FlowPart, Held, Job,
-    JobId, Name, OnFailure, Position, Predecessor, Queue, Refusal, Secret, Spec, Start, Status, Submission, Timestamp,
-    View, Write, limits,
+    Acceptance, Accepted, After, Answer, Body, Callback, CallbackRequest, Change, ChangeKind, Decision, Draws,
+    FlowPart, Held, Job, JobId, Name, OnFailure, Position, Predecessor, Queue, Refusal, Secret, Spec, Start, Status,
+    Submission, Timestamp, View, Write, limits,
 };
 
-use super::{end, forgo, step};
+use super::{end, forgo, step, unique};
 
 /// All submissions are accepted, or none: a key that belongs to another request refuses them all, and so does a job that
 /// is not there and was to be come after.
@@ -28,6 +28,8 @@ pub(super) fn decide(
     let mut accepted: Vec<Accepted> = Vec::with_capacity(many);
     // The lines whose key is new, so that a later line with the same key finds its job.
     let mut fresh: HashMap<Arc<str>, usize> = HashMap::new();
+    // Likewise the latest line of each unique key.
+    let mut rivals: HashMap<(Name, Arc<str>), usize> = HashMap::new();
     let mut flow_of_before: Option<Arc<Job>> = None;
     for (line, submission) in submissions.into_iter().enumerate() {
         let earlier = submission.key.as_ref().and_then(|key| fresh.get(&key.text)).map(|line| &accepted[*line].job);
@@ -37,15 +39,23 @@ pub(super) fn decide(
             if submission.flow_key.is_some() {
                 flow_of_before = Some(Arc::clone(&job));
             }
-            accepted.push(Accepted { job, replayed: true });
+            accepted.push(Accepted { job, how: Acceptance::Replayed });
             continue;
+        }
+        if let Some(key) = unique::key(&submission) {
+            let earlier = rivals.insert(key, line).map(|line| &accepted[line].job);
+            let rival = earlier.or(view.rival_of(line)).filter(|job| !job.status.is_terminal()).cloned();
+            if let Some(rival) = rival {
+                accepted.push(unique::coalesce(rival, submission, &mut accepting.decision, now, draws));
+                continue;
+            }
         }
         if let Some(key) = &submission.key {
             fresh.insert(Arc::clone(&key.text), line);
         }
         let waits = Waits::of(&submission, view, &accepted, None);
         let job = accepting.accept(submission, view.queue_of(line), waits, draws);
-        accepted.push(Accepted { job, replayed: false });
+        accepted.push(Accepted { job, how: Acceptance::Made });
     }
     let mut decision = accepting.decision;
     decision.answer = Answer::Accepted(accepted);
@@ -235,6 +245,7 @@ pub(super) fn accept(decision: &mut Decision, job: Arc<Job>, payload: Body, now:
         kind: ChangeKind::Submitted,
         job,
         body: Some(payload),
+        was_due: None,
     });
 }
 
@@ -247,11 +258,7 @@ pub(super) fn job(
     draws: &mut dyn Draws,
     flow: impl FnOnce(JobId) -> Option<Arc<FlowPart>>,
 ) -> Job {
-    let run_at = match start {
-        Start::Now => now,
-        Start::After(delay) => now.after(delay),
-        Start::At(at) => at.max(now),
-    };
+    let run_at = start.due(now);
     #[allow(clippy::cast_possible_truncation, reason = "the salt is the lower bits")]
     let salt = draws.random() as u32;
     let id = JobId::new(now, draws.number(), salt);
@@ -307,6 +314,7 @@ pub(super) fn spec(submission: Submission, queue: Option<&Arc<Queue>>, draws: &m
         traceparent: submission.traceparent,
         callback,
         ordering_key: submission.ordering_key,
+        unique: submission.unique.map(|unique| unique.key),
         after: Vec::new(),
         on_failure: submission.on_failure,
         flow: None,

@@ -80,7 +80,7 @@ impl Book {
         let decision = self.decide(command)?;
         for write in decision.writes {
             match write {
-                Write::Insert(job, _) | Write::Update(job) | Write::Finish(job, _) => {
+                Write::Insert(job, _) | Write::Replace(job, _) | Write::Update(job) | Write::Finish(job, _) => {
                     self.jobs.insert(job.id.number(), job);
                 }
                 Write::Erase(job) => drop(self.jobs.remove(&job.id.number())),
@@ -161,8 +161,19 @@ impl Book {
             let same = |other: &&Arc<Job>| other.spec.queue == *queue && other.spec.ordering_key.as_ref() == Some(key);
             self.jobs.values().filter(same).find(|it| !it.status.is_terminal() && it.id.number() != number).cloned()
         };
+        let rival = |queue: &Name, key: Option<&Arc<str>>| {
+            let key = key?;
+            let same = |other: &&Arc<Job>| other.spec.queue == *queue && other.spec.unique.as_ref() == Some(key);
+            self.jobs.values().filter(same).find(|it| !it.status.is_terminal() && it.id.number() != number).cloned()
+        };
+        let mut rivals: Vec<_> =
+            needs.submissions.iter().map(|it| rival(&it.queue, it.unique.as_ref().map(|unique| &unique.key))).collect();
+        if let (Some(job), true) = (&job, needs.rival) {
+            rivals.push(rival(&job.spec.queue, job.spec.unique.as_ref()));
+        }
         let behind = needs.submissions.iter().filter(|it| in_line(&it.queue, &it.ordering_key).is_some());
         View {
+            rivals,
             predecessors: self.jobs.clone(),
             behind: behind.filter_map(|it| Some((it.queue.clone(), it.ordering_key.clone()?))).collect(),
             later_queues: self.queues.clone(),

@@ -15,3 +15,4 @@ mod settle;
 mod stop;
 mod submit;
 mod table;
+mod unique;

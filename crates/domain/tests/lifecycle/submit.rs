@@ -1,6 +1,6 @@
 use ackd_domain::{
-    Accepted, Answer, ChangeKind, Command, Decision, Held, Job, Position, Refusal, Start, Status, Submission,
-    Timestamp, Write, limits,
+    Acceptance, Accepted, Answer, ChangeKind, Command, Decision, Held, Job, Position, Refusal, Start, Status,
+    Submission, Timestamp, Write, limits,
 };
 
 use crate::book::Book;
@@ -17,7 +17,7 @@ fn accepted(answer: Result<Answer, Refusal>) -> Vec<Accepted> {
 fn a_submission_becomes_a_waiting_job() {
     let mut book = Book::new();
     let Decision { writes, changes, answer, .. } = book.decide(Command::Submit(vec![submission()])).unwrap();
-    let [Accepted { job, replayed: false }] = &accepted(Ok(answer))[..] else { panic!("not one job") };
+    let [Accepted { job, how: Acceptance::Made }] = &accepted(Ok(answer))[..] else { panic!("not one job") };
     let expected = Job {
         id: job.id,
         spec: job.spec.clone(),
@@ -73,7 +73,7 @@ fn the_same_key_gets_the_same_job_as_it_is() {
     let drawn = book.drawn.clone();
     let Decision { writes, changes, answer, .. } = book.decide(Command::Submit(vec![keyed()])).unwrap();
     assert!(writes.is_empty() && changes.is_empty() && book.drawn == drawn, "a replay writes or draws something");
-    assert_eq!(accepted(Ok(answer)), [Accepted { job: done.clone(), replayed: true }]);
+    assert_eq!(accepted(Ok(answer)), [Accepted { job: done.clone(), how: Acceptance::Replayed }]);
     assert_eq!(first.id, done.id);
 }
 
@@ -82,7 +82,7 @@ fn a_key_twice_in_one_command_is_one_job() {
     let mut book = Book::new();
     let keyed = || submission().keyed("k".into());
     let lines = accepted(book.apply(Command::Submit(vec![keyed(), submission(), keyed()])));
-    let replayed: Vec<bool> = lines.iter().map(|line| line.replayed).collect();
+    let replayed: Vec<bool> = lines.iter().map(|line| line.is_replayed()).collect();
     assert_eq!(replayed, [false, false, true]);
     assert_eq!((&lines[2].job, book.jobs.len()), (&lines[0].job, 2));
 }

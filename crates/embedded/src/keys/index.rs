@@ -136,14 +136,38 @@ impl KeyIndex {
     /// # Panics
     /// If `number` is not above all numbers so far, or is 2^44 or more: a key would be lost.
     pub fn insert(&mut self, hash: u64, number: u64) {
+        self.insert_all(&[hash], number);
+    }
+
+    /// Adds the keys of a job that has several, as [`insert`](KeyIndex::insert) does: all of them go to one run.
+    ///
+    /// # Panics
+    /// As [`insert`](KeyIndex::insert).
+    pub fn insert_all(&mut self, hashes: &[u64], number: u64) {
         assert!(number >= self.table.to, "job {number} comes after job {} was seen", self.table.to);
         assert!(number < NUMBERS, "job numbers are below 2^44");
         if self.table.is_full() {
             self.seal();
         }
-        self.table.insert(hash, number);
+        hashes.iter().for_each(|hash| self.table.insert(*hash, number));
         self.table.to = number + 1;
         self.seal_if_due();
+    }
+
+    /// Adds the key of a job, as [`insert`](KeyIndex::insert) does, whose very same key the job `old` had last: where that
+    /// is still in memory it gives its place up, so that a key which is used again and again takes one place.
+    ///
+    /// `hashes` are the job's other keys.
+    ///
+    /// # Panics
+    /// As [`insert`](KeyIndex::insert).
+    pub fn renew(&mut self, hash: u64, old: u64, hashes: &[u64], number: u64) {
+        assert!(number < NUMBERS, "job numbers are below 2^44");
+        // A full table is sealed first, and must not hold what comes after it.
+        if self.table.is_full() || !self.table.renew(hash, old, number) {
+            return self.insert_all(&[&[hash], hashes].concat(), number);
+        }
+        self.insert_all(hashes, number);
     }
 
     /// Says that the keys of all jobs below `number` have been inserted, so that

@@ -38,17 +38,24 @@ impl Table {
         self.len >= self.capacity || self.longest_walk >= LONGEST_WALK
     }
 
-    /// Adds a key to a table that is not full. Numbers come in ascending order.
+    /// Adds a key to a table that is not full, or was not before the first key of the same job. Numbers come in ascending
+    /// order.
     pub(super) fn insert(&mut self, hash: u64, number: u64) {
-        debug_assert!(!self.is_full());
         let home = place(hash, self.homes);
         let walked = self.slots[home..].iter().take_while(|slot| **slot != 0).count();
         if home + walked == self.slots.len() {
             self.slots.push(0);
         }
-        self.slots[home + walked] = u128::from(hash) << 64 | u128::from(number + 1);
+        self.slots[home + walked] = slot(hash, number);
         self.len += 1;
         self.longest_walk = self.longest_walk.max(walked);
+    }
+
+    /// Puts `number` in the place of `old` under `hash`, if it is there.
+    pub(super) fn renew(&mut self, hash: u64, old: u64, number: u64) -> bool {
+        let (old, new) = (slot(hash, old), slot(hash, number));
+        let mut walk = self.slots[place(hash, self.homes)..].iter_mut().take_while(|slot| **slot != 0);
+        walk.find(|slot| **slot == old).map(|slot| *slot = new).is_some()
     }
 
     /// Appends the numbers under `hash`, newest first.
@@ -68,6 +75,10 @@ impl Table {
             row
         })
     }
+}
+
+const fn slot(hash: u64, number: u64) -> u128 {
+    (hash as u128) << 64 | (number + 1) as u128
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "the lower half")]
@@ -114,6 +125,18 @@ mod tests {
         let numbers = [0, 3, NUMBERS - 1];
         let sorted = [0, u64::MAX].into_iter().flat_map(|hash| numbers.map(|number| Entry::new(hash, number)));
         assert!(table.sorted().eq(sorted));
+    }
+
+    #[test]
+    fn a_renewed_key_keeps_one_place() {
+        let mut table = Table::new(8, 0);
+        table.insert(7, 1);
+        table.insert(7, 2);
+        assert!(table.renew(7, 1, 3));
+        assert!(!table.renew(7, 1, 4) && !table.renew(8, 2, 4));
+        let mut found = numbers(&table, 7);
+        found.sort_unstable();
+        assert_eq!((found, table.len()), (vec![2, 3], 2));
     }
 
     #[test]

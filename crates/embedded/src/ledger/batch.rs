@@ -6,6 +6,7 @@ use rustc_hash::FxHashMap;
 
 use super::EmbeddedLedger;
 use super::touched::{Touched, TouchedJob};
+use crate::again;
 use crate::fault::Fault;
 use crate::links::{Links, line_of};
 
@@ -15,6 +16,12 @@ pub(super) struct Batch<'a> {
     pub(super) touched: Touched,
     /// The keys of the batch's own jobs.
     keys: FxHashMap<Arc<str>, u64>,
+    /// The latest job of the batch's own with each unique key.
+    uniques: FxHashMap<(Name, Arc<str>), u64>,
+    /// The latest ended job of the ledger with each unique key that the batch has looked for.
+    ended: FxHashMap<(Name, Arc<str>), u64>,
+    /// The new jobs whose unique key another had before, with its number.
+    renewed: FxHashMap<u64, u64>,
     pub(super) queues: Vec<Arc<Queue>>,
     /// Those that are written; `None` where it is deleted.
     pub(super) endpoints: FxHashMap<Name, Option<Arc<Endpoint>>>,
@@ -29,6 +36,8 @@ pub(super) struct Batch<'a> {
 /// What a batch leaves.
 pub(super) struct Outcome {
     pub(super) touched: Touched,
+    /// As that of the batch.
+    pub(super) renewed: FxHashMap<u64, u64>,
     pub(super) queues: Vec<Arc<Queue>>,
     pub(super) endpoints: FxHashMap<Name, Option<Arc<Endpoint>>>,
     pub(super) positions: FxHashMap<Name, Position>,
@@ -46,6 +55,9 @@ impl<'a> Batch<'a> {
             ledger,
             touched: Touched::with_capacity(jobs),
             keys: FxHashMap::default(),
+            uniques: FxHashMap::default(),
+            ended: FxHashMap::default(),
+            renewed: FxHashMap::default(),
             queues: Vec::new(),
             endpoints: FxHashMap::default(),
             positions: FxHashMap::default(),
@@ -57,8 +69,8 @@ impl<'a> Batch<'a> {
 
     /// What the batch leaves, for when it is committed.
     pub(super) fn into_outcome(self) -> Outcome {
-        let Batch { touched, queues, endpoints, positions, schedules, links, .. } = self;
-        Outcome { touched, queues, endpoints, positions, schedules, linked: links.has_made(), first: None }
+        let Batch { touched, renewed, queues, endpoints, positions, schedules, links, .. } = self;
+        Outcome { touched, renewed, queues, endpoints, positions, schedules, linked: links.has_made(), first: None }
     }
 
     /// A row that is damaged refuses the command; one that cannot be read fails the batch.
@@ -74,17 +86,24 @@ impl<'a> Batch<'a> {
         }
     }
 
+    /// Notes that `job` carries its unique key, if it has one and has not ended.
+    fn carry(&mut self, job: &Job) {
+        let Some(key) = job.spec.unique.as_ref().filter(|_| !job.status.is_terminal()) else { return };
+        self.uniques.insert((job.spec.queue.clone(), Arc::clone(key)), job.id.number());
+    }
+
     fn write_job(&mut self, job: Arc<Job>, result: Option<Body>) -> Result<(), LedgerError> {
         let number = job.id.number();
         let Some(touched) = self.touched.get(number) else {
             return Err(LedgerError::Failed(format!("job {number} was to be written before it was read")));
         };
         self.links.stand(&job);
-        touched.job = job;
+        touched.job = Arc::clone(&job);
         touched.written = true;
         if result.is_some() {
             touched.result = result;
         }
+        self.carry(&job);
         Ok(())
     }
 }
@@ -128,6 +147,37 @@ impl Rows for Batch<'_> {
             Some(number) => self.job(number),
             None => Ok(None),
         }
+    }
+
+    fn rival(&mut self, queue: &Name, key: &Arc<str>) -> Result<Option<Arc<Job>>, ReadError> {
+        let name = (queue.clone(), Arc::clone(key));
+        let carries = |job: &Job| !job.status.is_terminal();
+        if let Some(number) = self.uniques.get(&name).copied()
+            && let Some(job) = self.job(number)?.filter(|job| carries(job))
+        {
+            return Ok(Some(job));
+        }
+        let has_key = |job: &Job| job.spec.queue == *queue && job.spec.unique.as_ref() == Some(key);
+        for number in self.ledger.rivals(queue, key).map_err(|fault| self.unread(fault))? {
+            // A candidate may be gone, or have another key with the same hash.
+            if let Some(job) = self.job(number)?.filter(|job| has_key(job)) {
+                if carries(&job) {
+                    return Ok(Some(job));
+                }
+                // It was made when no older one carried the key, but for those that run again.
+                self.ended.insert(name, number);
+                break;
+            }
+        }
+        if self.ledger.again {
+            let again = again::find(&self.ledger.connection, queue, key).map_err(|error| self.unread(error.into()))?;
+            for number in again {
+                if let Some(job) = self.job(number)?.filter(|job| has_key(job) && carries(job)) {
+                    return Ok(Some(job));
+                }
+            }
+        }
+        Ok(None)
     }
 
     fn queue(&mut self, name: &Name) -> Result<Option<Arc<Queue>>, ReadError> {
@@ -186,8 +236,22 @@ impl Rows for Batch<'_> {
                 if let Some(key) = &job.spec.key {
                     self.keys.insert(Arc::clone(&key.text), job.id.number());
                 }
+                if let Some(key) = &job.spec.unique
+                    && let Some(old) = self.ended.remove(&(job.spec.queue.clone(), Arc::clone(key)))
+                {
+                    self.renewed.insert(job.id.number(), old);
+                }
+                self.carry(&job);
                 self.links.stand(&job);
                 self.touched.put(TouchedJob::inserted(job, payload));
+                Ok(())
+            }
+            Write::Replace(job, payload) => {
+                let number = job.id.number();
+                self.write_job(job, None)?;
+                if let Some(touched) = self.touched.get(number) {
+                    touched.payload = Some(payload);
+                }
                 Ok(())
             }
             Write::Update(job) => self.write_job(job, None),

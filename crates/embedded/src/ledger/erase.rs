@@ -66,7 +66,7 @@ fn erase_rows(connection: &Connection, job: &TouchedJob) -> rusqlite::Result<()>
     if job.job.result.is_some() {
         delete(connection, "DELETE FROM result WHERE id = ?1", number)?;
     }
-    if job.job.spec.key.is_some() {
+    if job.job.spec.key.is_some() || job.job.spec.unique.is_some() {
         delete(connection, "DELETE FROM key WHERE id = ?1", number)?;
     }
     if let Some(delivery) = &job.job.spec.delivery {

@@ -1,18 +1,19 @@
 use std::ops::Range;
 use std::path::Path;
 
-use ackd_domain::IdempotencyKey;
+use ackd_domain::{Name, Spec};
 use rusqlite::{Connection, Row};
+use rustc_hash::FxHashMap;
 
 use super::touched::TouchedJob;
 use crate::checksum::Checksum;
 use crate::error::OpenError;
 use crate::fault::Fault;
 use crate::keys::{KeyHasher, KeyIndex, KeyIndexError, Options};
-use crate::rows::{Columns, KeyRow};
+use crate::rows::{Columns, KeyRow, once};
 use crate::trouble::Trouble;
 
-/// Which job holds an idempotency key: the index names candidates, the rows of `key` tell.
+/// Which job holds an idempotency key, and which may carry a unique one: the index names candidates, their rows tell.
 pub(super) struct Holders {
     index: KeyIndex,
     hasher: KeyHasher,
@@ -42,12 +43,33 @@ impl Holders {
 
     /// The number of the job that holds `key`.
     pub(super) fn find(&mut self, connection: &Connection, key: &str, trouble: &Trouble) -> Result<Option<u64>, Fault> {
-        let hash = self.hasher.hash(key.as_bytes());
+        let hash = self.of_idempotency(key);
         let mut candidates = std::mem::take(&mut self.candidates);
         let found = self.ask(connection, hash, &mut candidates, trouble);
         let holder = found.and_then(|()| Holders::verify(connection, key, &candidates));
         self.candidates = candidates;
         holder
+    }
+
+    /// The numbers of the jobs that may have this unique key, the newest of those that do before any other that does.
+    pub(super) fn rivals(
+        &mut self,
+        connection: &Connection,
+        (queue, key): (&Name, &str),
+        trouble: &Trouble,
+    ) -> Result<Vec<u64>, Fault> {
+        let hash = self.of_once(&once(queue, key));
+        let mut candidates = Vec::new();
+        self.ask(connection, hash, &mut candidates, trouble)?;
+        Ok(candidates)
+    }
+
+    fn of_idempotency(&self, key: &str) -> u64 {
+        self.hasher.hash(key.as_bytes())
+    }
+
+    fn of_once(&self, once: &str) -> u64 {
+        self.hasher.hash(&[b"\0", once.as_bytes()].concat())
     }
 
     /// Fills `candidates`. Where the index is damaged, it is made anew from the rows first: it holds
@@ -76,13 +98,14 @@ impl Holders {
         if candidates.is_empty() {
             return Ok(None);
         }
-        let mut statement = connection.prepare_cached("SELECT id, text, fingerprint, crc FROM key WHERE id = ?1")?;
+        let mut statement =
+            connection.prepare_cached("SELECT id, text, fingerprint, once, crc FROM key WHERE id = ?1")?;
         for number in candidates {
             let mut rows = statement.query([number.cast_signed()])?;
             // A candidate may be gone, or, once in 2^64 times, have another key with the same hash. A
             // damaged one may be the holder: then nobody can say whether the key is taken.
             if let Some(row) = rows.next()?
-                && &*read(row)?.text == key
+                && read(row)?.text() == Some(key)
             {
                 return Ok(Some(*number));
             }
@@ -90,15 +113,32 @@ impl Holders {
         Ok(None)
     }
 
-    /// Notes the keys of the jobs that a durable batch made, which are in the order of their numbers.
-    pub(super) fn committed(&mut self, jobs: &[TouchedJob], next: u64) {
+    /// Notes the keys of the jobs that a durable batch made, which are in the order of their numbers. `renewed` are those
+    /// whose unique key another job had before, with the number of that.
+    pub(super) fn committed(&mut self, jobs: &[TouchedJob], renewed: &FxHashMap<u64, u64>, next: u64) {
         for job in jobs.iter().filter(|job| job.before.is_none()) {
-            if let Some(key) = &job.job.spec.key {
-                self.index.insert(self.hasher.hash(key.text.as_bytes()), job.number);
+            let Spec { queue, key, unique, .. } = &*job.job.spec;
+            let key = key.as_ref().map(|key| self.of_idempotency(&key.text));
+            let Some(unique) = unique else {
+                key.into_iter().for_each(|hash| self.index.insert(hash, job.number));
+                continue;
+            };
+            let hash = self.of_once(&once(queue, unique));
+            match renewed.get(&job.number) {
+                Some(old) => self.index.renew(hash, *old, key.as_slice(), job.number),
+                None => self.note(key, Some(hash), job.number),
             }
         }
         self.index.advance(next);
         self.next = next;
+    }
+
+    fn note(&mut self, key: Option<u64>, once: Option<u64>, number: u64) {
+        match (key, once) {
+            (Some(key), Some(once)) => self.index.insert_all(&[key, once], number),
+            (Some(hash), None) | (None, Some(hash)) => self.index.insert(hash, number),
+            (None, None) => {}
+        }
     }
 
     /// No job is left below the number `first`, and so no key. A key in between whose job is gone is still a candidate,
@@ -120,12 +160,16 @@ impl Holders {
     /// Reads the keys that the index does not have from their rows.
     fn read_again(&mut self, connection: &Connection, trouble: &Trouble) -> Result<(), rusqlite::Error> {
         let mut statement =
-            connection.prepare("SELECT id, text, fingerprint, crc FROM key WHERE id >= ?1 ORDER BY id")?;
+            connection.prepare("SELECT id, text, fingerprint, once, crc FROM key WHERE id >= ?1 ORDER BY id")?;
         let mut rows = statement.query([self.index.covered().cast_signed()])?;
         while let Some(row) = rows.next()? {
             let number: i64 = row.get(0)?;
             match read(row) {
-                Ok(key) => self.index.insert(self.hasher.hash(key.text.as_bytes()), number.cast_unsigned()),
+                Ok(keys) => {
+                    let key = keys.text().map(|key| self.of_idempotency(key));
+                    let once = keys.once.as_deref().map(|once| self.of_once(once));
+                    self.note(key, once, number.cast_unsigned());
+                }
                 Err(fault) => drop(trouble.note(fault)),
             }
         }
@@ -134,10 +178,10 @@ impl Holders {
     }
 }
 
-/// Reads a row of id, text, fingerprint and checksum.
-fn read(row: &Row<'_>) -> Result<IdempotencyKey, Fault> {
+/// Reads a row of id, keys and checksum.
+fn read<'r>(row: &'r Row<'r>) -> Result<KeyRow<'r>, Fault> {
     let mut columns = Columns::from(row, 0);
     let number = columns.int()?;
-    let key = KeyRow::read(&mut columns, number, true, &mut Checksum::default());
-    key.ok().flatten().ok_or_else(|| Fault::Damaged(format!("the idempotency key of job {number}")))
+    KeyRow::read(&mut columns, number, &mut Checksum::default())
+        .map_err(|_| Fault::Damaged(format!("the keys of job {number}")))
 }

@@ -35,7 +35,7 @@ use crate::options::Options;
 use crate::rows::{Columns, Loaded, select_job};
 use crate::scrub::Scrubber;
 use crate::shared::Shared;
-use crate::{consumers, endpoints, links, meta, queues, schedules};
+use crate::{again, consumers, endpoints, links, meta, queues, schedules};
 use batch::{Batch, Outcome};
 use cache::Cache;
 use counters::Counters;
@@ -72,6 +72,8 @@ pub struct EmbeddedLedger {
     positions: FxHashMap<Name, Position>,
     /// Whether any job comes after another, or did since the ledger was opened.
     linked: bool,
+    /// Whether any unfinished job with a unique key is in a further run, or was since the ledger was opened.
+    again: bool,
     holders: Holders,
     checksum: Checksum,
     statements: Statements,
@@ -108,6 +110,7 @@ impl EmbeddedLedger {
         let schedules = schedules::all(&connection)?;
         let positions = consumers::all(&connection)?;
         let linked = links::any(&connection)?;
+        let again = again::any(&connection)?;
         Ok(EmbeddedLedger {
             background,
             connection,
@@ -121,6 +124,7 @@ impl EmbeddedLedger {
             schedules: schedules.into_iter().map(|schedule| (schedule.name.clone(), schedule)).collect(),
             positions: positions.into_iter().collect(),
             linked,
+            again,
             holders,
             checksum: Checksum::default(),
             statements: Statements::new(),
@@ -176,6 +180,13 @@ impl EmbeddedLedger {
     fn holder(&mut self, text: &str) -> Result<Option<u64>, Fault> {
         self.begin()?;
         let found = self.holders.find(&self.connection, text, &self.shared.trouble);
+        found.map_err(|fault| self.shared.trouble.note(fault))
+    }
+
+    /// The jobs that may carry the unique key, as [`Holders::rivals`] gives them.
+    fn rivals(&mut self, queue: &Name, key: &str) -> Result<Vec<u64>, Fault> {
+        self.begin()?;
+        let found = self.holders.rivals(&self.connection, (queue, key), &self.shared.trouble);
         found.map_err(|fault| self.shared.trouble.note(fault))
     }
 
@@ -240,9 +251,10 @@ impl EmbeddedLedger {
             let last = meta::last_number(&self.connection).map_err(|error| self.failed(error.into()))?;
             outcome.first = Some(first.unwrap_or(last + 1));
         }
-        let keys = outcome.touched.jobs.iter().filter(|job| job.before.is_none() && job.job.spec.key.is_some());
-        if !self.holders.has_room(keys.count()) {
-            return Err(LedgerError::Full("the index of idempotency keys cannot be written".to_owned()));
+        let new = outcome.touched.jobs.iter().filter(|job| job.before.is_none()).map(|job| &job.job.spec);
+        let keys = new.map(|spec| usize::from(spec.key.is_some()) + usize::from(spec.unique.is_some()));
+        if !self.holders.has_room(keys.sum()) {
+            return Err(LedgerError::Full("the index of keys cannot be written".to_owned()));
         }
         Ok((applied, outcome))
     }
@@ -251,7 +263,7 @@ impl EmbeddedLedger {
     fn remember(&mut self, outcome: Outcome) {
         self.lanes.keep();
         self.shared.trouble.passing("keys", self.holders.trouble());
-        self.holders.committed(&outcome.touched.jobs, self.counters.number + 1);
+        self.holders.committed(&outcome.touched.jobs, &outcome.renewed, self.counters.number + 1);
         if let Some(first) = outcome.first {
             self.holders.retire(first);
         }
@@ -272,6 +284,7 @@ impl EmbeddedLedger {
         }
         self.positions.extend(outcome.positions);
         self.linked |= outcome.linked;
+        self.again |= outcome.touched.jobs.iter().any(|job| job.again().1.is_some());
         for job in outcome.touched.jobs {
             let (number, refs) = (job.number, job.refs);
             // A reader cannot have seen a new job before this batch.

@@ -3,7 +3,7 @@
 
 use std::iter;
 
-use ackd_domain::{Body, Change, IdempotencyKey, Position, Queue, Status};
+use ackd_domain::{Body, Change, Position, Queue, Status};
 use rusqlite::Connection;
 use rustc_hash::FxHashMap;
 
@@ -19,9 +19,9 @@ use crate::lane::queue_id;
 use crate::links::move_in_line;
 use crate::rows::{
     BodyRow, ChangeRefs, ChangeRow, JobRow, KeyRow, Settings, Shape, SubmissionRow, change_columns, job_columns,
-    queue_sum, submission_columns,
+    queue_sum, replace_payload, submission_columns,
 };
-use crate::{consumers, endpoints, schedules};
+use crate::{again, consumers, endpoints, schedules};
 
 /// The statements that write, by table and shape.
 #[derive(Debug)]
@@ -45,7 +45,7 @@ impl Statements {
             jobs: [Shape::First, Shape::Plain, Shape::Rare].map(job),
             submissions: [Shape::First, Shape::Rare].map(submission),
             updates: [Shape::Plain, Shape::Rare].map(update),
-            keys: Block::new("key", "id, text, fingerprint, crc"),
+            keys: Block::new("key", "id, text, fingerprint, once, crc"),
             results: Block::new("result", "id, crc, content_type, body"),
         }
     }
@@ -89,6 +89,7 @@ pub(super) fn persist(batch: &mut Batch<'_>, changes: &[Change]) -> Result<(), F
     writer.submissions(&new)?;
     writer.deliveries(&new)?;
     writer.updates(&old)?;
+    writer.replaced(&old)?;
     let results: Vec<(&TouchedJob, &Body)> =
         touched.jobs.iter().filter_map(|job| Some((job, job.result.as_ref()?))).collect();
     writer.results(&results)?;
@@ -171,11 +172,21 @@ impl Writer<'_> {
                 row.bind(statement, first, body, shape, self.checksum)
             })
         })?;
-        let keys: Vec<(i64, &IdempotencyKey)> =
-            jobs.iter().filter_map(|job| Some((job.number.cast_signed(), job.job.spec.key.as_ref()?))).collect();
-        self.statements.keys.write(self.connection, &keys, |statement, first, (number, key)| {
-            KeyRow::of(*number, key).bind(statement, first, self.checksum)
-        })
+        let keys: Vec<KeyRow<'_>> =
+            jobs.iter().filter_map(|job| KeyRow::of(job.number.cast_signed(), &job.job.spec)).collect();
+        self.statements
+            .keys
+            .write(self.connection, &keys, |statement, first, row| row.bind(statement, first, self.checksum))
+    }
+
+    /// Gives the jobs their new payloads that have some.
+    fn replaced(&mut self, jobs: &[&TouchedJob]) -> rusqlite::Result<()> {
+        for job in jobs {
+            if let Some(payload) = &job.payload {
+                replace_payload(self.connection, &job.job, job.lane_id(), payload, self.checksum)?;
+            }
+        }
+        Ok(())
     }
 
     fn deliveries(&mut self, jobs: &[&TouchedJob]) -> rusqlite::Result<()> {
@@ -189,7 +200,11 @@ impl Writer<'_> {
     }
 
     fn lines(&mut self, jobs: &[TouchedJob]) -> rusqlite::Result<()> {
-        jobs.iter().try_for_each(|job| move_in_line(self.connection, job.number.cast_signed(), job.lines()))
+        jobs.iter().try_for_each(|job| {
+            let number = job.number.cast_signed();
+            again::write(self.connection, number, job.again())?;
+            move_in_line(self.connection, number, job.lines())
+        })
     }
 
     fn expiries(&mut self, jobs: &[TouchedJob]) -> rusqlite::Result<()> {

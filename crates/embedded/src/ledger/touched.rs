@@ -3,6 +3,7 @@ use std::sync::Arc;
 use ackd_domain::{Body, Job, Status, Timestamp};
 use rustc_hash::FxHashMap;
 
+use crate::again;
 use crate::lane::LaneRow;
 use crate::links::line;
 use crate::rows::{JobRow, Loaded, Refs, expiry, leaving};
@@ -39,6 +40,7 @@ pub(super) struct Before {
     pub(super) rare: bool,
     pub(super) expiry: Option<i64>,
     pub(super) line: Option<i64>,
+    pub(super) again: Option<i64>,
     /// When it was to go.
     pub(super) kept_until: Option<i64>,
 }
@@ -84,6 +86,7 @@ impl TouchedJob {
                 rare: JobRow::is_rare(&job, refs),
                 expiry: expiry(&job),
                 line: line(&job),
+                again: again::of(&job),
                 kept_until: job.kept_until().map(Timestamp::millis),
             }),
             lane: Some(lane),
@@ -124,6 +127,11 @@ impl TouchedJob {
     /// In which line of an ordering key the job stands: before, and now.
     pub(super) fn lines(&self) -> (Option<i64>, Option<i64>) {
         (self.before.and_then(|before| before.line), line(&self.job))
+    }
+
+    /// Where the job stands among those that carry a unique key in a further run: before, and now.
+    pub(super) fn again(&self) -> (Option<i64>, Option<i64>) {
+        (self.before.and_then(|before| before.again), again::of(&self.job))
     }
 
     /// Where the job stands in the table of those that expire at a time of their own: before, and now.

@@ -162,6 +162,7 @@ impl<'a> ChangeRow<'a> {
             kind,
             job: Arc::new(job),
             body: None,
+            was_due: None,
         })
     }
 }

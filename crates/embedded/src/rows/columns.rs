@@ -23,6 +23,11 @@ impl<'r> Columns<'r> {
         Ok(value)
     }
 
+    /// Passes over so many columns.
+    pub(crate) fn skip(&mut self, columns: usize) {
+        self.at += columns;
+    }
+
     pub(crate) fn maybe(&mut self) -> Result<Option<i64>, Unreadable> {
         match self.value()? {
             ValueRef::Integer(value) => Ok(Some(value)),

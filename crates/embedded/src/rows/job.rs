@@ -3,6 +3,7 @@ use std::sync::Arc;
 use ackd_domain::{BodyInfo, Held, Job, JobId, Position, Spec, Status, Timestamp};
 use rusqlite::Statement;
 
+use super::key::Keys;
 use super::lease::{self, LeaseBytes};
 use super::state::{STATE_COLUMNS, State, failure, is_rare, plain, rare, stored_size};
 use super::{Columns, KeyRow, Refs, Shape, SubmissionRow, TextRow, Unreadable, table, type_of};
@@ -40,7 +41,7 @@ macro_rules! spec_columns {
     () => {
         "submission.created_at, submission.salt, submission.lane, submission.crc, submission.keyed, \
          submission.content_type, submission.more, \
-         CASE typeof(submission.body) WHEN 'integer' THEN submission.body ELSE length(submission.body) END, key.text, key.fingerprint, key.crc, \
+         CASE typeof(submission.body) WHEN 'integer' THEN submission.body ELSE length(submission.body) END, key.text, key.fingerprint, key.once, key.crc, \
          failure.crc, failure.problem, checkpoint.crc, checkpoint.state"
     };
 }
@@ -95,7 +96,7 @@ pub(super) const SUBMISSION_SUM: usize = 5 + STATE_COLUMNS + 3;
 pub(super) const SUBMISSION_TYPE: usize = 5 + STATE_COLUMNS + 5;
 
 /// How many columns [`select_job`] has without any beyond.
-pub(crate) const JOB_COLUMNS: usize = 5 + STATE_COLUMNS + 15;
+pub(crate) const JOB_COLUMNS: usize = 5 + STATE_COLUMNS + 16;
 
 impl<'a> JobRow<'a> {
     pub(crate) fn of(job: &'a Job, lane: i64, refs: Refs) -> JobRow<'a> {
@@ -191,7 +192,12 @@ pub(super) fn read_spec(
     if submission.lane != lane.id {
         return Err(Unreadable);
     }
-    let key = KeyRow::read(columns, number, submission.keyed.is_some(), checksum)?;
+    let keys = if submission.keyed.is_some() {
+        KeyRow::read(columns, number, checksum)?.keys()?
+    } else {
+        columns.skip(KeyRow::COLUMNS);
+        Keys::default()
+    };
     let mut more = submission.more()?;
     let spec = Spec {
         queue: lane.lane.queue.clone(),
@@ -203,7 +209,8 @@ pub(super) fn read_spec(
         backoff: more.backoff()?,
         expires_in: more.expires_in(),
         result_retention: more.result_retention(),
-        key,
+        key: keys.key,
+        unique: keys.unique,
         tags: more.tags(),
         traceparent: more.traceparent(),
         callback: more.callback()?,

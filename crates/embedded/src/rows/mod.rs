@@ -29,12 +29,12 @@ pub(crate) use columns::{Columns, Unreadable};
 pub(crate) use consumer::consumer_sum;
 pub(crate) use endpoint::{endpoint_sum, read_endpoint, write_endpoint};
 pub(crate) use job::{JOB_COLUMNS, JobRow, Loaded, job_columns, select_job, spec_columns, spec_joins};
-pub(crate) use key::KeyRow;
+pub(crate) use key::{KeyRow, once};
 pub(crate) use queue::{Settings, queue_sum};
 pub(crate) use schedule::{read_schedule, schedule_sum, write_schedule};
 pub(crate) use shape::Shape;
 pub(crate) use state::{Refs, USUAL_RETENTION, expiry, leaving, state_columns};
-pub(crate) use submission::{SubmissionRow, USUAL_EXPIRY, erase_submission, submission_columns};
+pub(crate) use submission::{SubmissionRow, USUAL_EXPIRY, erase_submission, replace_payload, submission_columns};
 pub(crate) use text::TextRow;
 
 /// The number that leads the checksum of each table's rows.

@@ -2,8 +2,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ackd_domain::{
-    Body, CallbackRequest, JobId, Missed, Name, OnFailure, Schedule, Secret, Start, Submission, Timestamp,
-    WebhookEvents, WebhookFormat,
+    Body, CallbackRequest, JobId, Missed, Name, OnFailure, Schedule, Secret, Start, Submission, Timestamp, Unique,
+    UniquePolicy, WebhookEvents, WebhookFormat,
 };
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -62,6 +62,9 @@ struct StoredJob {
     callback: Option<StoredCallbackRequest>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     ordering_key: Option<String>,
+    /// A unique key, and the number of a policy.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    unique: Option<(String, u8)>,
 }
 
 /// A callback as it was asked for.
@@ -137,6 +140,7 @@ impl StoredJob {
             traceparent,
             callback,
             ordering_key,
+            unique,
             after: _,
             on_failure: _,
             flow_key: _,
@@ -162,6 +166,7 @@ impl StoredJob {
                 secret: callback.secret.as_ref().map(|secret| secret.expose().to_owned()),
             }),
             ordering_key: ordering_key.as_ref().map(text),
+            unique: unique.as_ref().map(|unique| (text(&unique.key), unique.policy as u8)),
         }
     }
 
@@ -184,12 +189,17 @@ impl StoredJob {
             traceparent: self.traceparent.map(Arc::from),
             callback: self.callback.map(StoredCallbackRequest::get).transpose()?.map(Box::new),
             ordering_key: self.ordering_key.map(Arc::from),
+            unique: self.unique.map(read_unique).transpose()?,
             after: Vec::new(),
             on_failure: OnFailure::default(),
             flow_key: None,
             then: Vec::new(),
         })
     }
+}
+
+fn read_unique((key, policy): (String, u8)) -> Result<Unique, Unreadable> {
+    Ok(Unique { key: Arc::from(key), policy: UniquePolicy::from_number(policy).ok_or(Unreadable)? })
 }
 
 impl StoredCallbackRequest {

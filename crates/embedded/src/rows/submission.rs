@@ -48,6 +48,21 @@ pub(crate) fn erase_submission(
     Ok(())
 }
 
+/// Gives the submission of a waiting job another payload.
+pub(crate) fn replace_payload(
+    connection: &Connection,
+    job: &Job,
+    lane: i64,
+    body: &Body,
+    checksum: &mut Checksum,
+) -> rusqlite::Result<()> {
+    const REPLACE: &str = "UPDATE submission SET content_type = ?2, body = ?3, crc = ?4 WHERE id = ?1";
+    let row = SubmissionRow::of(job, lane);
+    let sum = row.sum(body, checksum);
+    connection.prepare_cached(REPLACE)?.execute((row.number, row.content_type, &body.bytes[..], sum))?;
+    Ok(())
+}
+
 /// The columns of a submission's row, by its shape.
 pub(crate) const fn submission_columns(shape: Shape) -> &'static str {
     match shape {
@@ -64,7 +79,7 @@ impl<'a> SubmissionRow<'a> {
             created_at: job.created_at().millis(),
             salt: job.id.salt().into(),
             lane,
-            keyed: spec.key.as_ref().map(|_| 1),
+            keyed: (spec.key.is_some() || spec.unique.is_some()).then_some(1),
             content_type: written(&spec.payload.content_type),
             more: More::of(spec).map(Cow::Owned),
             size: spec.payload.size.cast_signed(),
@@ -89,8 +104,7 @@ impl<'a> SubmissionRow<'a> {
         shape: Shape,
         checksum: &mut Checksum,
     ) -> rusqlite::Result<()> {
-        // The body's sum above, that of everything else below.
-        let sum = BodyRow::payload(self.number, body).sum(checksum) << 32 | self.own_sum(checksum) & 0xffff_ffff;
+        let sum = self.sum(body, checksum);
         statement.raw_bind_parameter(first, self.number)?;
         statement.raw_bind_parameter(first + 1, self.created_at)?;
         statement.raw_bind_parameter(first + 2, self.salt)?;
@@ -103,6 +117,11 @@ impl<'a> SubmissionRow<'a> {
             statement.raw_bind_parameter(first + 8, self.more.as_deref())?;
         }
         Ok(())
+    }
+
+    /// The body's sum above, that of everything else below.
+    fn sum(&self, body: &Body, checksum: &mut Checksum) -> i64 {
+        BodyRow::payload(self.number, body).sum(checksum) << 32 | self.own_sum(checksum) & 0xffff_ffff
     }
 
     fn own_sum(&self, checksum: &mut Checksum) -> i64 {

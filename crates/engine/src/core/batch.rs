@@ -22,8 +22,15 @@ pub(super) struct Parked {
 pub(super) enum Origin {
     /// The request at this place of the turn's list. A heartbeat re-arms its lease.
     Request(usize, Option<LeaseToken>),
-    /// The dispatcher, for this ask; the job's number and payload.
-    Ask(AskId, u64, Option<Body>),
+    /// The dispatcher, for this ask.
+    Ask {
+        ask: AskId,
+        /// The job's acceptance number.
+        number: u64,
+        /// Its payload, if this was the version that is leased.
+        payload: Option<Body>,
+        version: u64,
+    },
     /// The schedule of this name, which fires.
     Schedule(Name),
     /// Nobody.

@@ -35,7 +35,7 @@ impl Reactor for Reaction<'_> {
                 let input = dispatch::Input::Configured(&queue.name, rules(queue));
                 self.dispatcher.step(input, self.now, self.outputs);
             }
-            if let Origin::Ask(ask, number, _) = origin {
+            if let Origin::Ask { ask, number, .. } = origin {
                 let input = match answer {
                     Ok(_) => dispatch::Input::Granted(*ask),
                     Err(_) => dispatch::Input::Refused(*ask, *number),
@@ -65,11 +65,11 @@ pub(super) fn make_commands(
 ) {
     for output in outputs.drain(..) {
         match output {
-            dispatch::Output::Lease { ask, number, payload } => {
+            dispatch::Output::Lease { ask, number, payload, version } => {
                 let parked = asks.get(&ask);
                 let worker = parked.and_then(|parked| parked.worker.clone());
                 let ttl = parked.and_then(|parked| parked.ttl);
-                add(Command::Lease { number, worker, ttl }, Origin::Ask(ask, number, payload));
+                add(Command::Lease { number, worker, ttl }, Origin::Ask { ask, number, payload, version });
             }
             dispatch::Output::Expire { number } => add(Command::Expire { number }, Origin::Own),
             dispatch::Output::Read(request) => reads.push(PagerRequest::Backlog(request)),

@@ -13,6 +13,7 @@ use super::*;
 
 mod retention;
 mod schedules;
+mod unique;
 
 /// A core whose reads are answered at once, and everything a test asks it.
 struct World {

@@ -19,7 +19,7 @@ mod window;
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use ackd_domain::{Body, Change, ChangeKind, Job, Name, Status, Timestamp};
+use ackd_domain::{Body, Change, ChangeKind, Job, Name, Spec, Status, Timestamp};
 use ackd_ports::{Lane, Ready};
 use rustc_hash::FxHashMap;
 
@@ -29,6 +29,7 @@ use live::Live;
 use memory::{Memory, Pace};
 use queue::QueueLanes;
 pub use queue::QueueRules;
+use window::Key;
 pub use window::WindowLimits;
 
 /// The most pages that are on their way for lanes nobody waits for at this moment.
@@ -79,8 +80,10 @@ pub enum Output {
         ask: AskId,
         /// The job's acceptance number.
         number: u64,
-        /// What the worker is to get, where it is at hand.
+        /// What the worker is to get, where it is at hand: if this is the version that is leased.
         payload: Option<Body>,
+        /// The job's version when it was taken up.
+        version: u64,
     },
     /// This waiting job has passed its expiry.
     Expire {
@@ -254,22 +257,29 @@ impl Dispatcher {
         } else if spec.group.is_some() {
             self.ended(job.id.number(), pace);
         }
+        if let Some(due) = change.was_due {
+            self.remove(spec, (due, job.id.number()), pace);
+        }
         if job.is_ready() {
             let payload = change.body.clone().filter(|body| {
-                change.kind == ChangeKind::Submitted
+                matches!(change.kind, ChangeKind::Submitted | ChangeKind::Replaced)
                     && body.bytes.len() <= self.limits.payload
                     && self.memory.bytes + body.bytes.len() <= self.limits.payloads
             });
             self.insert(Ready { job: Arc::clone(job), payload }, pace);
             self.stir(&spec.queue);
         } else if matches!(change.kind, ChangeKind::Leased | ChangeKind::Cancelled | ChangeKind::Expired) {
-            let key = (job.run_at, job.id.number());
-            let (queue, memory) = self.queue_and_memory(&spec.queue);
-            if let Some(lane) = queue.lanes.find(spec.into()) {
-                queue.lanes.edit(lane, pace, memory, |window| {
-                    (-isize::try_from(window.remove(key)).unwrap_or(isize::MAX), ())
-                });
-            }
+            self.remove(spec, (job.run_at, job.id.number()), pace);
+        }
+    }
+
+    /// Takes the waiting job of this time and number out of its lane, if it stands in memory.
+    fn remove(&mut self, spec: &Spec, key: Key, pace: Pace) {
+        let (queue, memory) = self.queue_and_memory(&spec.queue);
+        if let Some(lane) = queue.lanes.find(spec.into()) {
+            queue
+                .lanes
+                .edit(lane, pace, memory, |window| (-isize::try_from(window.remove(key)).unwrap_or(isize::MAX), ()));
         }
     }
 

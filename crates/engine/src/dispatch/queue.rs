@@ -96,7 +96,7 @@ impl QueueLanes {
                 if ready.job.spec.group.is_some() && live.begin(number, name, group) {
                     self.lanes.begin(group);
                 }
-                outputs.push(Output::Lease { ask: id, number, payload: ready.payload });
+                outputs.push(Output::Lease { ask: id, number, payload: ready.payload, version: ready.job.version });
             }
             if taken > 0 {
                 asks.assign(id, taken);

@@ -165,7 +165,7 @@ impl Model {
                 } else {
                     *state = State::Running;
                     taken += 1;
-                    outputs.push(Output::Lease { ask, number, payload: None });
+                    outputs.push(Output::Lease { ask, number, payload: None, version: job.version });
                 }
             }
             if taken == 0 {
@@ -263,7 +263,8 @@ impl Pair {
         self.position += 1;
         let position = Position(self.position);
         let job = Arc::new(Job { status, ..self.model.jobs[at].0.clone() });
-        let change = Change { position, previous: Position::START, at: self.model.now, kind, job, body: None };
+        let change =
+            Change { position, previous: Position::START, at: self.model.now, kind, job, body: None, was_due: None };
         self.step(Input::Changes(&[change]), fate);
     }
 
@@ -347,6 +348,7 @@ fn job(number: u64, kind: usize, priority: u8, group: usize) -> Job {
         traceparent: None,
         callback: None,
         ordering_key: None,
+        unique: None,
         after: Vec::new(),
         on_failure: ackd_domain::OnFailure::Cancel,
         flow: None,
@@ -432,7 +434,7 @@ fn more_groups_than_memory_has_room_for_all_have_their_turn() {
         let job = Arc::new(job);
         waiting.insert(Lane::of(&job), Arc::clone(&job));
         let (kind, position) = (ChangeKind::Submitted, Position(number));
-        let change = Change { position, previous: Position::START, at: now, kind, job, body: None };
+        let change = Change { position, previous: Position::START, at: now, kind, job, body: None, was_due: None };
         dispatcher.step(Input::Changes(&[change]), now, &mut outputs);
         assert!(dispatcher.in_memory() <= limits.total);
     }

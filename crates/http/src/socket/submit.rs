@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use ackd_api::socket::{Label, ServerFrame, ServerOp};
 use ackd_api::{Envelope, Problem};
-use ackd_domain::{Command, Submission};
+use ackd_domain::{Acceptance, Command, Submission};
 use ackd_engine::Engine;
 
 use crate::app::Shared;
@@ -39,23 +39,23 @@ async fn commit(engine: &Engine, submission: Submission) -> Result<Committed, Re
     let asked = Asked::of(&submission);
     let answers = engine.run(vec![Command::Submit(vec![submission])]).await?;
     let mut committed = committed(answers, asked)?;
-    let record = &mut committed.record;
-    if record.job.result.is_some() {
-        // It was known by its key, and is done. It is accepted, whatever can be read of it now.
-        record.result = engine.result(record.job.id.number()).await.unwrap_or_default();
+    if committed.how != Acceptance::Made {
+        committed.fill(engine).await;
     }
     Ok(committed)
 }
 
 fn accepted(shared: &Shared, reference: Label, committed: &Committed) -> Result<Vec<u8>, Rejection> {
-    let Committed { record, replayed, has_secret } = committed;
+    let Committed { record, how, has_secret } = committed;
     let (texts, waiting) = (Texts::of(&record.job), shared.engine.waiting(&record.job));
     let (payload, result) = (record.payload.as_ref(), record.result.as_ref());
     let mut job = document::document(&record.job, &texts, payload, result, waiting.as_ref());
     job.callback = document::callback(&record.job).filter(|_| *has_secret);
     let frame = ServerFrame {
         reference: Some(reference),
-        replayed: *replayed,
+        replayed: *how == Acceptance::Replayed,
+        kept: *how == Acceptance::Kept,
+        replaced: *how == Acceptance::Replaced,
         job: Some(Box::new(job)),
         ..ServerFrame::new(ServerOp::Accepted)
     };

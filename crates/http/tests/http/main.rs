@@ -20,4 +20,5 @@ mod socket;
 mod spine;
 mod submit;
 mod trouble;
+mod unique;
 mod webhooks;

@@ -26,6 +26,12 @@ pub trait Rows: Draws {
     /// As [`Rows::job`].
     fn holder(&mut self, key: &IdempotencyKey) -> Result<Option<Arc<Job>>, ReadError>;
 
+    /// The unfinished job of this queue that carries this unique key.
+    ///
+    /// # Errors
+    /// As [`Rows::job`].
+    fn rival(&mut self, queue: &Name, key: &Arc<str>) -> Result<Option<Arc<Job>>, ReadError>;
+
     /// The queue of this name, if somebody configured it.
     ///
     /// # Errors
@@ -171,6 +177,7 @@ impl<R: Rows> Deciding<'_, R> {
 fn load(rows: &mut impl Rows, needs: Needs<'_>, view: &mut View) -> Result<(), ReadError> {
     view.job = None;
     view.holders.clear();
+    view.rivals.clear();
     view.queues.clear();
     view.endpoint = None;
     view.position = None;
@@ -196,6 +203,12 @@ fn load(rows: &mut impl Rows, needs: Needs<'_>, view: &mut View) -> Result<(), R
         }
         view.followed = !rows.followers(number, 0, 1)?.is_empty();
     }
+    if let (Some(job), true) = (&view.job, needs.rival)
+        && let Some(key) = &job.spec.unique
+    {
+        let rival = rows.rival(&job.spec.queue, key)?;
+        put(&mut view.rivals, 0, rival.filter(|rival| rival.id != job.id));
+    }
     if let (Some(number), Some(told)) = (needs.job, needs.followers) {
         for follower in rows.followers(number, told, limits::RESOLVED_AT_ONCE)? {
             let is_last = rows.predecessors(follower, 2)?.iter().all(|predecessor| *predecessor == number);
@@ -205,6 +218,9 @@ fn load(rows: &mut impl Rows, needs: Needs<'_>, view: &mut View) -> Result<(), R
     for (line, submission) in needs.submissions.iter().enumerate() {
         if let Some(key) = &submission.key {
             put(&mut view.holders, line, rows.holder(key)?);
+        }
+        if let Some(unique) = &submission.unique {
+            put(&mut view.rivals, line, rows.rival(&submission.queue, &unique.key)?);
         }
         put(&mut view.queues, line, rows.queue(&submission.queue)?);
         for submission in submission.with_all_after() {

@@ -83,7 +83,8 @@ fn change(book: &Book, before: Option<&Job>, change: &Change) {
     assert!(after.status != Status::Init || after.run_at >= change.at, "a job waits for the past");
     let (waiting, working) = (before.status == Status::Init, before.status == Status::Processing);
     let allowed = match change.kind {
-        ChangeKind::Submitted | ChangeKind::Retried => false,
+        // No submission of these plans has a unique key.
+        ChangeKind::Submitted | ChangeKind::Retried | ChangeKind::Replaced => false,
         ChangeKind::Leased => waiting && after.status == Status::Processing,
         ChangeKind::Progressed | ChangeKind::Checkpointed => working && after.status == Status::Processing,
         ChangeKind::CancelRequested => working && !asked && after.status == Status::Processing,
@@ -103,7 +104,7 @@ fn change(book: &Book, before: Option<&Job>, change: &Change) {
 fn accepted(book: &Book, submissions: &[Submission], decision: &Decision, numbers: u64) {
     let Answer::Accepted(accepted) = &decision.answer else { panic!("{:?}", decision.answer) };
     assert_eq!(accepted.len(), submissions.len(), "not every line is answered");
-    let fresh: Vec<&Job> = accepted.iter().filter(|line| !line.replayed).map(|line| &*line.job).collect();
+    let fresh: Vec<&Job> = accepted.iter().filter(|line| !line.is_replayed()).map(|line| &*line.job).collect();
     let told: Vec<&Job> = decision.changes.iter().map(|change| &*change.job).collect();
     let inserted: Vec<&Job> = decision.writes.iter().filter_map(written).collect();
     assert_eq!((&told, &inserted), (&fresh, &fresh), "what is accepted, told and written differs");
@@ -111,7 +112,7 @@ fn accepted(book: &Book, submissions: &[Submission], decision: &Decision, number
     for (submission, line) in submissions.iter().zip(accepted) {
         assert_eq!(line.job.spec.key, submission.key, "a line gets the job of another key");
         let Some(key) = &submission.key else {
-            assert!(!line.replayed, "a line without a key is replayed");
+            assert!(!line.is_replayed(), "a line without a key is replayed");
             continue;
         };
         let held = |job: &&Job| job.spec.key.as_ref().is_some_and(|held| held.text == key.text);
@@ -149,7 +150,7 @@ pub(super) fn history(book: &Book) {
 
 fn written(write: &Write) -> Option<&Job> {
     match write {
-        Write::Insert(job, _) | Write::Update(job) | Write::Finish(job, _) => Some(job),
+        Write::Insert(job, _) | Write::Replace(job, _) | Write::Update(job) | Write::Finish(job, _) => Some(job),
         Write::Erase(_)
         | Write::Forget(_)
         | Write::Queue(_)

@@ -42,6 +42,7 @@ fn delivery(attempt: u32) -> Job {
             traceparent: None,
             callback: None,
             ordering_key: None,
+            unique: None,
             after: Vec::new(),
             on_failure: ackd_domain::OnFailure::Cancel,
             flow: None,

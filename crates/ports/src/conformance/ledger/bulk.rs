@@ -36,7 +36,7 @@ fn many_keys_are_found_again(world: &mut World) {
         for start in (0..all).step_by(500) {
             let accepted = world.submit_all((start..start + 500).map(keyed).collect());
             for (n, accepted) in (start..).zip(accepted) {
-                assert!(accepted.replayed, "the key of job {n} is not found in round {round}");
+                assert!(accepted.is_replayed(), "the key of job {n} is not found in round {round}");
                 assert_eq!(accepted.job.spec.key, keyed(n).key);
             }
         }

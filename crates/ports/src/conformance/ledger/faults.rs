@@ -25,7 +25,8 @@ impl Reactor for Drawn {
         self.positions.extend(changes.iter().map(|change| change.position));
         for answer in answers {
             if let Ok(Answer::Accepted(accepted)) = answer {
-                self.ids.extend(accepted.iter().filter(|accepted| !accepted.replayed).map(|accepted| accepted.job.id));
+                self.ids
+                    .extend(accepted.iter().filter(|accepted| !accepted.is_replayed()).map(|accepted| accepted.job.id));
             }
         }
         vec![]

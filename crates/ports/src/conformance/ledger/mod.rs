@@ -37,6 +37,7 @@ mod retention;
 mod samples;
 mod schedules;
 mod submit;
+mod unique;
 mod waiting;
 mod webhooks;
 mod world;
@@ -69,8 +70,9 @@ pub fn exercise(mut open: impl FnMut() -> Fixture) {
 }
 
 fn cases() -> impl Iterator<Item = Case> {
-    let chapters: [&[Case]; 15] = [
+    let chapters: [&[Case]; 16] = [
         submit::CASES,
+        unique::CASES,
         lifecycle::CASES,
         batch::CASES,
         faults::CASES,

@@ -365,7 +365,7 @@ fn then_is_accepted_once(world: &mut World) {
     ];
     assert_eq!(shape, expected);
     let again = world.submit_all(vec![first]);
-    assert!(again[0].replayed && again.len() == 1);
+    assert!(again[0].is_replayed() && again.len() == 1);
     world.audit();
     world.reopen();
     // It is tried again until it is done, however it ends before.

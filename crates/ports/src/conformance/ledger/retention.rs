@@ -168,7 +168,7 @@ fn the_key_is_free(world: &mut World) {
     let keyed = |key: &str| brief("video").keyed(key.into());
     let [a, b] = ["a", "b"].map(|key| done(world, keyed(key)));
     delete(world, &a);
-    assert!(!world.submit_all(vec![keyed("a")])[0].replayed, "the key of an erased job says it");
+    assert!(!world.submit_all(vec![keyed("a")])[0].is_replayed(), "the key of an erased job says it");
     world.pass(limits::KEY_KEPT - SECOND);
     assert_eq!(purge(world, 9), 0, "the key is forgotten before its time");
     assert_eq!(world.submit(keyed("b")).id, b.id);
@@ -176,11 +176,11 @@ fn the_key_is_free(world: &mut World) {
     assert_eq!(purge(world, 9), 1);
     world.reopen();
     let accepted = world.submit_all(vec![keyed("b"), keyed("b")]);
-    assert_eq!(accepted.iter().map(|accepted| accepted.replayed).collect::<Vec<_>>(), [false, true]);
+    assert_eq!(accepted.iter().map(|accepted| accepted.is_replayed()).collect::<Vec<_>>(), [false, true]);
     assert!(accepted[0].job.id != b.id);
     world.audit();
     world.reopen();
-    assert!(world.submit_all(vec![keyed("b")])[0].replayed);
+    assert!(world.submit_all(vec![keyed("b")])[0].is_replayed());
 }
 
 fn numbers_go_on(world: &mut World) {

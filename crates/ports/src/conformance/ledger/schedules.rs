@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use ackd_domain::{
     Answer, CallbackRequest, Command, Firing, Missed, Position, QueuePatch, Refusal, Schedule, ScheduleRequest, Secret,
-    Submission, Timestamp, WebhookEvent, WebhookEvents, WebhookFormat, limits,
+    Submission, Timestamp, Unique, UniquePolicy, WebhookEvent, WebhookEvents, WebhookFormat, limits,
 };
 
 use crate::LedgerError;
@@ -84,6 +84,8 @@ fn a_schedule_keeps_every_field(world: &mut World) {
             format: WebhookFormat::CloudEvents,
             secret: Some(Secret::new("whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD")),
         })),
+        ordering_key: Some(filled("ö", limits::ORDERING_KEY_BYTES)),
+        unique: Some(Unique { key: filled("ü", limits::UNIQUE_KEY_BYTES), policy: UniquePolicy::Debounce }),
         ..submission("video")
     };
     let full = ScheduleRequest {

@@ -1,8 +1,8 @@
 use std::sync::Arc;
 
 use ackd_domain::{
-    Accepted, Answer, Callback, CallbackRequest, Command, Refusal, Secret, Start, Status, Submission, Timestamp,
-    WebhookEvent, WebhookEvents, WebhookFormat, limits,
+    Acceptance, Accepted, Answer, Callback, CallbackRequest, Command, Refusal, Secret, Start, Status, Submission,
+    Timestamp, WebhookEvent, WebhookEvents, WebhookFormat, limits,
 };
 
 use super::Case;
@@ -118,7 +118,7 @@ fn a_key_again_gets_the_same_job(world: &mut World) {
         let head = world.head();
         let accepted = world.submit_all(vec![keyed()]);
         assert_eq!(world.head(), head, "a replayed submission made a change");
-        let [Accepted { job, replayed: true }] = &accepted[..] else { panic!("not replayed: {accepted:?}") };
+        let [Accepted { job, how: Acceptance::Replayed }] = &accepted[..] else { panic!("not replayed: {accepted:?}") };
         Arc::clone(job)
     };
     assert_eq!(replayed(world), job);
@@ -137,7 +137,7 @@ fn a_key_again_gets_the_same_job(world: &mut World) {
 fn a_key_within_one_submission_counts_once(world: &mut World) {
     let (a, b) = (submission("video").keyed("a".into()), submission("video").keyed("b".into()));
     let accepted = world.submit_all(vec![a.clone(), b.clone(), a.clone(), submission("video")]);
-    let replayed: Vec<bool> = accepted.iter().map(|accepted| accepted.replayed).collect();
+    let replayed: Vec<bool> = accepted.iter().map(|accepted| accepted.is_replayed()).collect();
     assert_eq!(replayed, [false, false, true, false]);
     assert_eq!(accepted[2].job, accepted[0].job);
     assert_eq!(world.jobs.len(), 3, "a key made two jobs");
@@ -146,8 +146,8 @@ fn a_key_within_one_submission_counts_once(world: &mut World) {
     let c = submission("video").keyed("c".into());
     let applied = world.apply(vec![Command::Submit(vec![c.clone()]), Command::Submit(vec![b, c.clone()])]);
     let Ok(Answer::Accepted(again)) = &applied.answers[1] else { panic!("{:?}", applied.answers[1]) };
-    assert!(again[0].replayed && again[1].replayed, "a command does not see the keys of the one before it");
-    assert!(world.submit_all(vec![c])[0].replayed);
+    assert!(again[0].is_replayed() && again[1].is_replayed(), "a command does not see the keys of the one before it");
+    assert!(world.submit_all(vec![c])[0].is_replayed());
     assert_eq!(world.jobs.len(), 4, "a key made two jobs");
 }
 
@@ -159,7 +159,7 @@ fn a_mismatch_refuses_all(world: &mut World) {
     world.refused(Command::Submit(lines), &why);
     assert_eq!(world.jobs.len(), 1);
     // A key whose submission was refused is still free.
-    assert!(!world.submit_all(vec![other("new")])[0].replayed, "a refused submission holds a key");
+    assert!(!world.submit_all(vec![other("new")])[0].is_replayed(), "a refused submission holds a key");
     // The queue is part of the request, and the key stands above queues.
     let elsewhere = Submission { queue: name("audio"), ..submission("video") }.keyed("held".into());
     world.refused(Command::Submit(vec![elsewhere]), &Refusal::KeyMismatch(vec![(0, Some(held.id))]));
@@ -173,6 +173,6 @@ fn keys_are_told_apart(world: &mut World) {
     let jobs: Vec<_> = keys.iter().map(|key| world.submit(keyed(key))).collect();
     assert_eq!(world.jobs.len(), keys.len(), "two keys are taken for one");
     for (key, job) in keys.iter().zip(jobs) {
-        assert_eq!(world.submit_all(vec![keyed(key)]), vec![Accepted { job, replayed: true }], "{key:?}");
+        assert_eq!(world.submit_all(vec![keyed(key)]), vec![Accepted { job, how: Acceptance::Replayed }], "{key:?}");
     }
 }

@@ -3,8 +3,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ackd_domain::{
-    Accepted, Answer, Body, Change, ChangeKind, Command, Endpoint, Job, JobId, LeaseToken, Name, Position, Queue,
-    Refusal, Schedule, Submission, Timestamp,
+    Acceptance, Accepted, Answer, Body, Change, ChangeKind, Command, Endpoint, Job, JobId, LeaseToken, Name, Position,
+    Queue, Refusal, Schedule, Submission, Timestamp,
 };
 
 use crate::{Applied, Idle, LedgerError, LedgerReader, Reactor};
@@ -200,7 +200,7 @@ impl World {
             let new = self.jobs.insert(number, Arc::clone(&change.job)).is_none();
             assert_eq!(new, change.kind == ChangeKind::Submitted, "{:?} of job {number}", change.kind);
             // What comes after a submission has no line of its own in the command.
-            if let (true, Some(body)) = (new, &change.body) {
+            if let (true, Some(body)) = (new || change.kind == ChangeKind::Replaced, &change.body) {
                 self.payloads.insert(number, body.clone());
             }
             assert!(!new || number > self.last_number, "the number {number} is given out again");
@@ -210,9 +210,11 @@ impl World {
             match (command, answer) {
                 (Command::Submit(submissions), Ok(Answer::Accepted(accepted))) => {
                     assert_eq!(accepted.len(), submissions.len(), "not every submission has its answer");
-                    let fresh = submissions.iter().zip(accepted).filter(|(_, accepted)| !accepted.replayed);
+                    let fresh =
+                        submissions.iter().zip(accepted).filter(|(_, accepted)| accepted.how == Acceptance::Made);
                     for (submission, accepted) in fresh {
-                        self.payloads.insert(accepted.job.id.number(), submission.payload.clone());
+                        // It may have been replaced in the same batch.
+                        self.payloads.entry(accepted.job.id.number()).or_insert_with(|| submission.payload.clone());
                     }
                 }
                 (Command::Deliver { advance, deliveries }, Ok(Answer::Accepted(accepted))) => {
@@ -283,12 +285,19 @@ pub(super) fn same_change(read: &Change, told: &Change, erased: bool) {
     if erased {
         assert_eq!(read.body, None, "the bytes of an erased job are told");
         let job = Arc::make_mut(&mut read.job);
-        Arc::make_mut(&mut job.spec).key.clone_from(&told.job.spec.key);
+        let spec = Arc::make_mut(&mut job.spec);
+        spec.key.clone_from(&told.job.spec.key);
+        spec.unique.clone_from(&told.job.spec.unique);
         job.error = job.error.take().or_else(|| told.job.error.clone());
         job.checkpoint = job.checkpoint.take().or_else(|| told.job.checkpoint.clone());
     }
     if read.body.is_none() {
         read.body.clone_from(&told.body);
+    }
+    read.was_due = told.was_due;
+    if told.job.spec.unique.is_some() {
+        // What its payload is stands in one place, and may have been replaced since.
+        Arc::make_mut(&mut Arc::make_mut(&mut read.job).spec).payload = told.job.spec.payload.clone();
     }
     if read.job.lease.is_none() {
         Arc::make_mut(&mut read.job).lease.clone_from(&told.job.lease);

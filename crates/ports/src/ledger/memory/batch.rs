@@ -15,6 +15,8 @@ pub(super) struct Batch<'a> {
     /// `None` where the batch has erased it.
     jobs: BTreeMap<u64, Option<Arc<Job>>>,
     keys: BTreeMap<Arc<str>, u64>,
+    /// The jobs of the batch by queue and unique key, as far as it knows the latest.
+    uniques: BTreeMap<(Name, Arc<str>), u64>,
     queues: BTreeMap<Name, Arc<Queue>>,
     /// `None` where the batch has deleted it.
     endpoints: BTreeMap<Name, Option<Arc<Endpoint>>>,
@@ -31,6 +33,7 @@ impl<'a> Batch<'a> {
             drawn,
             jobs: BTreeMap::new(),
             keys: BTreeMap::new(),
+            uniques: BTreeMap::new(),
             queues: BTreeMap::new(),
             endpoints: BTreeMap::new(),
             positions: BTreeMap::new(),
@@ -73,6 +76,13 @@ impl Rows for Batch<'_> {
             Some(number) => self.job(number),
             None => Ok(None),
         }
+    }
+
+    fn rival(&mut self, queue: &Name, key: &Arc<str>) -> Result<Option<Arc<Job>>, ReadError> {
+        let name = (queue.clone(), Arc::clone(key));
+        let written = self.uniques.get(&name).copied();
+        let Some(number) = written.or_else(|| locked(self.state).uniques.get(&name).copied()) else { return Ok(None) };
+        Ok(self.job(number)?.filter(|job| !job.status.is_terminal()))
     }
 
     fn queue(&mut self, name: &Name) -> Result<Option<Arc<Queue>>, ReadError> {
@@ -164,10 +174,13 @@ impl Rows for Batch<'_> {
 
     fn write(&mut self, write: Write) -> Result<(), LedgerError> {
         match &write {
-            Write::Insert(job, _) | Write::Update(job) | Write::Finish(job, _) => {
+            Write::Insert(job, _) | Write::Replace(job, _) | Write::Update(job) | Write::Finish(job, _) => {
                 let number = job.id.number();
                 if let (Write::Insert(..), Some(key)) = (&write, &job.spec.key) {
                     self.keys.insert(Arc::clone(&key.text), number);
+                }
+                if let (Some(key), false) = (&job.spec.unique, job.status.is_terminal()) {
+                    self.uniques.insert((job.spec.queue.clone(), Arc::clone(key)), number);
                 }
                 self.jobs.insert(number, Some(Arc::clone(job)));
             }

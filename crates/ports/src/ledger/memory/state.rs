@@ -15,6 +15,8 @@ pub(super) struct State {
     pub(super) open: BTreeSet<u64>,
     /// The number of the job that holds each idempotency key.
     pub(super) keys: BTreeMap<Arc<str>, u64>,
+    /// The number of the unfinished job with each unique key of a queue.
+    pub(super) uniques: BTreeMap<(Name, Arc<str>), u64>,
     /// The queues that somebody configured.
     pub(super) queues: BTreeMap<Name, Arc<Queue>>,
     /// The webhook endpoints.
@@ -98,8 +100,17 @@ impl State {
                     self.deliveries.insert((delivery.source.number(), number));
                 }
                 self.stand_in_line(&job);
+                self.carry_key(&job);
                 self.open.insert(number);
                 self.jobs.insert(number, Row { job, payload, result: None });
+            }
+            Write::Replace(job, payload) => {
+                let number = job.id.number();
+                self.update(job, None);
+                // Only what was inserted is ever replaced.
+                if let Some(row) = self.jobs.get_mut(&number) {
+                    row.payload = payload;
+                }
             }
             Write::Update(job) => self.update(job, None),
             Write::Finish(job, result) => self.update(job, Some(result)),
@@ -127,6 +138,7 @@ impl State {
     fn update(&mut self, job: Arc<Job>, result: Option<Body>) {
         let number = job.id.number();
         self.stand_in_line(&job);
+        self.carry_key(&job);
         if job.status.is_terminal() {
             self.open.remove(&number);
         } else {
@@ -142,6 +154,16 @@ impl State {
     /// The jobs that `follower` waits for, by number.
     pub(super) fn predecessors(&self, follower: u64) -> impl Iterator<Item = u64> {
         self.links.iter().filter(move |(_, to)| *to == follower).map(|(from, _)| *from)
+    }
+
+    fn carry_key(&mut self, job: &Job) {
+        let Some(key) = &job.spec.unique else { return };
+        let (name, number) = ((job.spec.queue.clone(), Arc::clone(key)), job.id.number());
+        if !job.status.is_terminal() {
+            self.uniques.insert(name, number);
+        } else if self.uniques.get(&name) == Some(&number) {
+            self.uniques.remove(&name);
+        }
     }
 
     fn stand_in_line(&mut self, job: &Job) {

@@ -65,6 +65,8 @@ pub(super) struct Line {
     /// A job that it comes after, or the line before it where that is none.
     pub(super) after: Option<Option<Place>>,
     pub(super) on_failure: u8,
+    /// A unique key, and the number of a policy.
+    pub(super) unique: Option<(u8, u8)>,
 }
 
 /// A setting of a queue.
@@ -132,8 +134,13 @@ fn line() -> impl Strategy<Value = Line> {
         any::<u8>(),
     );
     let order = (option::weighted(0.3, 0..2u8), option::weighted(0.3, option::of(place())), 0..3u8);
-    let plain = (plain, order).prop_map(
-        |((queue, kind, priority, group, delay, expires_in, max_attempts, payload), (order, after, on_failure))| Line {
+    let unique = option::weighted(0.3, (0..2u8, 0..3u8));
+    let plain = (plain, order, unique).prop_map(
+        |(
+            (queue, kind, priority, group, delay, expires_in, max_attempts, payload),
+            (order, after, on_failure),
+            unique,
+        )| Line {
             queue,
             kind,
             priority,
@@ -146,6 +153,7 @@ fn line() -> impl Strategy<Value = Line> {
             order,
             after,
             on_failure,
+            unique,
         },
     );
     // What comes under a key comes again and again, and is now and then another request.
@@ -162,6 +170,7 @@ fn line() -> impl Strategy<Value = Line> {
         order: None,
         after: None,
         on_failure: 0,
+        unique: None,
     });
     prop_oneof![3 => plain, 1 => keyed]
 }

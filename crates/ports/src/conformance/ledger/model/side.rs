@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use ackd_domain::{
     Accepted, After, Answer, Change, ChangeKind, Command, Job, JobId, LapseReason, LeaseToken, OnFailure, Position,
-    Progress, QueuePatch, Refusal, Start, Submission, Timestamp,
+    Progress, QueuePatch, Refusal, Start, Submission, Timestamp, Unique, UniquePolicy,
 };
 
 use crate::{Applied, LedgerError, Reactor};
@@ -133,6 +133,10 @@ impl Side {
             None => at.checked_sub(1).map(After::Line),
         });
         Submission {
+            unique: line.unique.map(|(key, policy)| Unique {
+                key: format!("unique-{key}").into(),
+                policy: UniquePolicy::from_number(policy).unwrap_or_default(),
+            }),
             ordering_key: line.order.map(|order| format!("order-{order}").into()),
             after: after.into_iter().collect(),
             on_failure: OnFailure::from_number(line.on_failure).unwrap_or_default(),
@@ -143,7 +147,7 @@ impl Side {
     fn placed_answer(&self, answer: &Result<Answer, Refusal>) -> Result<Answer, Refusal> {
         match answer {
             Ok(Answer::Accepted(accepted)) => {
-                let placed = |it: &Accepted| Accepted { job: self.placed_job(&it.job), replayed: it.replayed };
+                let placed = |it: &Accepted| Accepted { job: self.placed_job(&it.job), how: it.how };
                 Ok(Answer::Accepted(accepted.iter().map(placed).collect()))
             }
             Ok(Answer::Erased(id)) => Ok(Answer::Erased(self.placed_id(*id))),
@@ -156,6 +160,7 @@ impl Side {
                 let placed = |(line, holder): &(usize, Option<JobId>)| (*line, holder.map(|id| self.placed_id(id)));
                 Err(Refusal::KeyMismatch(lines.iter().map(placed).collect()))
             }
+            Err(Refusal::NotUnique(id)) => Err(Refusal::NotUnique(self.placed_id(*id))),
             Err(Refusal::NoPredecessor(lines)) => {
                 let nowhere = JobId::new(Timestamp::default(), 0, 0);
                 Err(Refusal::NoPredecessor(lines.iter().map(|(line, _)| (*line, nowhere)).collect()))
