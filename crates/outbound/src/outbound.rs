@@ -198,7 +198,9 @@ impl Shared {
         let mut headers = HeaderMap::with_capacity(8 + post.headers.len());
         headers.insert(HOST, target.authority.clone());
         headers.insert(USER_AGENT, AGENT);
-        headers.insert(CONTENT_TYPE, value(&post.content_type, "the media type")?);
+        if !post.content_type.is_empty() {
+            headers.insert(CONTENT_TYPE, value(&post.content_type, "the media type")?);
+        }
         if let Some(signed) = &post.signed {
             let timestamp = (post.at.millis() / 1000).to_string();
             headers.insert(WEBHOOK_ID, value(&signed.id, "the webhook's id")?);

@@ -49,7 +49,7 @@ pub struct Post {
     pub url: Arc<str>,
     /// When this attempt is made.
     pub at: Timestamp,
-    /// The media type of the body.
+    /// The media type of the body; empty where it has none, and then there is no such header.
     pub content_type: Arc<str>,
     /// What is sent, byte for byte.
     pub body: Bytes,
@@ -101,7 +101,7 @@ impl Post {
             return Err(OutboundError::Header("the webhook's id"));
         }
         let is_text = |byte: u8| byte.is_ascii_graphic() || byte == b' ';
-        if self.content_type.is_empty() || !self.content_type.bytes().all(is_text) {
+        if !self.content_type.bytes().all(is_text) {
             return Err(OutboundError::Header("the media type"));
         }
         for (name, value) in &self.headers {
