@@ -129,5 +129,23 @@ pub const FLOW_JOBS: usize = 10_000;
 /// The most bytes of a job's name in a flow.
 pub const FLOW_KEY_BYTES: usize = 255;
 
+/// The most posts of one queue's push that are under way at once; the least is 1.
+pub const PUSH_CONCURRENCY: u32 = 1000;
+
+/// The posts of a push that are under way at once where the queue names no number.
+pub const DEFAULT_PUSH_CONCURRENCY: u32 = 10;
+
+/// The most posts of all pushes together that are under way at once: each holds a connection, a payload and a result.
+pub const PUSH_CONCURRENCY_IN_ALL: u32 = 10_000;
+
+/// The shortest time that a post of a push may be given, 1 second.
+pub const PUSH_TIMEOUT_MIN: Duration = Duration::from_secs(1);
+
+/// The longest time that a post of a push may be given, 1 hour.
+pub const PUSH_TIMEOUT_MAX: Duration = Duration::from_hours(1);
+
+/// How long a post of a push may take where the queue says nothing, 30 seconds.
+pub const DEFAULT_PUSH_TIMEOUT: Duration = Duration::from_secs(30);
+
 /// The most jobs that are looked at in one step when one that they come after has ended.
 pub const RESOLVED_AT_ONCE: usize = 128;

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::{Backoff, Name, limits};
+use crate::{Backoff, Name, Push, limits};
 
 /// What an operator set for the jobs of a queue. What is `None` follows the server's default.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -21,6 +21,8 @@ pub struct QueueSettings {
     pub expires_in: Option<Duration>,
     /// How long an ended job is kept, for jobs that name no time.
     pub result_retention: Option<Duration>,
+    /// Where the server takes the jobs to by itself, beside workers that come for them.
+    pub push: Option<Arc<Push>>,
 }
 
 /// A change of some settings (RFC 7396): `None` leaves a setting, `Some(None)` takes it back to the default.
@@ -41,6 +43,8 @@ pub struct QueuePatch {
     pub expires_in: Option<Option<Duration>>,
     /// See [`QueueSettings::result_retention`].
     pub result_retention: Option<Option<Duration>>,
+    /// See [`QueueSettings::push`].
+    pub push: Option<Option<Arc<Push>>>,
     /// Pause or resume the queue.
     pub paused: Option<bool>,
 }
@@ -57,6 +61,7 @@ impl QueuePatch {
             group_concurrency: Some(settings.group_concurrency),
             expires_in: Some(settings.expires_in),
             result_retention: Some(settings.result_retention),
+            push: Some(settings.push.clone()),
             paused: None,
         }
     }
@@ -100,6 +105,7 @@ impl Queue {
                 group_concurrency: patch.group_concurrency.unwrap_or(old.group_concurrency),
                 expires_in: patch.expires_in.unwrap_or(old.expires_in),
                 result_retention: patch.result_retention.unwrap_or(old.result_retention),
+                push: patch.push.clone().unwrap_or_else(|| old.push.clone()),
             },
             paused: patch.paused.unwrap_or(self.paused),
         })

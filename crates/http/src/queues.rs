@@ -71,6 +71,7 @@ pub(crate) async fn merge(mut call: Call) -> Outcome {
         group_concurrency: touched_by(&touched.group_concurrency, merged.group_concurrency),
         expires_in: touched_by(&touched.expires_in, merged.expires_in),
         result_retention: touched_by(&touched.result_retention, merged.result_retention),
+        push: None,
         paused: None,
     };
     configured(&call, name, patch).await
@@ -200,5 +201,6 @@ fn set(settings: &QueueSettings) -> Result<ackd_domain::QueueSettings, Problem> 
         group_concurrency: settings.group_concurrency,
         expires_in: settings.expires_in.map(Duration::from),
         result_retention: settings.result_retention.map(Duration::from),
+        push: None,
     })
 }

@@ -1,4 +1,6 @@
-use ackd_domain::{Answer, Command, Queue, QueuePatch, QueueSettings, Submission, limits};
+use std::sync::Arc;
+
+use ackd_domain::{Answer, Command, Push, Queue, QueuePatch, QueueSettings, Submission, limits};
 
 use crate::book::Book;
 use crate::samples::{HOUR, SECOND, backoff, fail, name, submission};
@@ -12,7 +14,12 @@ fn full() -> QueueSettings {
         group_concurrency: Some(7),
         expires_in: Some(HOUR),
         result_retention: Some(2 * HOUR),
+        push: Some(push("https://example.com/work").into()),
     }
+}
+
+fn push(url: &str) -> Push {
+    Push { url: url.into(), concurrency: Some(3), timeout: Some(SECOND), is_async: true, fail_on: None }
 }
 
 #[test]
@@ -27,6 +34,10 @@ fn a_patch_leaves_what_it_does_not_name() {
     assert_eq!(patched.settings, QueueSettings { timeout: None, max_attempts: Some(9), ..full() });
     let unlimited = book.configure(QueuePatch { group_concurrency: Some(None), ..QueuePatch::default() });
     assert_eq!((unlimited.settings.group_concurrency, unlimited.settings.lease_ttl), (None, Some(SECOND)));
+    let pushed = Some(Arc::new(push("https://example.com/other")));
+    let moved = book.configure(QueuePatch { push: Some(pushed.clone()), ..QueuePatch::default() });
+    assert_eq!((&moved.settings.push, moved.settings.lease_ttl), (&pushed, Some(SECOND)));
+    assert_eq!(book.configure(QueuePatch { push: Some(None), ..QueuePatch::default() }).settings.push, None);
     let cleared = book.configure(QueuePatch::replace(&QueueSettings::default()));
     assert_eq!((&cleared.settings, cleared.paused), (&QueueSettings::default(), true));
     assert!(book.changes.is_empty(), "settings are no change of a job");

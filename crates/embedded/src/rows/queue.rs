@@ -1,6 +1,7 @@
+use std::sync::Arc;
 use std::time::Duration;
 
-use ackd_domain::{Backoff, QueueSettings};
+use ackd_domain::{Backoff, Push, QueueSettings};
 use serde::{Deserialize, Serialize};
 
 use super::{Unreadable, table};
@@ -23,6 +24,22 @@ pub(crate) struct Settings {
     expires_in: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     result_retention: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    push: Option<StoredPush>,
+}
+
+/// A push in JSON.
+#[derive(Serialize, Deserialize)]
+struct StoredPush {
+    url: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    concurrency: Option<u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    timeout: Option<u64>,
+    #[serde(rename = "async", default)]
+    is_async: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    fail_on: Option<Vec<u16>>,
 }
 
 /// A back-off in JSON.
@@ -45,6 +62,7 @@ impl Settings {
             group_concurrency: settings.group_concurrency,
             expires_in: settings.expires_in.map(millis),
             result_retention: settings.result_retention.map(millis),
+            push: settings.push.as_deref().map(StoredPush::of),
         })
         .ok()
     }
@@ -59,7 +77,30 @@ impl Settings {
             group_concurrency: settings.group_concurrency,
             expires_in: settings.expires_in.map(Duration::from_millis),
             result_retention: settings.result_retention.map(Duration::from_millis),
+            push: settings.push.map(|push| Arc::new(push.get())),
         })
+    }
+}
+
+impl StoredPush {
+    fn of(push: &Push) -> StoredPush {
+        StoredPush {
+            url: push.url.to_string(),
+            concurrency: push.concurrency,
+            timeout: push.timeout.map(millis),
+            is_async: push.is_async,
+            fail_on: push.fail_on.as_deref().map(Vec::from),
+        }
+    }
+
+    fn get(self) -> Push {
+        Push {
+            url: self.url.into(),
+            concurrency: self.concurrency,
+            timeout: self.timeout.map(Duration::from_millis),
+            is_async: self.is_async,
+            fail_on: self.fail_on.map(Arc::from),
+        }
     }
 }
 

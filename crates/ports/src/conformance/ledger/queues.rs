@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ackd_domain::{Answer, Backoff, Command, Queue, QueuePatch, QueueSettings, Refusal, limits};
+use ackd_domain::{Answer, Backoff, Command, Push, Queue, QueuePatch, QueueSettings, Refusal, limits};
 
 use super::Case;
 use super::samples::{HOUR, SECOND, name, submission, sure_backoff};
@@ -30,7 +30,19 @@ fn extreme() -> QueueSettings {
         group_concurrency: Some(limits::GROUP_CONCURRENCY),
         expires_in: Some(limits::DURATION),
         result_retention: Some(limits::DURATION),
+        push: Some(Arc::new(Push {
+            url: format!("https://example.com/{}", "a".repeat(limits::URL_BYTES - 20)).into(),
+            concurrency: Some(limits::PUSH_CONCURRENCY),
+            timeout: Some(limits::PUSH_TIMEOUT_MAX),
+            is_async: true,
+            fail_on: Some((400..600).collect()),
+        })),
     }
+}
+
+/// A push that leaves to the server's defaults what it can.
+fn plain_push() -> Arc<Push> {
+    Arc::new(Push { url: "http://x".into(), concurrency: None, timeout: None, is_async: false, fail_on: None })
 }
 
 fn a_queue_keeps_every_setting(world: &mut World) {
@@ -44,9 +56,18 @@ fn a_queue_keeps_every_setting(world: &mut World) {
     let patch = QueuePatch { timeout: Some(None), lease_ttl: Some(Some(SECOND)), ..QueuePatch::default() };
     let patched = configure(world, "full", patch);
     let expected = QueueSettings { timeout: None, lease_ttl: Some(SECOND), ..extreme() };
-    assert_eq!((patched.settings.clone(), patched.paused), (expected, true));
+    assert_eq!((&patched.settings, patched.paused), (&expected, true));
+    let plain = QueueSettings { push: Some(plain_push()), ..QueueSettings::default() };
+    configure(world, "pushed", QueuePatch::replace(&plain));
+    let nothing = Push { fail_on: Some(Arc::default()), ..Push::clone(&plain_push()) };
+    let nothing = QueueSettings { push: Some(nothing.into()), ..QueueSettings::default() };
+    configure(world, "pushed.on", QueuePatch::replace(&nothing));
     world.audit();
     world.reopen();
+    for (queue, kept) in [("full", &expected), ("pushed", &plain), ("pushed.on", &nothing)] {
+        let read = configure(world, queue, QueuePatch::default());
+        assert_eq!(read.settings, *kept, "the settings of {queue} are others when they are read again");
+    }
     let cleared = configure(world, "full", QueuePatch::replace(&QueueSettings::default()));
     assert_eq!((cleared.settings.clone(), cleared.paused), (QueueSettings::default(), true));
     assert_eq!(world.head(), head, "settings are no change of a job");
