@@ -310,6 +310,11 @@ impl Engine {
         self.inner.lock_status().stopping
     }
 
+    /// Somebody works on the jobs of this queue, although nobody asks for more now.
+    pub(crate) fn note_asked(&self, queue: &Name) {
+        self.inner.queues.asked(queue, self.inner.clock.monotonic());
+    }
+
     pub(crate) fn endpoints_seen(&self) -> &Arc<Seen<Endpoint>> {
         &self.inner.endpoints
     }
@@ -533,7 +538,15 @@ fn run_core(
 }
 
 fn weigh(commands: &[Command]) -> Weight {
-    let bytes = |command: &Command| match command {
+    Weight {
+        commands: commands.iter().map(|command| command.makes().max(1)).sum(),
+        bytes: commands.iter().map(bytes_of).sum(),
+    }
+}
+
+/// The bytes of payloads, results and other texts that a command carries.
+pub(crate) fn bytes_of(command: &Command) -> usize {
+    match command {
         Command::Submit(submissions) => submissions.iter().map(|it| it.payload.bytes.len()).sum(),
         Command::Deliver { deliveries, .. } => deliveries.iter().map(|it| it.body.bytes.len()).sum(),
         Command::PutSchedule { request, .. } => request.job.payload.bytes.len(),
@@ -542,9 +555,5 @@ fn weigh(commands: &[Command]) -> Weight {
         | Command::Release { checkpoint: Some(checkpoint), .. } => checkpoint.len(),
         Command::Fail { error, .. } => error.problem.len(),
         _ => 0,
-    };
-    Weight {
-        commands: commands.iter().map(|command| command.makes().max(1)).sum(),
-        bytes: commands.iter().map(bytes).sum(),
     }
 }

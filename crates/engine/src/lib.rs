@@ -19,6 +19,7 @@ mod interest;
 pub mod leases;
 mod mailbox;
 mod pager;
+mod posting;
 mod read;
 mod retention;
 pub mod schedules;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use ackd_domain::{ChangeKind, Job, JobId, Timestamp};
 use ackd_ports::{LedgerReader, ReadError};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use crate::engine::Engine;
 
@@ -30,34 +30,7 @@ pub struct DeliveryAttempt {
     pub error: Option<Arc<str>>,
 }
 
-/// What is kept of an attempt: the result of one that succeeded, the problem of one that failed (RFC 9457).
-#[derive(Debug, Default, Serialize)]
-pub(super) struct Logged<'a> {
-    #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
-    pub(super) kind: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) title: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) status_code: Option<u16>,
-    #[serde(rename = "took_us", skip_serializing_if = "Option::is_none", serialize_with = "micros")]
-    pub(super) took: Option<Duration>,
-    /// The beginning of what the receiver said.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) answer: Option<&'a str>,
-}
-
-fn micros<S: serde::Serializer>(took: &Option<Duration>, serializer: S) -> Result<S::Ok, S::Error> {
-    took.map(|took| u64::try_from(took.as_micros()).unwrap_or(u64::MAX)).serialize(serializer)
-}
-
-impl Logged<'_> {
-    pub(super) fn to_json(&self) -> String {
-        // Numbers and texts can always be written.
-        serde_json::to_string(self).unwrap_or_default()
-    }
-}
-
-/// As [`Logged`] is read; what other hands wrote (a lapse is the ledger's) may lack any part.
+/// As [`crate::posting::Logged`] is read; what other hands wrote (a lapse is the ledger's) may lack any part.
 #[derive(Debug, Default, Deserialize)]
 struct Read<'a> {
     #[serde(borrow)]

@@ -1,13 +1,9 @@
-use std::sync::Arc;
 use std::time::Duration;
 
 use ackd_domain::{Body, Command, Delivery, Disabled, Failure, JSON, Job, LeaseToken, PostOutcome};
 use ackd_ports::{OutboundError, Reply};
 
-use super::log::Logged;
-
-/// The longest that a receiver's `Retry-After` is obeyed, as long as the longest pause of the schedule.
-const LONGEST_PAUSE: Duration = Duration::from_hours(24);
+use crate::posting::{LONGEST_PAUSE, Logged};
 
 /// What becomes of a delivery after an attempt.
 #[derive(Debug, PartialEq)]
@@ -42,19 +38,12 @@ pub(super) fn posted(job: &Job, lease: LeaseToken, reply: Result<Reply, Outbound
         Ok(reply) => {
             let gone = reply.status == 410;
             let title = format!("the receiver answered {}", reply.status);
-            let answer = String::from_utf8_lossy(&reply.body);
-            let logged = Logged {
-                kind: Some("/problems/delivery-failed"),
-                title: Some(&title),
-                status_code: Some(reply.status),
-                took: Some(reply.took),
-                answer: Some(&*answer).filter(|answer| !answer.is_empty()),
-            };
+            let error = Logged::answered(Some("/problems/delivery-failed"), &title, &reply);
             // Where it asks for less than the schedule's pause, it would use up its attempts sooner than it means.
             let asked = reply.retry_after.map(|asked| asked.min(LONGEST_PAUSE));
             let retry_after = asked.filter(|asked| *asked > Delivery::pause(job.attempt, 0));
             let post = if gone { PostOutcome::Gone } else { PostOutcome::Failed };
-            Outcome { settle: fail(lease, &logged, !gone, retry_after), post }
+            Outcome { settle: fail(lease, error, !gone, retry_after), post }
         }
         Err(error) => {
             let title = error.to_string();
@@ -64,7 +53,7 @@ pub(super) fn posted(job: &Job, lease: LeaseToken, reply: Result<Reply, Outbound
                 took: Some(took),
                 ..Logged::default()
             };
-            let settle = fail(lease, &logged, !error.is_permanent(), None);
+            let settle = fail(lease, logged.failure(), !error.is_permanent(), None);
             Outcome { settle, post: PostOutcome::Failed }
         }
     }
@@ -79,11 +68,10 @@ pub(super) fn void(lease: LeaseToken, why: Void) -> Command {
         Void::Unreadable => "what was to be sent cannot be read".to_owned(),
     };
     let logged = Logged { kind: Some("/problems/delivery-void"), title: Some(&title), ..Logged::default() };
-    fail(lease, &logged, false, None)
+    fail(lease, logged.failure(), false, None)
 }
 
-fn fail(lease: LeaseToken, logged: &Logged<'_>, retryable: bool, retry_after: Option<Duration>) -> Command {
-    let error = Failure { problem: Arc::from(logged.to_json()) };
+fn fail(lease: LeaseToken, error: Failure, retryable: bool, retry_after: Option<Duration>) -> Command {
     Command::Fail { lease, error, retryable, retry_after, cancelled: false }
 }
 
