@@ -23,6 +23,7 @@ use crate::engine::Unavailable;
 use crate::hub::Hub;
 use crate::leases::{self, LiveLeases};
 use crate::pager::PagerRequest;
+use crate::push::Pushes;
 use crate::retention::Retention;
 use crate::schedules::{self, Schedules};
 use crate::seen::Seen;
@@ -101,6 +102,7 @@ pub(crate) struct Shared {
     pub(crate) tail: Arc<Tail>,
     pub(crate) queues: Arc<QueuesSeen>,
     pub(crate) endpoints: Arc<Seen<Endpoint>>,
+    pub(crate) pushes: Arc<Pushes>,
     pub(crate) schedules: Arc<Seen<Schedule>>,
     pub(crate) stats: Arc<Stats>,
 }
@@ -117,6 +119,7 @@ pub struct Core {
     tail: Arc<Tail>,
     queues: Arc<QueuesSeen>,
     endpoints: Arc<Seen<Endpoint>>,
+    pushes: Arc<Pushes>,
     schedules: Schedules,
     schedules_seen: Arc<Seen<Schedule>>,
     stats: Arc<Stats>,
@@ -148,7 +151,7 @@ impl Core {
     /// # Errors
     /// If the ledger cannot be read.
     pub(crate) fn start(parts: CoreParts, shared: Shared, now: Timestamp, tick: Duration) -> Result<Core, ReadError> {
-        let Shared { hub, tail, queues, endpoints, schedules: schedules_seen, stats } = shared;
+        let Shared { hub, tail, queues, endpoints, pushes, schedules: schedules_seen, stats } = shared;
         let mut schedules = Schedules::default();
         for schedule in schedules_seen.all() {
             schedules.step(schedules::Input::Put(&schedule), now, tick, &mut Vec::new());
@@ -163,6 +166,7 @@ impl Core {
         let mut outputs = Vec::new();
         for queue in parts.reader.queues()? {
             queues.configured(&queue.name, rules(&queue));
+            pushes.configured(&queue);
             dispatcher.step(dispatch::Input::Configured(&queue.name, rules(&queue)), now, &mut outputs);
         }
         // What a crash left half told.
@@ -180,6 +184,7 @@ impl Core {
             tail,
             queues,
             endpoints,
+            pushes,
             schedules,
             schedules_seen,
             stats,
@@ -538,6 +543,7 @@ impl Core {
                 self.stats.refusals.fetch_add(1, Ordering::Relaxed);
             }
             if let Ok(Answer::Queue(queue)) = &answer {
+                self.pushes.configured(queue);
                 let was = self.queues.configured(&queue.name, rules(queue));
                 if was.paused && !queue.paused {
                     // A job that was taken up just as its queue was paused was refused, and stands in no

@@ -17,6 +17,7 @@ use crate::hub::Hub;
 use crate::inputs::inputs;
 use crate::mailbox::{Mailbox, MailboxLimits, Rejected, Weight};
 use crate::pager;
+use crate::push::Pushes;
 use crate::seen::Seen;
 use crate::stats::Stats;
 use crate::tail::Tail;
@@ -102,6 +103,7 @@ struct Inner {
     blocks: Blocks,
     queues: Arc<QueuesSeen>,
     endpoints: Arc<Seen<Endpoint>>,
+    pushes: Arc<Pushes>,
     schedules: Arc<Seen<Schedule>>,
     stats: Arc<Stats>,
     reader: Arc<dyn LedgerReader>,
@@ -140,6 +142,7 @@ impl Engine {
             blocks: Blocks::default(),
             queues: Arc::new(QueuesSeen::new(tick)),
             endpoints: Arc::new(Seen::new(parts.reader.endpoints()?)),
+            pushes: Arc::default(),
             schedules: Arc::new(Seen::new(parts.reader.schedules()?)),
             stats: Arc::default(),
             reader: Arc::clone(&parts.reader),
@@ -160,6 +163,7 @@ impl Engine {
             tail: Arc::clone(&inner.tail),
             queues: Arc::clone(&inner.queues),
             endpoints: Arc::clone(&inner.endpoints),
+            pushes: Arc::clone(&inner.pushes),
             schedules: Arc::clone(&inner.schedules),
             stats: Arc::clone(&inner.stats),
         };
@@ -268,6 +272,12 @@ impl Engine {
         self.inner.endpoints.of(name)
     }
 
+    /// How many posts the pushes of all queues but this one may have under way at once.
+    #[must_use]
+    pub fn push_concurrency_beside(&self, queue: &Name) -> u32 {
+        self.inner.pushes.concurrency_beside(queue)
+    }
+
     /// What the engine has done.
     #[must_use]
     pub fn stats(&self) -> &Stats {
@@ -313,6 +323,10 @@ impl Engine {
     /// Somebody works on the jobs of this queue, although nobody asks for more now.
     pub(crate) fn note_asked(&self, queue: &Name) {
         self.inner.queues.asked(queue, self.inner.clock.monotonic());
+    }
+
+    pub(crate) fn pushes(&self) -> &Pushes {
+        &self.inner.pushes
     }
 
     pub(crate) fn endpoints_seen(&self) -> &Arc<Seen<Endpoint>> {

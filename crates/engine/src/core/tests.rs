@@ -68,6 +68,7 @@ impl World {
             hub: Arc::default(),
             tail: Arc::default(),
             endpoints: Arc::default(),
+            pushes: Arc::default(),
             schedules: Arc::new(Seen::new(reader.schedules().unwrap())),
             queues: Arc::new(QueuesSeen::new(Duration::ZERO)),
             stats: Arc::default(),
