@@ -66,7 +66,7 @@ pub(crate) struct ServeArgs {
     #[arg(long, value_name = "CIDR", env = "ACKD_WEBHOOK_ALLOW", value_delimiter = ',')]
     webhook_allow: Vec<String>,
 
-    /// Let push queues go to private addresses in this range (not supported yet)
+    /// Let the jobs of queues be pushed to private addresses in this range, as 10.0.0.0/8 (may be repeated)
     #[arg(long, value_name = "CIDR", env = "ACKD_PUSH_ALLOW", value_delimiter = ',')]
     push_allow: Vec<String>,
 
@@ -134,6 +134,8 @@ pub(crate) struct Config {
     pub(crate) allow_origins: Vec<String>,
     /// The addresses that webhooks go to although they are private.
     pub(crate) webhook_allow: Vec<Cidr>,
+    /// The addresses that jobs are pushed to although they are private.
+    pub(crate) push_allow: Vec<Cidr>,
     /// How long the change feed is kept.
     pub(crate) feed_retention: std::time::Duration,
     /// The largest payload or result in bytes.
@@ -172,8 +174,13 @@ pub(crate) enum ConfigError {
     )]
     Unprotected(SocketAddr),
     /// No range of addresses.
-    #[error("--webhook-allow {0}")]
-    WebhookAllow(#[from] CidrError),
+    #[error("--{flag} {error}")]
+    Allow {
+        /// The flag, without its dashes.
+        flag: &'static str,
+        /// What is wrong with it.
+        error: CidrError,
+    },
     /// Nobody could follow a feed that is kept for less, or for the rest of time.
     #[error("--feed-retention is a time from 1m to 3650d, not {0}")]
     FeedRetention(Duration),
@@ -237,7 +244,6 @@ impl ServeArgs {
         not_yet("kafka-listen", self.kafka_listen, "off", "leave it out")?;
         not_yet("store", self.store, "sqlite", "use sqlite, the embedded default")?;
         not_yet("broker", self.broker, "memory", "use memory, the embedded default")?;
-        not_yet("push-allow", self.push_allow.into_iter().next(), "", "leave it out")?;
         let listen = self.listen.unwrap_or(DEFAULT_LISTEN);
         if !listen.ip().is_loopback() && self.unprotected != Some(true) {
             return Err(ConfigError::Unprotected(listen));
@@ -248,7 +254,8 @@ impl ServeArgs {
             public_url: self.public_url,
             hosts: self.hosts,
             allow_origins: self.allow_origins,
-            webhook_allow: self.webhook_allow.iter().map(|range| range.parse()).collect::<Result<_, _>>()?,
+            webhook_allow: ranges("webhook-allow", &self.webhook_allow)?,
+            push_allow: ranges("push-allow", &self.push_allow)?,
             feed_retention: feed_retention(self.feed_retention)?,
             max_payload: within("max-payload", self.max_payload.unwrap_or(1 << 20), 1, limits::BODY_BYTES)?,
             max_connections: within("max-connections", self.max_connections.unwrap_or(16_384), 1, 1_000_000)?,
@@ -256,6 +263,10 @@ impl ServeArgs {
             log_level: self.log_level.unwrap_or_default(),
         })
     }
+}
+
+fn ranges(flag: &'static str, texts: &[String]) -> Result<Vec<Cidr>, ConfigError> {
+    texts.iter().map(|range| range.parse().map_err(|error| ConfigError::Allow { flag, error })).collect()
 }
 
 fn feed_retention(named: Option<Duration>) -> Result<std::time::Duration, ConfigError> {
@@ -305,7 +316,6 @@ mod tests {
             ("kafka-listen = '127.0.0.1:9202'", "kafka-listen"),
             ("store = 'postgres://db'", "store"),
             ("broker = 'kafka://k'", "broker"),
-            ("push-allow = ['10.0.0.0/8']", "push-allow"),
         ] {
             match file(text).check() {
                 Err(ConfigError::NotYet { flag: refused, .. }) => assert_eq!(refused, flag),
@@ -346,14 +356,24 @@ mod tests {
     }
 
     #[test]
-    fn webhooks_may_go_where_ranges_say_and_wrong_ranges_are_refused() {
-        assert_eq!(file("").check().unwrap().webhook_allow, []);
-        let allowed = file("webhook-allow = ['127.0.0.0/8', 'fd00::/8', '192.0.2.7']").check().unwrap().webhook_allow;
-        let allowed: Vec<String> = allowed.iter().map(Cidr::to_string).collect();
-        assert_eq!(allowed, ["127.0.0.0/8", "fd00::/8", "192.0.2.7/32"]);
-        for wrong in ["10.0.0.0/33", "10.0.0.1/8", "private", ""] {
-            let error = file(&format!("webhook-allow = ['::1', '{wrong}']")).check().unwrap_err();
-            assert!(matches!(error, ConfigError::WebhookAllow(_)), "{error}");
+    fn webhooks_and_pushes_may_go_where_their_ranges_say_and_wrong_ranges_are_refused() {
+        let nowhere = file("").check().unwrap();
+        assert_eq!((nowhere.webhook_allow, nowhere.push_allow), (vec![], vec![]));
+        let texts = |ranges: &[Cidr]| ranges.iter().map(Cidr::to_string).collect::<Vec<_>>();
+        for flag in ["webhook-allow", "push-allow"] {
+            let config = file(&format!("{flag} = ['127.0.0.0/8', 'fd00::/8', '192.0.2.7']")).check().unwrap();
+            let (allowed, other) = match flag {
+                "push-allow" => (config.push_allow, config.webhook_allow),
+                _ => (config.webhook_allow, config.push_allow),
+            };
+            assert_eq!(
+                (texts(&allowed), other),
+                (vec!["127.0.0.0/8".into(), "fd00::/8".into(), "192.0.2.7/32".into()], vec![])
+            );
+            for wrong in ["10.0.0.0/33", "10.0.0.1/8", "private", ""] {
+                let error = file(&format!("{flag} = ['::1', '{wrong}']")).check().unwrap_err();
+                assert!(error.to_string().starts_with(&format!("--{flag} ")), "{error}");
+            }
         }
     }
 

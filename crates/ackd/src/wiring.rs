@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use ackd_embedded::{EmbeddedStore, OpenError, Options};
 use ackd_engine::dispatch::WindowLimits;
-use ackd_engine::{Deliverer, Engine, MailboxLimits, Parts, StartError};
-use ackd_http::{App, WebhookRenderer};
-use ackd_outbound::{Allow, HttpOutbound};
+use ackd_engine::{Deliverer, Engine, MailboxLimits, Parts, PushOptions, Pusher, StartError};
+use ackd_http::{App, Outbounds, WebhookRenderer, lease_text};
+use ackd_outbound::{Allow, Cidr, HttpOutbound};
 use ackd_ports::{Outbound, SystemClock, SystemEntropy};
 
 use crate::config::Config;
@@ -33,19 +33,25 @@ pub(crate) enum WiringError {
 pub(crate) struct Wired {
     /// The API.
     pub(crate) app: App,
-    outbound: Arc<dyn Outbound>,
+    outbounds: Outbounds,
     renderer: WebhookRenderer,
+    pushing: PushOptions,
 }
 
 impl Wired {
     /// Starts to send webhooks, on the runtime of the caller.
     pub(crate) fn deliver(&self) -> Deliverer {
         let engine = self.app.engine().clone();
-        Deliverer::start(engine, Arc::clone(&self.outbound), Arc::new(self.renderer.clone()))
+        Deliverer::start(engine, Arc::clone(&self.outbounds.webhooks), Arc::new(self.renderer.clone()))
+    }
+
+    /// Starts to post the jobs of queues that are pushed, on the runtime of the caller.
+    pub(crate) fn push(&self) -> Pusher {
+        Pusher::start(self.app.engine().clone(), Arc::clone(&self.outbounds.pushes), self.pushing)
     }
 }
 
-/// Joins the embedded store, the engine, the API and what sends webhooks as `config` says.
+/// Joins the embedded store, the engine, the API, and what sends webhooks and pushes jobs as `config` says.
 ///
 /// # Errors
 /// [`WiringError`] says which part does not start, and why.
@@ -73,9 +79,16 @@ pub(crate) fn wire(config: &Config) -> Result<Wired, WiringError> {
         },
         version: env!("CARGO_PKG_VERSION").to_owned(),
     };
-    let allow = Allow::new(config.webhook_allow.clone());
-    let outbound: Arc<dyn Outbound> =
-        Arc::new(HttpOutbound::new(ackd_outbound::Options { allow, ..ackd_outbound::Options::default() }));
-    let app = App::new(engine, Arc::clone(&outbound), api)?;
-    Ok(Wired { app, outbound, renderer: WebhookRenderer::new(config.public_url.as_deref()) })
+    // Each with connections of its own: what one may connect to is not for the other.
+    let outbound = |allow: &[Cidr], allow_flag| -> Arc<dyn Outbound> {
+        let allow = Allow::new(allow.to_vec());
+        Arc::new(HttpOutbound::new(ackd_outbound::Options { allow, allow_flag, ..ackd_outbound::Options::default() }))
+    };
+    let outbounds = Outbounds {
+        webhooks: outbound(&config.webhook_allow, "--webhook-allow"),
+        pushes: outbound(&config.push_allow, "--push-allow"),
+    };
+    let app = App::new(engine, outbounds.clone(), api)?;
+    let pushing = PushOptions { lease: lease_text, result: config.max_payload };
+    Ok(Wired { app, outbounds, renderer: WebhookRenderer::new(config.public_url.as_deref()), pushing })
 }

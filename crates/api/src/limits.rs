@@ -113,6 +113,15 @@ pub const LEASE_QUEUES: usize = 100;
 /// The most jobs of a queue that may run at once, where its settings name a number.
 pub const CONCURRENCY: u32 = 1_000_000;
 
+/// The most posts of a queue's `push` that are under way at once, where its settings name a number.
+pub const PUSH_CONCURRENCY: u32 = 1000;
+
+/// The shortest time that a post of a `push` may be given.
+pub const PUSH_TIMEOUT_MIN: Duration = Duration::from_secs(1);
+
+/// The longest time that a post of a `push` may be given.
+pub const PUSH_TIMEOUT_MAX: Duration = Duration::from_hours(1);
+
 /// The most jobs per period of a queue's `rate`.
 pub const RATE: u32 = 1_000_000;
 

@@ -93,10 +93,13 @@ pub struct Push {
     /// An `http` or `https` URL, at most 2048 bytes.
     #[schemars(url, length(max = 2048))]
     pub url: String,
-    /// How many requests are under way at once; 1 to 1 000 000.
+    /// How many posts are under way at once; 1 to 1 000, default 10.
     #[serde(default)]
-    #[schemars(range(min = 1, max = 1_000_000))]
+    #[schemars(range(min = 1, max = 1_000))]
     pub concurrency: Option<u32>,
+    /// How long a post may take, and a lease lasts that the target settles later; 1 s to 1 h, default 30 s.
+    #[serde(default)]
+    pub timeout: Option<Duration>,
     /// Whether a 202 means that the target settles the lease later; default false: each 2xx means done.
     #[serde(rename = "async", default)]
     pub is_async: bool,
@@ -108,7 +111,8 @@ pub struct Push {
 impl Push {
     fn check(&self, faults: &mut Faults) {
         check_url("/url", &self.url, faults);
-        faults.range("/concurrency", self.concurrency, 1, limits::CONCURRENCY);
+        faults.range("/concurrency", self.concurrency, 1, limits::PUSH_CONCURRENCY);
+        faults.span("/timeout", self.timeout, limits::PUSH_TIMEOUT_MIN, limits::PUSH_TIMEOUT_MAX);
         let statuses = self.fail_on.as_deref().unwrap_or_default();
         faults.count("/fail_on", statuses.len(), 200);
         for (index, status) in statuses.iter().enumerate().take(200) {
@@ -181,7 +185,7 @@ mod tests {
         QueueSettings::parse(body.as_bytes()).err().map(|problem| problem.errors[0].pointer.clone())
     }
 
-    const ALL: &str = r#"{"lease_ttl":"1m","max_attempts":3,"backoff":{"base":"1s","factor":2.0,"max":"1m","jitter":0.5},"timeout":"10m","concurrency":4,"group_concurrency":2,"rate":{"limit":100,"per":"1s"},"expires_in":"24h","result_retention":"1h","dead_letter":"graveyard","push":{"url":"http://127.0.0.1:9/x","concurrency":8,"async":true,"fail_on":[400,404]}}"#;
+    const ALL: &str = r#"{"lease_ttl":"1m","max_attempts":3,"backoff":{"base":"1s","factor":2.0,"max":"1m","jitter":0.5},"timeout":"10m","concurrency":4,"group_concurrency":2,"rate":{"limit":100,"per":"1s"},"expires_in":"24h","result_retention":"1h","dead_letter":"graveyard","push":{"url":"http://127.0.0.1:9/x","concurrency":8,"timeout":"1m","async":true,"fail_on":[400,404]}}"#;
 
     #[test]
     fn every_setting_is_read_and_written_back() {
@@ -209,6 +213,31 @@ mod tests {
             (r#"{"expires_in":"1ms"}"#, r#"{"expires_in":"0s"}"#, "/expires_in"),
             (r#"{"dead_letter":"q"}"#, r#"{"dead_letter":"q q"}"#, "/dead_letter"),
             (r#"{"push":{"url":"http://x"}}"#, r#"{"push":{"url":"x"}}"#, "/push/url"),
+            (
+                r#"{"push":{"url":"http://x","concurrency":1000}}"#,
+                r#"{"push":{"url":"http://x","concurrency":1001}}"#,
+                "/push/concurrency",
+            ),
+            (
+                r#"{"push":{"url":"http://x","concurrency":1}}"#,
+                r#"{"push":{"url":"http://x","concurrency":0}}"#,
+                "/push/concurrency",
+            ),
+            (
+                r#"{"push":{"url":"http://x","timeout":"1s"}}"#,
+                r#"{"push":{"url":"http://x","timeout":"999ms"}}"#,
+                "/push/timeout",
+            ),
+            (
+                r#"{"push":{"url":"http://x","timeout":"1h"}}"#,
+                r#"{"push":{"url":"http://x","timeout":"3600001ms"}}"#,
+                "/push/timeout",
+            ),
+            (
+                r#"{"push":{"url":"http://x","fail_on":[]}}"#,
+                r#"{"push":{"url":"http://x","fail_on":[600]}}"#,
+                "/push/fail_on/0",
+            ),
             (r#"{"push":null}"#, r#"{"push":{}}"#, "/push/url"),
             (
                 r#"{"push":{"url":"http://x","fail_on":[400,599]}}"#,

@@ -216,6 +216,9 @@ pub struct PushPatch {
     /// See [`Push::concurrency`].
     #[serde(skip_serializing_if = "Patch::is_absent")]
     pub concurrency: Patch<u32>,
+    /// See [`Push::timeout`].
+    #[serde(skip_serializing_if = "Patch::is_absent")]
+    pub timeout: Patch<Duration>,
     /// See [`Push::is_async`].
     #[serde(rename = "async", skip_serializing_if = "Patch::is_absent")]
     pub is_async: Patch<bool>,
@@ -226,19 +229,18 @@ pub struct PushPatch {
 
 impl PushPatch {
     fn merged(self, old: Option<Push>, faults: &mut Faults) -> Option<Push> {
-        let (url, concurrency, is_async, fail_on) = match old {
-            Some(old) => (Some(old.url), old.concurrency, Some(old.is_async), old.fail_on),
-            None => (None, None, None, None),
-        };
+        let url = old.as_ref().map(|old| old.url.clone());
         let Some(url) = self.url.merged(url) else {
             faults.add("/push/url", "is missing");
             return None;
         };
+        let old = old.as_ref();
         Some(Push {
             url,
-            concurrency: self.concurrency.merged(concurrency),
-            is_async: self.is_async.merged(is_async).unwrap_or_default(),
-            fail_on: self.fail_on.merged(fail_on),
+            concurrency: self.concurrency.merged(old.and_then(|old| old.concurrency)),
+            timeout: self.timeout.merged(old.and_then(|old| old.timeout)),
+            is_async: self.is_async.merged(old.map(|old| old.is_async)).unwrap_or_default(),
+            fail_on: self.fail_on.merged(old.and_then(|old| old.fail_on.clone())),
         })
     }
 }
@@ -273,7 +275,7 @@ mod tests {
             patched(old, r#"{"backoff":{"base":"2s","factor":null},"rate":{"limit":2},"push":{"concurrency":3}}"#)
                 .as_deref(),
             Ok(
-                r#"{"backoff":{"base":"2s"},"push":{"async":true,"concurrency":3,"fail_on":null,"url":"http://x"},"rate":{"limit":2,"per":"1s"}}"#
+                r#"{"backoff":{"base":"2s"},"push":{"async":true,"concurrency":3,"fail_on":null,"timeout":null,"url":"http://x"},"rate":{"limit":2,"per":"1s"}}"#
             )
         );
         assert_eq!(patched("{}", r#"{"backoff":{"jitter":0.5}}"#).as_deref(), Ok(r#"{"backoff":{"jitter":0.5}}"#));

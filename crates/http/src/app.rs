@@ -3,7 +3,7 @@ use std::sync::{Arc, OnceLock};
 
 use ackd_api::{Code, Problem, Time};
 use ackd_domain::Timestamp;
-use ackd_engine::{Engine, Outbound};
+use ackd_engine::Engine;
 use bytes::Bytes;
 use http::HeaderValue;
 use http::header::HeaderMap;
@@ -13,7 +13,7 @@ use crate::limits::Limits;
 use crate::metrics::Metrics;
 use crate::problem::Rejection;
 use crate::stream::Spread;
-use crate::targets::Targets;
+use crate::targets::{Outbounds, Targets};
 
 /// What an [`App`] is to be.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -90,11 +90,12 @@ pub(crate) struct Shared {
 }
 
 impl App {
-    /// The API over `engine`, as `config` says. What is to be posted somewhere must pass `outbound`'s checks.
+    /// The API over `engine`, as `config` says. What is to be posted somewhere must pass the checks of who
+    /// of `outbounds` would post it.
     ///
     /// # Errors
     /// [`ConfigError`] names the value that cannot be meant.
-    pub fn new(engine: Engine, outbound: Arc<dyn Outbound>, config: Config) -> Result<App, ConfigError> {
+    pub fn new(engine: Engine, outbounds: Outbounds, config: Config) -> Result<App, ConfigError> {
         let Config { public_url, hosts, origins, limits, version } = config;
         if limits.payload > ackd_domain::limits::BODY_BYTES {
             return Err(ConfigError::Payload(limits.payload));
@@ -126,7 +127,7 @@ impl App {
         Ok(App {
             shared: Arc::new(Shared {
                 engine,
-                targets: Targets::new(outbound),
+                targets: Targets::new(outbounds),
                 limits,
                 metrics: Metrics::new(),
                 version,

@@ -63,3 +63,5 @@ pub use app::{App, Config, ConfigError};
 pub use limits::Limits;
 pub use renderer::WebhookRenderer;
 pub use serve::serve;
+pub use targets::Outbounds;
+pub use token::lease_text;

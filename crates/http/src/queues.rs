@@ -1,10 +1,11 @@
 //! Queues: how many jobs stand where, and the settings.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use ackd_api::{Backoff, Code, Counts, Faults, Patch, Problem, QueueDocument, QueueList, QueueSettings};
-use ackd_domain::{Answer, Command, Name, Queue, QueuePatch, limits};
+use ackd_domain::{Answer, Command, Name, Push, Queue, QueuePatch, limits};
 use ackd_engine::Engine;
 
 use crate::answer;
@@ -51,7 +52,8 @@ pub(crate) async fn get(mut call: Call) -> Outcome {
 pub(crate) async fn replace(mut call: Call) -> Outcome {
     let name = call.name()?;
     let settings = QueueSettings::parse(body(&mut call).await?.bytes())?;
-    let patch = QueuePatch::replace(&set(&settings)?);
+    let push = pushed(&call, &name, settings.push.as_ref())?;
+    let patch = QueuePatch::replace(&ackd_domain::QueueSettings { push, ..set(&settings)? });
     configured(&call, name, patch).await
 }
 
@@ -62,7 +64,10 @@ pub(crate) async fn merge(mut call: Call) -> Outcome {
     let now = call.engine().queue(name.clone()).await?;
     // Only what the patch names is written, so that two patches of different settings do not undo each other.
     let touched = patch.clone();
-    let merged = set(&patch.apply(&given(&now))?)?;
+    let merged = patch.apply(&given(&now))?;
+    // One that is there already may lead where nothing is sent any more: that is no fault of this patch.
+    let push = if touched.push.is_absent() { None } else { Some(pushed(&call, &name, merged.push.as_ref())?) };
+    let merged = set(&merged)?;
     let patch = QueuePatch {
         lease_ttl: touched_by(&touched.lease_ttl, merged.lease_ttl),
         max_attempts: touched_by(&touched.max_attempts, merged.max_attempts),
@@ -71,7 +76,7 @@ pub(crate) async fn merge(mut call: Call) -> Outcome {
         group_concurrency: touched_by(&touched.group_concurrency, merged.group_concurrency),
         expires_in: touched_by(&touched.expires_in, merged.expires_in),
         result_retention: touched_by(&touched.result_retention, merged.result_retention),
-        push: None,
+        push,
         paused: None,
     };
     configured(&call, name, patch).await
@@ -80,6 +85,22 @@ pub(crate) async fn merge(mut call: Call) -> Outcome {
 #[allow(clippy::option_option, reason = "a merge patch tells absent, null and value apart")]
 fn touched_by<T, U>(patch: &Patch<T>, merged: Option<U>) -> Option<Option<U>> {
     (!patch.is_absent()).then_some(merged)
+}
+
+/// The push that is asked for, if one is.
+fn pushed(call: &Call, queue: &Name, push: Option<&ackd_api::Push>) -> Result<Option<Arc<Push>>, Problem> {
+    let Some(push) = push else { return Ok(None) };
+    let push = call.shared().targets.push(push)?;
+    // What another request asks for at the same moment is not counted: the bound is for memory and open files, which have
+    // some to spare.
+    let left = limits::PUSH_CONCURRENCY_IN_ALL.saturating_sub(call.engine().push_concurrency_beside(queue));
+    if push.concurrency() > left {
+        let most = limits::PUSH_CONCURRENCY_IN_ALL;
+        let detail =
+            format!("is {}; all pushes together may have {most}, of which {left} are left", push.concurrency());
+        return Err(Problem::at("/push/concurrency", detail));
+    }
+    Ok(Some(Arc::new(push)))
 }
 
 /// `POST /v1/queues/{queue}/pause`.
@@ -144,6 +165,12 @@ fn document(queue: &Queue, counts: Counts) -> QueueDocument {
             backoff: Some(shown_backoff(queue.backoff())),
             expires_in: span(queue.expires_in()),
             result_retention: span(queue.settings.result_retention.unwrap_or(limits::DEFAULT_RETENTION)),
+            push: queue.settings.push.as_deref().map(|push| ackd_api::Push {
+                concurrency: Some(push.concurrency()),
+                timeout: span(push.timeout()),
+                fail_on: Some(push.fail_on().to_vec()),
+                ..shown_push(push)
+            }),
             ..given(queue)
         },
         counts,
@@ -162,7 +189,18 @@ fn given(queue: &Queue) -> QueueSettings {
         group_concurrency: settings.group_concurrency,
         expires_in: settings.expires_in.map(Into::into),
         result_retention: settings.result_retention.map(Into::into),
+        push: settings.push.as_deref().map(shown_push),
         ..QueueSettings::default()
+    }
+}
+
+fn shown_push(push: &Push) -> ackd_api::Push {
+    ackd_api::Push {
+        url: push.url.to_string(),
+        concurrency: push.concurrency,
+        timeout: push.timeout.map(Into::into),
+        is_async: push.is_async,
+        fail_on: push.fail_on.as_deref().map(Vec::from),
     }
 }
 
@@ -175,14 +213,13 @@ pub(crate) fn shown_backoff(backoff: ackd_domain::Backoff) -> Backoff {
     }
 }
 
-/// The settings as the domain understands them.
+/// The settings as the domain understands them, but for `push`, which is judged apart.
 fn set(settings: &QueueSettings) -> Result<ackd_domain::QueueSettings, Problem> {
     let mut faults = Faults::new();
     for (name, is_given) in [
         ("concurrency", settings.concurrency.is_some()),
         ("rate", settings.rate.is_some()),
         ("dead_letter", settings.dead_letter.is_some()),
-        ("push", settings.push.is_some()),
     ] {
         if is_given {
             faults.add(&query::pointer(name), NOT_YET);

@@ -237,11 +237,11 @@ fn supported(envelope: &Envelope<'_>) -> Result<(), Problem> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ackd_ports::FakeOutbound;
+    use crate::targets::Outbounds;
 
     fn read(text: &str) -> Result<Submission, Problem> {
         let envelope: Envelope<'_> = ackd_api::parse(text.as_bytes())?;
-        submission(&envelope, no_payload(), &Targets::new(Arc::new(FakeOutbound::new())), 16)
+        submission(&envelope, no_payload(), &Targets::new(Outbounds::nowhere()), 16)
     }
 
     #[test]

@@ -1,19 +1,58 @@
-//! Where webhooks go that clients name: what is checked of it before it is kept.
+//! Where webhooks and pushed jobs go that clients name: what is checked of it before it is kept.
 
 use std::fmt;
 use std::sync::Arc;
 
 use ackd_api::{Callback, CallbackEvent, Faults, Problem, WebhookFormat};
-use ackd_domain::{CallbackRequest, Secret, WebhookEvent, WebhookEvents};
+use ackd_domain::{CallbackRequest, Push, Secret, WebhookEvent, WebhookEvents};
 use ackd_engine::{Outbound, SigningKey};
 
-/// Says whether anything could ever be sent to a target, by the rules of whoever sends.
+/// Who sends what clients ask to be sent: each judges targets by rules of its own.
 #[derive(Clone)]
-pub(crate) struct Targets(Arc<dyn Outbound>);
+pub struct Outbounds {
+    /// Webhooks.
+    pub webhooks: Arc<dyn Outbound>,
+    /// The jobs of queues that are pushed.
+    pub pushes: Arc<dyn Outbound>,
+}
+
+#[cfg(test)]
+impl Outbounds {
+    /// Ones that send nothing.
+    pub(crate) fn nowhere() -> Outbounds {
+        let nowhere = Arc::new(ackd_ports::FakeOutbound::new());
+        Outbounds { webhooks: nowhere.clone(), pushes: nowhere }
+    }
+}
+
+impl fmt::Debug for Outbounds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Outbounds").finish_non_exhaustive()
+    }
+}
+
+/// Says whether anything could ever be sent to a target, by the rules of whoever sends.
+#[derive(Debug, Clone)]
+pub(crate) struct Targets(Outbounds);
 
 impl Targets {
-    pub(crate) fn new(outbound: Arc<dyn Outbound>) -> Targets {
-        Targets(outbound)
+    pub(crate) fn new(outbounds: Outbounds) -> Targets {
+        Targets(outbounds)
+    }
+
+    /// The push that a client asks for.
+    ///
+    /// # Errors
+    /// A problem that points at `/push/url`.
+    pub(crate) fn push(&self, push: &ackd_api::Push) -> Result<Push, Problem> {
+        self.0.pushes.check(&push.url).map_err(|error| Problem::at("/push/url", error.to_string()))?;
+        Ok(Push {
+            url: push.url.as_str().into(),
+            concurrency: push.concurrency,
+            timeout: push.timeout.map(Into::into),
+            is_async: push.is_async,
+            fail_on: push.fail_on.as_deref().map(Into::into),
+        })
     }
 
     /// The callback that a client asks for.
@@ -40,23 +79,17 @@ impl Targets {
         secret: Option<&ackd_api::Secret<'_>>,
     ) -> Result<Option<Secret>, Problem> {
         let mut faults = Faults::new();
-        if let Err(error) = self.0.check(url) {
+        if let Err(error) = self.0.webhooks.check(url) {
             faults.add(&format!("{at}/url"), error);
         }
         if let Some(secret) = secret {
             let key = secret.expose().parse::<SigningKey>().map_err(|error| error.to_string());
-            if let Err(error) = key.and_then(|key| self.0.check_key(&key).map_err(|error| error.to_string())) {
+            if let Err(error) = key.and_then(|key| self.0.webhooks.check_key(&key).map_err(|error| error.to_string())) {
                 faults.add(&format!("{at}/secret"), error);
             }
         }
         faults.into_result()?;
         Ok(secret.map(|secret| Secret::new(secret.expose())))
-    }
-}
-
-impl fmt::Debug for Targets {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Targets").finish_non_exhaustive()
     }
 }
 

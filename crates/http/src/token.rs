@@ -48,6 +48,12 @@ pub(crate) fn lease(token: &LeaseToken) -> Text<43> {
     Text::of(&token.to_bytes())
 }
 
+/// The lease's token as the API writes it, for whoever else hands one to a worker.
+#[must_use]
+pub fn lease_text(lease: &LeaseToken) -> String {
+    self::lease(lease).to_string()
+}
+
 /// The token that is written so. There may be no such lease.
 pub(crate) fn read_lease(text: &str) -> Option<LeaseToken> {
     decode(text).map(|bytes| LeaseToken::from_bytes(&bytes))

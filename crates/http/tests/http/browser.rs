@@ -1,7 +1,5 @@
 //! What keeps other people's pages out, and lets allowed ones in.
 
-use std::sync::Arc;
-
 use ackd_http::Config;
 
 use crate::common::{Request, Server};
@@ -104,10 +102,7 @@ async fn a_browser_that_asks_first_is_told_what_it_may_send() {
 async fn what_cannot_be_meant_is_no_configuration() {
     let server = Server::start().await;
     let app = |config: Config| {
-        ackd_http::App::new(server.engine.clone(), Arc::new(server.outbound.clone()), config)
-            .map(drop)
-            .unwrap_err()
-            .to_string()
+        ackd_http::App::new(server.engine.clone(), server.outbounds(), config).map(drop).unwrap_err().to_string()
     };
     assert!(app(Config { hosts: vec!["http://x".into()], ..Config::default() }).contains("`http://x`"));
     assert!(app(Config { origins: vec!["https://x/y".into()], ..Config::default() }).contains("`https://x/y`"));

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use ackd_domain::{Command, Timestamp};
-use ackd_engine::{Deliverer, Engine, MailboxLimits, Parts, dispatch::WindowLimits};
-use ackd_http::{App, Config, Limits, WebhookRenderer, serve};
+use ackd_engine::{Deliverer, Engine, MailboxLimits, Parts, PushOptions, Pusher, dispatch::WindowLimits};
+use ackd_http::{App, Config, Limits, Outbounds, WebhookRenderer, lease_text, serve};
 use ackd_ports::{
     Applied, Clock, FakeOutbound, Faults, Ledger, LedgerError, MemoryLedger, MemoryReader, Reactor, SeededEntropy,
     SystemClock,
@@ -48,12 +48,20 @@ impl Ledger for SharedLedger {
     }
 }
 
+fn outbounds(webhooks: &FakeOutbound, pushes: &FakeOutbound) -> Outbounds {
+    Outbounds { webhooks: Arc::new(webhooks.clone()), pushes: Arc::new(pushes.clone()) }
+}
+
 /// A server that ends with the test.
 pub(crate) struct Server {
     pub(crate) address: std::net::SocketAddr,
     pub(crate) engine: Engine,
     /// What the targets of webhooks pass; nothing is posted unless a [`Deliverer`] is started.
     pub(crate) outbound: FakeOutbound,
+    /// The same for the jobs of queues that are pushed, and a [`Pusher`].
+    pub(crate) pushes: FakeOutbound,
+    /// The largest result in bytes.
+    result: usize,
     pub(crate) faults: Faults,
     pub(crate) stop: Option<oneshot::Sender<()>>,
     pub(crate) serving: JoinHandle<()>,
@@ -93,7 +101,9 @@ impl Server {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let outbound = FakeOutbound::new();
-        let app = App::new(engine.clone(), Arc::new(outbound.clone()), config).unwrap();
+        let pushes = FakeOutbound::new();
+        let result = config.limits.payload;
+        let app = App::new(engine.clone(), outbounds(&outbound, &pushes), config).unwrap();
         let (stop, stopped) = oneshot::channel();
         let serving = tokio::spawn(async move {
             let stopped = async {
@@ -101,13 +111,23 @@ impl Server {
             };
             serve(listener, app, stopped).await.unwrap();
         });
-        Server { address, engine, outbound, faults, stop: Some(stop), serving }
+        Server { address, engine, outbound, pushes, result, faults, stop: Some(stop), serving }
     }
 
     /// Begins to send webhooks, by way of the server's [`FakeOutbound`].
     pub(crate) fn deliver(&self) -> Deliverer {
         let renderer = WebhookRenderer::new(Some("https://ackd.example"));
         Deliverer::start(self.engine.clone(), Arc::new(self.outbound.clone()), Arc::new(renderer))
+    }
+
+    pub(crate) fn outbounds(&self) -> Outbounds {
+        outbounds(&self.outbound, &self.pushes)
+    }
+
+    /// Begins to post the jobs of queues that are pushed, by way of `pushes`.
+    pub(crate) fn push(&self) -> Pusher {
+        let options = PushOptions { lease: lease_text, result: self.result };
+        Pusher::start(self.engine.clone(), Arc::new(self.pushes.clone()), options)
     }
 
     pub(crate) async fn connect(&self) -> Client {

@@ -14,6 +14,7 @@ mod leases;
 mod lists;
 mod openapi;
 mod order;
+mod push;
 mod queues;
 mod schedules;
 mod socket;

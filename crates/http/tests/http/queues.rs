@@ -71,7 +71,7 @@ async fn settings_that_cannot_be_are_refused_and_change_nothing() {
         (put("q", r#"{"group_concurrency":1000001}"#), "/group_concurrency"),
         (patch("q", r#"{"rate":{"limit":1,"per":"1s"}}"#), "/rate"),
         (put("q", r#"{"dead_letter":"d"}"#), "/dead_letter"),
-        (patch("q", r#"{"push":{"url":"http://x"}}"#), "/push"),
+        (put("q", r#"{"push":{"concurrency":1}}"#), "/push/url"),
     ] {
         server.call(request).await.is_problem(400, "invalid-request").points_at(pointer);
     }

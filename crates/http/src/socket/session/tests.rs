@@ -1,19 +1,15 @@
 use serde_json::{Value, json};
 
-use std::sync::Arc;
-
-use ackd_ports::FakeOutbound;
-
 use super::*;
 use crate::socket::submit;
-use crate::targets::Targets;
+use crate::targets::{Outbounds, Targets};
 
 #[derive(Debug)]
 struct Plain;
 
 impl Host for Plain {
     fn accept(&self, envelope: &Envelope<'_>) -> Result<Submission, Problem> {
-        submit::accept(envelope, 10, &Targets::new(Arc::new(FakeOutbound::new())))
+        submit::accept(envelope, 10, &Targets::new(Outbounds::nowhere()))
     }
 
     fn addressed(&self, problem: Problem) -> Problem {
