@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use ackd_client::api::queue_patch::BackoffPatch;
+use ackd_client::api::queue_patch::{BackoffPatch, PushPatch};
 use ackd_client::api::{Duration, Patch, QueueDocument, QueuePatch, Status};
 use clap::{Args, Subcommand};
 
@@ -102,6 +102,30 @@ struct Settings {
     /// How long a job is kept after its end [server's default: 7d]
     #[arg(long, value_name = "DURATION")]
     result_retention: Option<Setting<Duration>>,
+
+    /// POST each job to this URL; the answer is its result
+    #[arg(long, value_name = "URL")]
+    push: Option<String>,
+
+    /// Push the jobs nowhere any more
+    #[arg(long, conflicts_with_all = ["push", "push_concurrency", "push_timeout", "push_async", "push_fail_on"])]
+    no_push: bool,
+
+    /// How many posts are under way at once, 1 to 1000 [server's default: 10]
+    #[arg(long, value_name = "N")]
+    push_concurrency: Option<Setting<u32>>,
+
+    /// How long a post may take, 1s to 1h [server's default: 30s]
+    #[arg(long, value_name = "DURATION")]
+    push_timeout: Option<Setting<Duration>>,
+
+    /// Whether a 202 means that the target settles the lease later [server's default: false]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
+    push_async: Option<Setting<bool>>,
+
+    /// The statuses, with commas between, that fail a job for good [server's default: 400,410,413,415,422]
+    #[arg(long, value_name = "STATUS")]
+    push_fail_on: Option<Setting<Statuses>>,
 }
 
 /// A value, or the server's default.
@@ -116,6 +140,18 @@ impl<T: FromStr> FromStr for Setting<T> {
 
     fn from_str(text: &str) -> Result<Setting<T>, T::Err> {
         if text == "default" { Ok(Setting::Default) } else { text.parse().map(Setting::Value) }
+    }
+}
+
+/// Some statuses of HTTP.
+#[derive(Debug, Clone, PartialEq)]
+struct Statuses(Vec<u16>);
+
+impl FromStr for Statuses {
+    type Err = std::num::ParseIntError;
+
+    fn from_str(text: &str) -> Result<Statuses, Self::Err> {
+        text.split(',').map(str::parse).collect::<Result<_, _>>().map(Statuses)
     }
 }
 
@@ -136,7 +172,20 @@ impl Settings {
             max: patch(self.backoff_max),
             jitter: patch(self.backoff_jitter),
         };
+        let push = PushPatch {
+            url: self.push.map_or(Patch::Absent, Patch::Value),
+            concurrency: patch(self.push_concurrency),
+            timeout: patch(self.push_timeout),
+            is_async: patch(self.push_async),
+            fail_on: match patch(self.push_fail_on) {
+                Patch::Value(Statuses(statuses)) => Patch::Value(statuses),
+                Patch::Null => Patch::Null,
+                Patch::Absent => Patch::Absent,
+            },
+        };
+        let push = if push == PushPatch::default() { Patch::Absent } else { Patch::Value(push) };
         QueuePatch {
+            push: if self.no_push { Patch::Null } else { push },
             lease_ttl: patch(self.lease_ttl),
             max_attempts: patch(self.max_attempts),
             backoff: if backoff == BackoffPatch::default() { Patch::Absent } else { Patch::Value(backoff) },
@@ -283,6 +332,16 @@ mod tests {
             .as_deref(),
             Ok(r#"{"backoff":{"factor":1.5,"jitter":0.0},"expires_in":"24h","result_retention":"1h"}"#)
         );
+        assert_eq!(
+            set(&["--push", "http://x", "--push-timeout", "1m", "--push-async", "--push-fail-on", "404,422"])
+                .as_deref(),
+            Ok(r#"{"push":{"url":"http://x","timeout":"1m","async":true,"fail_on":[404,422]}}"#)
+        );
+        assert_eq!(
+            set(&["--push-concurrency", "3", "--push-async", "false", "--push-fail-on", "default"]).as_deref(),
+            Ok(r#"{"push":{"concurrency":3,"async":false,"fail_on":null}}"#)
+        );
+        assert_eq!(set(&["--no-push"]).as_deref(), Ok(r#"{"push":null}"#));
     }
 
     #[test]
@@ -290,6 +349,8 @@ mod tests {
         assert_eq!(set(&[]), Err(2));
         assert_eq!(set(&["--lease-ttl", "soon"]), Err(2));
         assert_eq!(set(&["--max-attempts", "-1"]), Err(2));
+        assert_eq!(set(&["--push-fail-on", "4xx"]), Err(2));
+        assert_eq!(set(&["--no-push", "--push", "http://x"]), Err(2));
     }
 
     #[test]

@@ -159,6 +159,25 @@ impl Server {
         self.server.take().unwrap().kill();
     }
 
+    /// SIGTERM, and its end.
+    pub(crate) fn stop(&mut self) {
+        let server = self.server.take().unwrap();
+        server.signal(Signal::TERM);
+        assert_eq!(server.end().code, Some(0));
+    }
+
+    /// Posts JSON to a path of the API, and gives the answer as it came.
+    pub(crate) fn post(&self, path: &str, json: &str) -> String {
+        let mut stream = std::net::TcpStream::connect(self.address).unwrap();
+        let (host, length) = (self.address, json.len());
+        let head = format!("POST {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n");
+        let entity = format!("content-type: application/json\r\ncontent-length: {length}\r\n\r\n{json}");
+        stream.write_all(&[head, entity].concat().into_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    }
+
     pub(crate) fn start_again(&mut self) {
         let mut command = Command::new(env!("CARGO_BIN_EXE_ackd"));
         command.args(["serve", "--log-level", "error", "--listen", &self.address.to_string(), "--data"]);

@@ -10,6 +10,7 @@ mod ackd;
 mod jobs;
 mod killed;
 mod pipes;
+mod pushes;
 mod queues;
 mod receiver;
 mod schedules;

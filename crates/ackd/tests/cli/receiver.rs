@@ -1,4 +1,4 @@
-//! A receiver of webhooks that answers when it is told to.
+//! A receiver of webhooks and pushed jobs that answers when it is told to.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -11,10 +11,10 @@ pub(crate) struct Receiver(TcpListener);
 /// A post that waits for its answer.
 pub(crate) struct Posted {
     stream: TcpStream,
-    /// The `webhook-id`.
-    pub(crate) id: String,
-    /// The `webhook-signature`.
-    pub(crate) signature: String,
+    /// The request line and the headers.
+    head: String,
+    pub(crate) bytes: Vec<u8>,
+    /// The body, where it is JSON.
     pub(crate) body: Value,
 }
 
@@ -38,22 +38,38 @@ impl Receiver {
             assert!(reader.read_line(&mut head).unwrap() > 0, "{head}");
         }
         assert!(head.starts_with("POST /hook?key=hunter2 HTTP/1.1\r\n"), "{head}");
-        let header = |name: &str| {
-            let lines = head.lines().filter_map(|line| line.split_once(": "));
-            let found = lines.into_iter().find(|(given, _)| given.eq_ignore_ascii_case(name));
-            found.unwrap_or_else(|| panic!("no {name} in {head}")).1.to_owned()
-        };
-        let mut body = vec![0; header("content-length").parse().unwrap()];
-        reader.read_exact(&mut body).unwrap();
-        let body = serde_json::from_slice(&body).unwrap();
-        Posted { id: header("webhook-id"), signature: header("webhook-signature"), body, stream: reader.into_inner() }
+        let mut bytes = vec![0; header(&head, "content-length").parse().unwrap()];
+        reader.read_exact(&mut bytes).unwrap();
+        let body = serde_json::from_slice(&bytes).unwrap_or_default();
+        Posted { stream: reader.into_inner(), head, bytes, body }
     }
 }
 
+fn header<'a>(head: &'a str, name: &str) -> &'a str {
+    let lines = head.lines().filter_map(|line| line.split_once(": "));
+    let found = lines.into_iter().find(|(given, _)| given.eq_ignore_ascii_case(name));
+    found.unwrap_or_else(|| panic!("no {name} in {head}")).1
+}
+
 impl Posted {
-    pub(crate) fn answer(mut self, status: u16) {
-        let answer = format!("HTTP/1.1 {status} \r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+    pub(crate) fn header(&self, name: &str) -> &str {
+        header(&self.head, name)
+    }
+
+    pub(crate) fn answer(self, status: u16) {
+        self.answer_with(status, "", "");
+    }
+
+    /// Answers with further headers, each with its line's end, and a body.
+    pub(crate) fn answer_with(mut self, status: u16, headers: &str, body: &str) {
+        let length = body.len();
+        let head = format!("HTTP/1.1 {status} \r\ncontent-length: {length}\r\nconnection: close\r\n{headers}\r\n");
         // A server that was killed meanwhile takes no answer.
-        let _ = self.stream.write_all(answer.as_bytes());
+        let _ = self.stream.write_all(&[head.as_bytes(), body.as_bytes()].concat());
+    }
+
+    /// Waits until the other end closes the connection without having had an answer.
+    pub(crate) fn dropped(mut self) {
+        assert_eq!(self.stream.read(&mut [0; 1]).unwrap(), 0);
     }
 }
