@@ -71,6 +71,8 @@ pub enum TimelineEvent {
     Expired,
     /// A client opened the next run.
     Retried,
+    /// A redrive of its queue opened the next run.
+    Redriven,
     /// Something that held it back is no more: jobs that it comes after, or the one of its ordering key before it.
     Unblocked,
     /// It waited, and took payload and time of a submission with its unique key.

@@ -55,11 +55,13 @@ pub enum ChangeKind {
     Unblocked = 12,
     /// It took the payload and the time of a submission with its unique key.
     Replaced = 13,
+    /// A further run was asked for, by a redrive of its queue.
+    Redriven = 14,
 }
 
 impl ChangeKind {
     /// Every kind, in the order of their numbers.
-    pub const ALL: [ChangeKind; 14] = [
+    pub const ALL: [ChangeKind; 15] = [
         ChangeKind::Submitted,
         ChangeKind::Leased,
         ChangeKind::Progressed,
@@ -74,6 +76,7 @@ impl ChangeKind {
         ChangeKind::Retried,
         ChangeKind::Unblocked,
         ChangeKind::Replaced,
+        ChangeKind::Redriven,
     ];
 
     /// The kind of this number, as a ledger stores it.

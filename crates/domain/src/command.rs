@@ -2,8 +2,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::{
-    Advance, Body, EndpointRequest, Failure, Firing, JobId, LeaseToken, Name, NewDelivery, Position, PostOutcome,
-    Progress, QueuePatch, ScheduleRequest, Status, Submission, Timestamp, Verb,
+    Advance, Body, BulkAction, BulkCourse, EndpointRequest, Failure, Firing, JobId, LeaseToken, Name, NewDelivery,
+    Position, PostOutcome, Progress, QueuePatch, ScheduleRequest, Status, Submission, Timestamp, Verb,
 };
 
 /// Something asked of the ledger.
@@ -81,6 +81,24 @@ pub enum Command {
     Retry {
         /// The job.
         id: JobId,
+    },
+    /// Do to a job what a bulk job is about.
+    BulkStep {
+        /// The job's acceptance number.
+        number: u64,
+        /// What to do.
+        action: BulkAction,
+        /// See [`BulkCourse::until`].
+        until: Position,
+        /// Proof of the bulk job's lease.
+        bulk: LeaseToken,
+    },
+    /// Write down how far a bulk job has come: with its steps, which are before this command in the same commit.
+    BulkPart {
+        /// Proof of its lease.
+        bulk: LeaseToken,
+        /// How far, but for what came of those steps.
+        course: BulkCourse,
     },
     /// Tell those that come after a job of its end, a few at a time.
     Resolve {
@@ -202,6 +220,8 @@ pub struct Needs<'a> {
     pub followers: Option<u64>,
     /// The position of the consumer that has come least far.
     pub slowest: bool,
+    /// The bulk job with this acceptance number.
+    pub bulk: Option<u64>,
 }
 
 impl Command {
@@ -214,6 +234,14 @@ impl Command {
             Command::Expire { number } | Command::Forgo { number, .. } => {
                 Needs { job: Some(*number), ends: true, ..Needs::default() }
             }
+            Command::BulkStep { number, action, bulk, .. } => Needs {
+                job: Some(*number),
+                ends: true,
+                rival: matches!(action, BulkAction::Retry | BulkAction::Redrive),
+                bulk: Some(bulk.number),
+                ..Needs::default()
+            },
+            Command::BulkPart { bulk, .. } => Needs { job: Some(bulk.number), ends: true, ..Needs::default() },
             Command::Heartbeat { lease, .. } => Needs { job: Some(lease.number), ..Needs::default() },
             Command::Complete { lease, .. }
             | Command::Fail { lease, .. }

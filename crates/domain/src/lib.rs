@@ -6,6 +6,7 @@
 
 mod backoff;
 mod body;
+mod bulk;
 mod change;
 mod command;
 mod decide;
@@ -38,6 +39,7 @@ mod webhook;
 
 pub use backoff::{Backoff, BackoffError};
 pub use body::{Body, BodyInfo, JSON};
+pub use bulk::{BulkAction, BulkCourse, Stepped};
 pub use change::{Change, ChangeKind};
 pub use command::{Command, LapseReason, Needs};
 pub use decide::decide;

@@ -36,6 +36,13 @@ impl Name {
         &WEBHOOKS
     }
 
+    /// The server's own queue of bulk jobs, which clients may see by their ids.
+    #[must_use]
+    pub fn bulk() -> &'static Name {
+        static BULK: LazyLock<Name> = LazyLock::new(|| Name(Arc::from("ackd.bulk")));
+        &BULK
+    }
+
     /// Checks `text` and keeps it.
     ///
     /// # Errors
@@ -99,6 +106,8 @@ mod tests {
         assert!(Name::new("ackd.deliveries").unwrap().is_reserved());
         assert_eq!(Name::new(Name::webhooks().as_str()).as_ref(), Ok(Name::webhooks()));
         assert!(Name::webhooks().is_reserved());
+        assert_eq!(Name::new(Name::bulk().as_str()).as_ref(), Ok(Name::bulk()));
+        assert!(Name::bulk().is_reserved());
         assert!(!Name::new("ackd").unwrap().is_reserved());
         assert!(!Name::new("ackdx.y").unwrap().is_reserved());
     }

@@ -21,6 +21,9 @@ pub enum Refusal {
     /// The run has not ended.
     #[error("the job is {0}")]
     NotFinished(Status),
+    /// The job has ended later than what is asked for is about.
+    #[error("the job has changed since")]
+    ChangedSince,
     /// The job has not reached its time of expiry.
     #[error("the job has not expired")]
     NotExpired,

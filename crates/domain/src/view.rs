@@ -1,7 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::{Endpoint, Job, Name, Position, Queue, Schedule};
+use crate::{Endpoint, Job, Name, Position, Queue, Schedule, Stepped};
 
 /// What a decision sees of the ledger: the rows that [`crate::Command::needs`] names, as they are
 /// after the command before it.
@@ -39,6 +39,10 @@ pub struct View {
     pub followed: bool,
     /// The jobs that come after the named one, those that are asked for, and whether it is the last that each waits for.
     pub followers: Vec<(Arc<Job>, bool)>,
+    /// The bulk job that the command is a step of.
+    pub bulk: Option<Arc<Job>>,
+    /// What came of the bulk job's steps before the command, in the same commit.
+    pub stepped: Stepped,
 }
 
 impl View {

@@ -19,6 +19,7 @@ mod again;
 mod checkpoint;
 mod checksum;
 mod consumers;
+mod dead;
 mod endpoints;
 mod error;
 mod fault;

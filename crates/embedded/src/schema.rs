@@ -149,6 +149,14 @@ fn lay_out(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
         -- payload.
         CREATE TABLE erased (changed INTEGER PRIMARY KEY, job);
 
+        -- Of what the jobs of a queue failed or expired, and how many of each are kept; with the last of them it goes.
+        CREATE TABLE cause (id INTEGER PRIMARY KEY, queue INTEGER NOT NULL, text TEXT NOT NULL, jobs INTEGER NOT NULL);
+        CREATE UNIQUE INDEX cause_texts ON cause (queue, text);
+        CREATE INDEX cause_jobs ON cause (queue, jobs);
+        -- Those jobs: only what died is here, so that a life that ends well costs nothing.
+        CREATE TABLE dead (queue INTEGER, job INTEGER, cause INTEGER, PRIMARY KEY (queue, job)) WITHOUT ROWID;
+        CREATE INDEX dead_causes ON dead (cause, job);
+
         -- The webhook endpoints.
         CREATE TABLE endpoint (
             name TEXT PRIMARY KEY,
@@ -178,7 +186,7 @@ fn lay_out(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
             previous DEFAULT 0, -- the job's change before this one
             at,
             kind DEFAULT 0, -- 0 submitted, 1 leased, 2 progressed, 3 checkpointed, 4 completed, 5 failed, 6 released,
-                            -- 7 lapsed, 8 cancel requested, 9 cancelled, 10 expired, 11 retried
+                            -- 7 lapsed, 8 cancel requested, 9 cancelled, 10 expired, 11 retried, 12 unblocked, 13 replaced, 14 redriven
             crc,
             -- The job as of this change: the columns of job.
             status DEFAULT 0, version DEFAULT 1, run DEFAULT 1, attempt DEFAULT 0, run_at, started_at, finished_at,

@@ -157,6 +157,7 @@ fn entry(change: &Change) -> TimelineEntry<'_> {
         ChangeKind::Cancelled => (TimelineEvent::Cancelled, Hop::Control),
         ChangeKind::Expired => (TimelineEvent::Expired, Hop::Clock),
         ChangeKind::Retried => (TimelineEvent::Retried, Hop::Control),
+        ChangeKind::Redriven => (TimelineEvent::Redriven, Hop::Control),
         ChangeKind::Unblocked => (TimelineEvent::Unblocked, Hop::Dispatch),
         ChangeKind::Replaced => (TimelineEvent::Replaced, Hop::Submit),
     };

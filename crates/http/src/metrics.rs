@@ -142,6 +142,7 @@ const fn word(kind: ChangeKind) -> &'static str {
         ChangeKind::Cancelled => "cancelled",
         ChangeKind::Expired => "expired",
         ChangeKind::Retried => "retried",
+        ChangeKind::Redriven => "redriven",
         ChangeKind::Unblocked => "unblocked",
         ChangeKind::Replaced => "replaced",
     }

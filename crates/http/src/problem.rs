@@ -147,6 +147,7 @@ pub(crate) fn problem_of(refusal: Refusal) -> Problem {
         Refusal::NotWaiting
         | Refusal::HeldBack
         | Refusal::NotExpired
+        | Refusal::ChangedSince
         | Refusal::Kept
         | Refusal::Overtaken(_)
         | Refusal::ScheduleMoved => Problem::new(Code::Internal, refusal.to_string()),

@@ -7,6 +7,7 @@
 mod clock;
 #[cfg(feature = "conformance")]
 pub mod conformance;
+mod dead;
 mod entropy;
 mod feed;
 mod files;
@@ -15,6 +16,7 @@ mod outbound;
 mod reader;
 
 pub use clock::{Clock, SystemClock};
+pub use dead::{CAUSE_BYTES, DeadCause, EXPIRED, cause, cut_cause};
 pub use entropy::{Entropy, SeededEntropy, SystemEntropy};
 pub use feed::{ChangeFeed, FeedError};
 pub use files::{FileDownload, FileListing, FileStore, FileStoreError, FileUpload, Filing, MemoryFiles};

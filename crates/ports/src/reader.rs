@@ -2,6 +2,8 @@ use std::sync::Arc;
 
 use ackd_domain::{Body, Change, Endpoint, Job, JobId, Name, Position, Queue, Schedule, Status, Timestamp};
 
+use crate::DeadCause;
+
 /// What can be read of a ledger beside its one writer. Every answer is a committed, durable state, and
 /// at least as new as the last commit before the call.
 pub trait LedgerReader: Send + Sync {
@@ -70,6 +72,17 @@ pub trait LedgerReader: Send + Sync {
     /// The jobs that have ended and whose followers may not all have been told: for each a
     /// [`ackd_domain::Command::Resolve`] goes on with it.
     fn unresolved(&self) -> Result<Vec<u64>, ReadError>;
+
+    /// Of what the dead jobs of this queue failed or expired: the causes that most have first, at most `limit`, each with at
+    /// most `examples`. It takes no longer where more jobs are dead. See [`crate::cause`].
+    fn dead_causes(&self, queue: &Name, limit: usize, examples: usize) -> Result<Vec<DeadCause>, ReadError>;
+
+    /// How many jobs of this queue are dead; of this cause, where one is named.
+    fn dead_count(&self, queue: &Name, cause: Option<&str>) -> Result<u64, ReadError>;
+
+    /// The dead jobs of this queue, and of this cause where one is named, with numbers above `after`, in their order, at
+    /// most `limit`.
+    fn dead(&self, queue: &Name, cause: Option<&str>, after: u64, limit: usize) -> Result<Vec<u64>, ReadError>;
 
     /// The jobs that this one comes after and that have not ended as it needs, by number, at most `limit`.
     fn predecessors(&self, follower: u64, limit: usize) -> Result<Vec<Arc<Job>>, ReadError>;

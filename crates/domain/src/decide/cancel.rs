@@ -1,11 +1,14 @@
 use std::sync::Arc;
 
-use crate::{Answer, ChangeKind, Decision, Draws, JobId, Refusal, Status, Timestamp, View};
+use crate::{Answer, ChangeKind, Decision, Draws, Job, JobId, Refusal, Status, Timestamp, View};
 
 use super::{end, job_of_id, step, stepped};
 
 pub(super) fn decide(view: &View, id: JobId, now: Timestamp, draws: &mut dyn Draws) -> Result<Decision, Refusal> {
-    let job = job_of_id(view, id)?;
+    cancel(job_of_id(view, id)?, now, draws)
+}
+
+pub(super) fn cancel(job: &Arc<Job>, now: Timestamp, draws: &mut dyn Draws) -> Result<Decision, Refusal> {
     match job.status {
         Status::Init => {
             Ok(stepped(step(job, ChangeKind::Cancelled, now, draws, |_, next| end(next, Status::Cancelled, now))))

@@ -3,6 +3,7 @@
 //! Each verb stands in the file of its name. What they share is here: the next version of a job and
 //! the change that tells of it.
 
+mod bulk;
 mod cancel;
 mod configure;
 mod deliver;
@@ -51,6 +52,8 @@ pub fn decide(view: &View, command: Command, now: Timestamp, draws: &mut dyn Dra
         Command::Cancel { id } => cancel::decide(view, id, now, draws),
         Command::Expire { .. } => expire::decide(view, now, draws),
         Command::Retry { id } => retry::decide(view, id, now, draws),
+        Command::BulkStep { number: _, action, until, bulk } => bulk::step(view, action, until, &bulk, now, draws),
+        Command::BulkPart { bulk, course } => bulk::part(view, &bulk, course, now, draws),
         Command::Forgo { number: _, because, ended } => forgo::decide(view, because, ended, now, draws),
         Command::Resolve { number, told } => return resolve::decide(view, number, told, now, draws),
         Command::Delete { id } => return erase::delete(view, id),

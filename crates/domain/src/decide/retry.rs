@@ -1,16 +1,27 @@
-use crate::{ChangeKind, Decision, Draws, Held, JobId, Refusal, Status, Timestamp, View};
+use std::sync::Arc;
+
+use crate::{ChangeKind, Decision, Draws, Held, Job, JobId, Refusal, Status, Timestamp, View};
 
 use super::{job_of_id, step, stepped, wait};
 
-/// A further run starts afresh, but for the checkpoint: what was done need not be done again.
 pub(super) fn decide(view: &View, id: JobId, now: Timestamp, draws: &mut dyn Draws) -> Result<Decision, Refusal> {
-    let job = job_of_id(view, id)?;
+    again(view, job_of_id(view, id)?, ChangeKind::Retried, now, draws)
+}
+
+/// A further run starts afresh, but for the checkpoint: what was done need not be done again.
+pub(super) fn again(
+    view: &View,
+    job: &Arc<Job>,
+    kind: ChangeKind,
+    now: Timestamp,
+    draws: &mut dyn Draws,
+) -> Result<Decision, Refusal> {
     match job.status {
         Status::Failed | Status::Cancelled | Status::Expired => {
             if let Some(rival) = view.rival_of(0) {
                 return Err(Refusal::NotUnique(rival.id));
             }
-            Ok(stepped(step(job, ChangeKind::Retried, now, draws, |_, next| {
+            Ok(stepped(step(job, kind, now, draws, |_, next| {
                 wait(next, now);
                 // Whoever asks for it does not want it to wait for what it came after.
                 next.held = Held { after: false, behind: view.next_in_line.is_some() };

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use ackd_domain::{
     Answer, Change, Command, Decision, Draws, Endpoint, Job, LeaseToken, Name, Position, Queue, QueuePatch, Refusal,
-    Schedule, Submission, Timestamp, View, Write, decide,
+    Schedule, Stepped, Submission, Timestamp, View, Write, decide,
 };
 
 use crate::samples::START;
@@ -22,6 +22,7 @@ pub(crate) struct Book {
     pub(crate) links: BTreeSet<(u64, u64)>,
     pub(crate) changes: Vec<Change>,
     pub(crate) drawn: Drawn,
+    pub(crate) stepped: Stepped,
 }
 
 /// What was drawn last.
@@ -62,6 +63,7 @@ impl Book {
             links: BTreeSet::new(),
             changes: Vec::new(),
             drawn: Drawn::default(),
+            stepped: Stepped::default(),
         }
     }
 
@@ -192,6 +194,8 @@ impl Book {
             },
             schedule: needs.schedule.and_then(|name| self.schedules.get(name)).cloned(),
             schedules: self.schedules.len(),
+            bulk: needs.bulk.and_then(|number| self.jobs.get(&number)).cloned(),
+            stepped: self.stepped,
         }
     }
 }

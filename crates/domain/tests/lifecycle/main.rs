@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "this is a test, all of it")]
 
 mod book;
+mod bulk;
 mod configure;
 mod lease;
 mod properties;

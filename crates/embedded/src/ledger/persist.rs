@@ -21,7 +21,7 @@ use crate::rows::{
     BodyRow, ChangeRefs, ChangeRow, JobRow, KeyRow, Settings, Shape, SubmissionRow, change_columns, job_columns,
     queue_sum, replace_payload, submission_columns,
 };
-use crate::{again, consumers, endpoints, schedules};
+use crate::{again, consumers, dead, endpoints, schedules};
 
 /// The statements that write, by table and shape.
 #[derive(Debug)]
@@ -97,6 +97,7 @@ pub(super) fn persist(batch: &mut Batch<'_>, changes: &[Change]) -> Result<(), F
     writer.lines(&touched.jobs)?;
     writer.leavings(&touched.jobs)?;
     count(connection, &touched.jobs)?;
+    dead::write(connection, touched.jobs.iter().filter_map(TouchedJob::dead_move))?;
     if touched.jobs.iter().any(|job| job.erased) {
         erase::erase(connection, &touched.jobs, lanes, shared, checksum)?;
     }

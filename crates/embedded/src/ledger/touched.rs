@@ -1,9 +1,11 @@
 use std::sync::Arc;
 
 use ackd_domain::{Body, Job, Status, Timestamp};
+use ackd_ports::cause;
 use rustc_hash::FxHashMap;
 
 use crate::again;
+use crate::dead::Move;
 use crate::lane::LaneRow;
 use crate::links::line;
 use crate::rows::{JobRow, Loaded, Refs, expiry, leaving};
@@ -29,6 +31,8 @@ pub(super) struct TouchedJob {
     pub(super) written: bool,
     pub(super) payload: Option<Body>,
     pub(super) result: Option<Body>,
+    /// Of what it was dead before the batch, if it was.
+    pub(super) cause: Option<Arc<str>>,
     /// The batch has erased it.
     pub(super) erased: bool,
 }
@@ -98,6 +102,7 @@ impl TouchedJob {
             written: false,
             payload: None,
             result: None,
+            cause: cause(&job),
             erased: false,
             job,
         }
@@ -115,6 +120,7 @@ impl TouchedJob {
             written: true,
             payload: Some(payload),
             result: None,
+            cause: None,
             erased: false,
         }
     }
@@ -132,6 +138,13 @@ impl TouchedJob {
     /// Where the job stands among those that carry a unique key in a further run: before, and now.
     pub(super) fn again(&self) -> (Option<i64>, Option<i64>) {
         (self.before.and_then(|before| before.again), again::of(&self.job))
+    }
+
+    /// How the job moved among the dead; nothing where it is written no row.
+    pub(super) fn dead_move(&self) -> Option<Move> {
+        let lane = self.lane.as_ref().filter(|_| self.written || self.erased)?;
+        let now = if self.erased { None } else { cause(&self.job) };
+        Some(Move { queue: lane.queue, job: self.number.cast_signed(), before: self.cause.clone(), now })
     }
 
     /// Where the job stands in the table of those that expire at a time of their own: before, and now.

@@ -11,7 +11,9 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
 
 use ackd_domain::{Body, Endpoint, Job, JobId, Name, Position, Queue, Schedule, Status, Timestamp};
-use ackd_ports::{Counts, Filter, Lane, LedgerReader, OldChanges, Outlived, Page, ReadError, Ready, Timeline};
+use ackd_ports::{
+    Counts, DeadCause, Filter, Lane, LedgerReader, OldChanges, Outlived, Page, ReadError, Ready, Timeline,
+};
 use rusqlite::OptionalExtension;
 
 use crate::fault::Fault;
@@ -20,7 +22,7 @@ use crate::lane::Lanes;
 use crate::pool::{Pool, Reading};
 use crate::rows::{BodyRow, Columns, Unreadable};
 use crate::shared::Shared;
-use crate::{consumers, endpoints, links, queues, schedules};
+use crate::{consumers, dead, endpoints, links, queues, schedules};
 
 /// The reader and change feed of the ledger on SQLite. Any number of threads may share it.
 #[derive(Debug)]
@@ -160,6 +162,25 @@ impl LedgerReader for EmbeddedReader {
             let first = links::Links::default().first(&reading.connection, line, 0)?;
             first.map_or(Ok(None), |number| jobs::by_number(reading, shared, number))
         })
+    }
+
+    fn dead_causes(&self, queue: &Name, limit: usize, examples: usize) -> Result<Vec<DeadCause>, ReadError> {
+        self.read(|reading, _| dead::causes(&reading.connection, queue, limit, examples))
+    }
+
+    fn dead_count(&self, queue: &Name, cause: Option<&str>) -> Result<u64, ReadError> {
+        match cause {
+            Some(cause) => self.read(|reading, _| dead::count_of(&reading.connection, queue, cause)),
+            None => {
+                let counts = self.counts()?;
+                let of_queue = counts.iter().find(|counts| counts.queue == *queue && !queue.is_reserved());
+                Ok(of_queue.map_or(0, |counts| counts.of(Status::Failed) + counts.of(Status::Expired)))
+            }
+        }
+    }
+
+    fn dead(&self, queue: &Name, cause: Option<&str>, after: u64, limit: usize) -> Result<Vec<u64>, ReadError> {
+        self.read(|reading, _| dead::numbers(&reading.connection, queue, cause, after, limit))
     }
 
     fn trouble(&self) -> Vec<String> {

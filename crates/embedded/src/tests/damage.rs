@@ -179,7 +179,7 @@ fn a_turned_bit_is_never_served() {
     let path = copied.path().join("ackd.db");
     // A fixed walk over the file: the same bits each time, in every page.
     let mut noticed = 0;
-    for turn in 0..500usize {
+    for turn in 0..600usize {
         let at = turn * 7919 % bytes.len();
         let mut damaged = bytes.clone();
         damaged[at] ^= 1 << (turn % 8);
@@ -196,7 +196,7 @@ fn a_turned_bit_is_never_served() {
         }
         fs::remove_dir_all(copied.path().join("keys")).unwrap();
     }
-    assert!(noticed > 20, "of 500 bits, {noticed} were noticed");
+    assert!(noticed > 20, "of 600 bits, {noticed} were noticed");
 }
 
 fn compare(reader: &EmbeddedReader, truth: &Truth, at: usize) {

@@ -2,8 +2,8 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use ackd_domain::{
-    After, Answer, Change, Command, Draws, Endpoint, IdempotencyKey, Job, Name, Needs, Position, Queue, Refusal,
-    Schedule, Submission, Timestamp, View, Write, decide, limits,
+    After, Answer, Change, Command, Draws, Endpoint, IdempotencyKey, Job, LeaseToken, Name, Needs, Position, Queue,
+    Refusal, Schedule, Stepped, Submission, Timestamp, View, Write, decide, limits,
 };
 
 use crate::{Applied, LedgerError, Reactor, ReadError};
@@ -113,7 +113,13 @@ pub fn decide_batch(
     reactor: &mut dyn Reactor,
 ) -> Result<Applied, LedgerError> {
     let mut answers = Vec::with_capacity(commands.len());
-    let mut batch = Deciding { rows, now, changes: Vec::with_capacity(commands.len()), view: View::default() };
+    let mut batch = Deciding {
+        rows,
+        now,
+        changes: Vec::with_capacity(commands.len()),
+        view: View::default(),
+        stepped: Default::default(),
+    };
     let mut follow_ups = VecDeque::new();
     let mut followed_up = 0;
     loop {
@@ -146,10 +152,41 @@ struct Deciding<'a, R> {
     changes: Vec<Change>,
     /// One for the whole batch, so that its lists are allocated once.
     view: View,
+    /// What came of the bulk steps since the last part, and whose they are.
+    stepped: (Option<LeaseToken>, Stepped),
 }
 
 impl<R: Rows> Deciding<'_, R> {
     fn decide(
+        &mut self,
+        command: Command,
+        follow_ups: &mut VecDeque<Command>,
+    ) -> Result<Result<Answer, Refusal>, LedgerError> {
+        let (step, part) = match &command {
+            Command::BulkStep { bulk, .. } => (Some(*bulk), None),
+            Command::BulkPart { bulk, .. } => (None, Some(*bulk)),
+            _ => (None, None),
+        };
+        if let Some(bulk) = part {
+            let (of, stepped) = std::mem::take(&mut self.stepped);
+            self.view.stepped = if of == Some(bulk) { stepped } else { Stepped::default() };
+        }
+        let decided = self.decide_one(command, follow_ups)?;
+        if let Some(bulk) = step {
+            self.count_step(bulk, decided.is_ok());
+        }
+        Ok(decided)
+    }
+
+    fn count_step(&mut self, bulk: LeaseToken, changed: bool) {
+        let (of, stepped) = &mut self.stepped;
+        if *of != Some(bulk) {
+            (*of, *stepped) = (Some(bulk), Stepped::default());
+        }
+        *(if changed { &mut stepped.changed } else { &mut stepped.refused }) += 1;
+    }
+
+    fn decide_one(
         &mut self,
         command: Command,
         follow_ups: &mut VecDeque<Command>,
@@ -188,6 +225,7 @@ fn load(rows: &mut impl Rows, needs: Needs<'_>, view: &mut View) -> Result<(), R
     view.next_in_line = None;
     view.followed = false;
     view.followers.clear();
+    view.bulk = None;
     if let Some(number) = needs.job {
         view.job = rows.job(number)?;
         if let Some(job) = &view.job {
@@ -245,6 +283,9 @@ fn load(rows: &mut impl Rows, needs: Needs<'_>, view: &mut View) -> Result<(), R
     if let Some(name) = needs.schedule {
         view.schedule = rows.schedule(name)?;
         view.schedules = rows.schedules()?;
+    }
+    if let Some(number) = needs.bulk {
+        view.bulk = rows.job(number)?;
     }
     if needs.slowest {
         view.position = rows.slowest()?;

@@ -73,6 +73,10 @@ pub(crate) enum Bug {
     ScheduleFiresAgain,
     /// Whose followers remain to be told is forgotten.
     UnresolvedLost,
+    /// A cause is told with more jobs than have it.
+    CauseOvercounted,
+    /// The dead of one cause are told with those of others.
+    CausesMixed,
     /// Of the jobs that block one only the first is known.
     OnePredecessor,
     /// A full page of the feed lacks its last change.
@@ -103,7 +107,7 @@ pub(crate) enum Bug {
 
 impl Bug {
     /// Every bug that is one.
-    pub(crate) const ALL: [Bug; 48] = [
+    pub(crate) const ALL: [Bug; 50] = [
         Bug::FailedBatchIsCommitted,
         Bug::LostBatchIsAcknowledged,
         Bug::ReactorAskedOnce,
@@ -139,6 +143,8 @@ impl Bug {
         Bug::DeliveriesRepeat,
         Bug::ScheduleFiresAgain,
         Bug::UnresolvedLost,
+        Bug::CauseOvercounted,
+        Bug::CausesMixed,
         Bug::OnePredecessor,
         Bug::FeedSkips,
         Bug::BeyondTaken,

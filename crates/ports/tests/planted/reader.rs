@@ -7,8 +7,8 @@ use ackd_domain::{
     Timestamp, limits,
 };
 use ackd_ports::{
-    ChangeFeed, Counts, FeedError, Filter, Lane, LedgerReader, MemoryReader, OldChanges, Outlived, Page, ReadError,
-    Ready, Timeline,
+    ChangeFeed, Counts, DeadCause, FeedError, Filter, Lane, LedgerReader, MemoryReader, OldChanges, Outlived, Page,
+    ReadError, Ready, Timeline,
 };
 
 use super::Bug;
@@ -223,6 +223,23 @@ impl LedgerReader for PlantedReader {
             schedules.iter_mut().for_each(|schedule| again(Arc::make_mut(schedule)));
         }
         Ok(schedules)
+    }
+
+    fn dead_causes(&self, queue: &Name, limit: usize, examples: usize) -> Result<Vec<DeadCause>, ReadError> {
+        let mut causes = self.reader.dead_causes(queue, limit, examples)?;
+        if self.has(Bug::CauseOvercounted) {
+            causes.iter_mut().for_each(|cause| cause.count = cause.count.max(2));
+        }
+        Ok(causes)
+    }
+
+    fn dead_count(&self, queue: &Name, cause: Option<&str>) -> Result<u64, ReadError> {
+        self.reader.dead_count(queue, cause)
+    }
+
+    fn dead(&self, queue: &Name, cause: Option<&str>, after: u64, limit: usize) -> Result<Vec<u64>, ReadError> {
+        let cause = cause.filter(|_| !self.has(Bug::CausesMixed));
+        self.reader.dead(queue, cause, after, limit)
     }
 
     fn unresolved(&self) -> Result<Vec<u64>, ReadError> {

@@ -64,7 +64,7 @@ fn change(book: &Book, before: Option<&Job>, change: &Change) {
     assert_eq!(change.previous, before.changed, "the chain of a job's changes is broken");
     assert_eq!(after.version, before.version + 1, "a change is not one version");
     assert_eq!((after.id, &after.spec), (before.id, &before.spec), "a job became another");
-    if change.kind == ChangeKind::Retried {
+    if matches!(change.kind, ChangeKind::Retried | ChangeKind::Redriven) {
         assert!(before.status.is_terminal() && before.status != Status::Done, "{} is retried", before.status);
         assert_eq!((after.run, after.attempt, after.status), (before.run + 1, 0, Status::Init));
         return;
@@ -84,7 +84,7 @@ fn change(book: &Book, before: Option<&Job>, change: &Change) {
     let (waiting, working) = (before.status == Status::Init, before.status == Status::Processing);
     let allowed = match change.kind {
         // No submission of these plans has a unique key.
-        ChangeKind::Submitted | ChangeKind::Retried | ChangeKind::Replaced => false,
+        ChangeKind::Submitted | ChangeKind::Retried | ChangeKind::Redriven | ChangeKind::Replaced => false,
         ChangeKind::Leased => waiting && after.status == Status::Processing,
         ChangeKind::Progressed | ChangeKind::Checkpointed => working && after.status == Status::Processing,
         ChangeKind::CancelRequested => working && !asked && after.status == Status::Processing,

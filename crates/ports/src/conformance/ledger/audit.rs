@@ -22,6 +22,7 @@ impl World {
         self.audit_retention();
         self.audit_erased();
         self.audit_counts();
+        self.audit_dead();
         self.audit_queues();
         self.audit_webhooks();
         self.audit_schedules();

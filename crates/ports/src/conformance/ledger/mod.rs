@@ -22,10 +22,11 @@
 mod audit;
 mod batch;
 mod bodies;
-mod bulk;
+mod dead;
 mod faults;
 mod feed;
 mod fixture;
+mod large;
 mod lifecycle;
 mod list;
 mod model;
@@ -70,7 +71,7 @@ pub fn exercise(mut open: impl FnMut() -> Fixture) {
 }
 
 fn cases() -> impl Iterator<Item = Case> {
-    let chapters: [&[Case]; 16] = [
+    let chapters: [&[Case]; 17] = [
         submit::CASES,
         unique::CASES,
         lifecycle::CASES,
@@ -86,7 +87,8 @@ fn cases() -> impl Iterator<Item = Case> {
         bodies::CASES,
         reopen::CASES,
         retention::CASES,
-        bulk::CASES,
+        dead::CASES,
+        large::CASES,
     ];
     chapters.into_iter().flatten().copied()
 }

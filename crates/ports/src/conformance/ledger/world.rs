@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use ackd_domain::{
     Acceptance, Accepted, Answer, Body, Change, ChangeKind, Command, Endpoint, Job, JobId, LeaseToken, Name, Position,
-    Queue, Refusal, Schedule, Submission, Timestamp,
+    Queue, Refusal, Schedule, Status, Submission, Timestamp,
 };
 
 use crate::{Applied, Idle, LedgerError, LedgerReader, Reactor};
@@ -229,6 +229,10 @@ impl World {
                 }
                 (Command::Complete { lease, result }, Ok(_)) => {
                     self.results.entry(lease.number).or_insert_with(|| result.clone());
+                }
+                (Command::BulkPart { .. }, Ok(Answer::Job(job))) if job.status == Status::Done => {
+                    let end = applied.changes.iter().find(|change| change.position == job.changed);
+                    self.results.insert(job.id.number(), end.and_then(|end| end.body.clone()));
                 }
                 // A time to live is no change of the job, and stands in its row all the same.
                 (Command::Heartbeat { lease, .. }, Ok(Answer::Beat { ttl, .. })) => {

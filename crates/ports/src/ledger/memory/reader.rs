@@ -1,3 +1,4 @@
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 use std::sync::Arc;
@@ -5,7 +6,8 @@ use std::sync::Arc;
 use ackd_domain::{Body, Change, Endpoint, Job, JobId, LeaseState, Name, Position, Queue, Schedule, Status, Timestamp};
 
 use crate::{
-    ChangeFeed, Counts, FeedError, Filter, Lane, LedgerReader, OldChanges, Outlived, Page, ReadError, Ready, Timeline,
+    ChangeFeed, Counts, DeadCause, FeedError, Filter, Lane, LedgerReader, OldChanges, Outlived, Page, ReadError, Ready,
+    Timeline,
 };
 
 use super::state::{Health, Row};
@@ -146,6 +148,34 @@ impl LedgerReader for MemoryReader {
 
     fn unresolved(&self) -> Result<Vec<u64>, ReadError> {
         Ok(locked(&self.0).unresolved.iter().copied().collect())
+    }
+
+    fn dead_causes(&self, queue: &Name, limit: usize, examples: usize) -> Result<Vec<DeadCause>, ReadError> {
+        let state = locked(&self.0);
+        let mut causes: BTreeMap<Arc<str>, DeadCause> = BTreeMap::new();
+        for (job, cause) in state.dead(queue).rev() {
+            let known = causes.entry(Arc::clone(&cause));
+            let known = known.or_insert_with(|| DeadCause { cause, count: 0, examples: Vec::new() });
+            known.count += 1;
+            if known.examples.len() < examples {
+                known.examples.push(job.id);
+            }
+        }
+        let mut causes: Vec<DeadCause> = causes.into_values().collect();
+        causes.sort_by_key(|cause| Reverse(cause.count));
+        causes.truncate(limit);
+        Ok(causes)
+    }
+
+    fn dead_count(&self, queue: &Name, cause: Option<&str>) -> Result<u64, ReadError> {
+        let state = locked(&self.0);
+        Ok(state.dead(queue).filter(|(_, of)| cause.is_none_or(|cause| *cause == **of)).count() as u64)
+    }
+
+    fn dead(&self, queue: &Name, cause: Option<&str>, after: u64, limit: usize) -> Result<Vec<u64>, ReadError> {
+        let state = locked(&self.0);
+        let dead = state.dead(queue).filter(|(_, of)| cause.is_none_or(|cause| *cause == **of));
+        Ok(dead.map(|(job, _)| job.id.number()).filter(|number| *number > after).take(limit).collect())
     }
 
     fn predecessors(&self, follower: u64, limit: usize) -> Result<Vec<Arc<Job>>, ReadError> {

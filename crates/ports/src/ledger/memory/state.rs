@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ackd_domain::{Body, Change, Endpoint, Job, Name, Position, Queue, Schedule, Status, Write};
 
-use crate::LedgerError;
+use crate::{LedgerError, cause};
 
 /// What is committed. Every map is ordered, so that whoever walks one walks the same way each time.
 #[derive(Debug, Default)]
@@ -202,6 +202,12 @@ impl State {
         let waits = |row: &Row| row.job.status == Status::Init && row.job.held.after;
         let mut followers = self.links.range((number, 0)..(number + 1, 0));
         followers.any(|(_, follower)| self.jobs.get(follower).is_some_and(waits))
+    }
+
+    /// The dead jobs of the queue, by number, and the cause of each.
+    pub(super) fn dead(&self, queue: &Name) -> impl DoubleEndedIterator<Item = (&Job, Arc<str>)> {
+        let of_queue = self.jobs.values().map(|row| &*row.job).filter(move |job| job.spec.queue == *queue);
+        of_queue.filter_map(|job| Some((job, cause(job)?)))
     }
 
     /// The jobs that have not ended, by number.

@@ -1,5 +1,6 @@
 use std::time::Duration;
 
+use ackd_domain::BulkAction;
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
@@ -38,6 +39,8 @@ pub(super) enum Op {
     Cancel { job: Place },
     Expire { job: Place },
     Retry { job: Place },
+    Step { job: Place, action: BulkAction, lease: Place },
+    Part { lease: Place, next: Option<u64> },
     Delete { job: Place },
     Purge { job: Place },
     Forget { change: Place },
@@ -115,10 +118,21 @@ fn op() -> impl Strategy<Value = Op> {
         2 => place().prop_map(|job| Op::Cancel { job }),
         2 => place().prop_map(|job| Op::Expire { job }),
         3 => place().prop_map(|job| Op::Retry { job }),
+        3 => (place(), action(), place()).prop_map(|(job, action, lease)| Op::Step { job, action, lease }),
+        1 => (place(), option::weighted(0.8, 1..9u64)).prop_map(|(lease, next)| Op::Part { lease, next }),
         1 => place().prop_map(|job| Op::Delete { job }),
         1 => place().prop_map(|job| Op::Purge { job }),
         1 => (5..60u8).prop_map(|change| Op::Forget { change }),
         1 => (0..3u8, setting()).prop_map(|(queue, setting)| Op::Configure { queue, setting }),
+    ]
+}
+
+fn action() -> impl Strategy<Value = BulkAction> {
+    prop_oneof![
+        1 => Just(BulkAction::Cancel),
+        1 => Just(BulkAction::Purge),
+        1 => Just(BulkAction::Retry),
+        3 => Just(BulkAction::Redrive),
     ]
 }
 

@@ -1,11 +1,11 @@
 use std::sync::Arc;
 
 use ackd_domain::{
-    Accepted, After, Answer, Change, ChangeKind, Command, Job, JobId, LapseReason, LeaseToken, OnFailure, Position,
-    Progress, QueuePatch, Refusal, Start, Submission, Timestamp, Unique, UniquePolicy,
+    Accepted, After, Answer, BulkCourse, Change, ChangeKind, Command, Job, JobId, LapseReason, LeaseToken, OnFailure,
+    Position, Progress, QueuePatch, Refusal, Start, Submission, Timestamp, Unique, UniquePolicy,
 };
 
-use crate::{Applied, LedgerError, Reactor};
+use crate::{Applied, LedgerError, Reactor, cause};
 
 use super::super::Fixture;
 use super::super::samples::{FOREIGN, SECOND, failure, json, name, sure_backoff};
@@ -105,6 +105,17 @@ impl Side {
             Op::Cancel { job } => Command::Cancel { id: self.id(*job) },
             Op::Expire { job } => Command::Expire { number: self.id(*job).number() },
             Op::Retry { job } => Command::Retry { id: self.id(*job) },
+            Op::Step { job, action, lease } => Command::BulkStep {
+                number: self.dead(*job).unwrap_or_else(|| self.id(*job)).number(),
+                action: *action,
+                until: Position(u64::MAX),
+                bulk: self.live(*lease).unwrap_or_else(|| self.lease(*lease)),
+            },
+            Op::Part { lease, next } => {
+                let counts =
+                    BulkCourse { until: Position(1), next: *next, matched: 3, changed: 1, refused: 1, percent: 50.0 };
+                Command::BulkPart { bulk: self.lease(*lease), course: counts }
+            }
             Op::Delete { job } => Command::Delete { id: self.id(*job) },
             Op::Purge { job } => Command::Purge { number: self.id(*job).number() },
             Op::Forget { change } => {
@@ -120,6 +131,21 @@ impl Side {
 
     fn id(&self, place: Place) -> JobId {
         found(&self.ids, place).unwrap_or_else(|| JobId::new(self.world.now, 1 << 40, 0))
+    }
+
+    /// A job that is dead, for every other place: those are few.
+    fn dead(&self, place: Place) -> Option<JobId> {
+        let jobs = self.ids.iter().filter_map(|id| self.world.jobs.get(&id.number()));
+        let dead: Vec<JobId> = jobs.filter(|job| cause(job).is_some()).map(|job| job.id).collect();
+        found(&dead, place).filter(|_| place.is_multiple_of(2))
+    }
+
+    /// A lease that is live, likewise.
+    fn live(&self, place: Place) -> Option<LeaseToken> {
+        let live =
+            |lease: &&LeaseToken| self.world.jobs.get(&lease.number).is_some_and(|job| job.live_lease(lease).is_some());
+        let live: Vec<LeaseToken> = self.leases.iter().filter(live).copied().collect();
+        found(&live, place).filter(|_| place.is_multiple_of(2))
     }
 
     fn lease(&self, place: Place) -> LeaseToken {
