@@ -57,10 +57,10 @@ pub(crate) fn serve(args: ServeArgs) -> Result<(), ServeError> {
         // Whoever started the server waits for this line; if nobody reads it, that is no reason not to serve.
         let mut stdout = std::io::stdout();
         drop(writeln!(stdout, "listening on http://{address}").and_then(|()| stdout.flush()));
-        let (deliverer, pusher) = (wired.deliver(), wired.push());
+        let (deliverer, pusher, bulk) = (wired.deliver(), wired.push(), wired.bulk());
         let served = ackd_http::serve(listener, wired.app, stop).await;
         // While the engine still takes down what became of the posts under way.
-        tokio::join!(deliverer.stop(), pusher.stop());
+        tokio::join!(deliverer.stop(), pusher.stop(), bulk.stop());
         Ok(served?)
     });
     // What was asked for is committed and answered before the process ends.

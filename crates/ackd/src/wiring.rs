@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use ackd_embedded::{EmbeddedStore, OpenError, Options};
 use ackd_engine::dispatch::WindowLimits;
-use ackd_engine::{Deliverer, Engine, MailboxLimits, Parts, PushOptions, Pusher, StartError};
+use ackd_engine::{BulkWorker, Deliverer, Engine, MailboxLimits, Parts, PushOptions, Pusher, StartError};
 use ackd_http::{App, Outbounds, WebhookRenderer, lease_text};
 use ackd_outbound::{Allow, Cidr, HttpOutbound};
 use ackd_ports::{Outbound, SystemClock, SystemEntropy};
@@ -39,6 +39,11 @@ pub(crate) struct Wired {
 }
 
 impl Wired {
+    /// Starts to work off bulk jobs, on the runtime of the caller.
+    pub(crate) fn bulk(&self) -> BulkWorker {
+        BulkWorker::start(self.app.engine().clone())
+    }
+
     /// Starts to send webhooks, on the runtime of the caller.
     pub(crate) fn deliver(&self) -> Deliverer {
         let engine = self.app.engine().clone();

@@ -8,6 +8,7 @@
 //!   what they do not know, so that a newer server does not break an older client.
 
 pub mod cloud_event;
+pub mod dead;
 pub mod delivery;
 pub mod duration;
 pub mod envelope;
@@ -38,6 +39,7 @@ pub mod timeline;
 pub mod waiting;
 pub mod webhook;
 
+pub use dead::{DeadCause, DeadList, RedriveRequest, Redriven};
 pub use delivery::{DeliveryAttempt, DeliveryDocument, DeliveryList};
 pub use duration::Duration;
 pub use envelope::{Backoff, Callback, CallbackEvent, Envelope, OnFailure, Unique, UniquePolicy};

@@ -6,6 +6,7 @@
 //! since the last one, commits it in one batch, and tells everybody. tokio stays at the edge, in [`Engine`].
 
 mod blocks;
+mod bulk;
 mod calendar;
 mod core;
 mod deliver;
@@ -30,8 +31,9 @@ mod tail;
 mod waiting;
 mod work;
 
-pub use ackd_ports::{Counts, Filter, Outbound, Page, ReadError, SigningKey, Timeline};
+pub use ackd_ports::{Counts, DeadCause, Filter, Outbound, Page, ReadError, SigningKey, Timeline, cut_cause};
 pub use blocks::SMALL_RESULT;
+pub use bulk::{BulkOf, BulkOrder, BulkWorker, OrderError, Pace};
 pub use calendar::{Calendar, CalendarError, CronError, ZoneError};
 pub use core::{Core, CoreParts, Input};
 pub use deliver::{Deliverer, DeliveryAttempt, DeliveryRecord, Renderer, ReplayError, Told};

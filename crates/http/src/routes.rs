@@ -3,17 +3,18 @@
 
 use ackd_api::cloud_event::{CloudEvent, JobEvent};
 use ackd_api::{
-    Code, Complete, DeliveryDocument, DeliveryList, Duration, Envelope, Fail, FlowCancelled, FlowDocument, FlowRequest,
-    Heartbeat, HeartbeatAnswer, JobDocument, JobList, LeaseRequest, Leases, Problem, QueueDocument, QueueList,
-    QueuePatch, QueueSettings, Release, Released, ScheduleDocument, ScheduleList, ScheduleRequest, SettleAnswer,
-    SettleLine, Settled, SubmitLine, Time, Timeline, WebhookDocument, WebhookList, WebhookRequest,
+    Code, Complete, DeadList, DeliveryDocument, DeliveryList, Duration, Envelope, Fail, FlowCancelled, FlowDocument,
+    FlowRequest, Heartbeat, HeartbeatAnswer, JobDocument, JobList, LeaseRequest, Leases, Problem, QueueDocument,
+    QueueList, QueuePatch, QueueSettings, RedriveRequest, Redriven, Release, Released, ScheduleDocument, ScheduleList,
+    ScheduleRequest, SettleAnswer, SettleLine, Settled, SubmitLine, Time, Timeline, WebhookDocument, WebhookList,
+    WebhookRequest,
 };
 use http::Method;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 
 use crate::call::{Call, Handling};
 use crate::{
-    cancel, deliveries, events, flows, headers, health, job, leases, list, metrics, openapi, problems, queues,
+    cancel, dead, deliveries, events, flows, headers, health, job, leases, list, metrics, openapi, problems, queues,
     schedules, settle, socket, submit, webhooks,
 };
 
@@ -682,6 +683,35 @@ pub(crate) static OPERATIONS: &[Operation] = &[
         answers: &[answer(200, "The queue after it.", QUEUE)],
         problems: &[WRITING],
         handle: |call| Box::pin(queues::resume(call)),
+    },
+    Operation {
+        method: Method::GET,
+        path: "/v1/queues/{queue}/dead",
+        id: "list_dead",
+        summary: "See of what a queue's jobs failed or expired.",
+        query: &[],
+        headers: &[],
+        bodies: &[],
+        answers: &[answer(200, "The causes of most jobs.", &[json(schema::<DeadList<'static>>)])],
+        problems: &[READING],
+        handle: |call| Box::pin(dead::causes(call)),
+    },
+    Operation {
+        method: Method::POST,
+        path: "/v1/queues/{queue}/redrive",
+        id: "redrive_queue",
+        summary: "Run jobs of a queue again that failed or expired: all, those of a cause, or those that are named.",
+        query: &[parameter("dry_run", "Count them, and change nothing. Default false.", schema::<bool>)],
+        headers: &[],
+        bodies: &[json(schema::<RedriveRequest>)],
+        answers: &[Answer {
+            status: 202,
+            what: "It is durable, and done where `rate` is absent and it took no more than 5 s.",
+            content: &[json(schema::<Redriven<'static>>)],
+            headers: &["Location"],
+        }],
+        problems: &[READING, WRITING],
+        handle: |call| Box::pin(dead::redrive(call)),
     },
     Operation {
         method: Method::POST,

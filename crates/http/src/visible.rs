@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use ackd_domain::{Body, Job, JobId, Position};
+use ackd_domain::{Body, Job, JobId, Name, Position};
 use ackd_engine::{Engine, Events, EventsStart, Record};
 
 use crate::problem::{Rejection, no_such_job};
@@ -43,6 +43,7 @@ pub(crate) async fn events(
     }
 }
 
+/// A bulk job is seen by whoever was told its id, so that its progress can be followed.
 fn is_visible(job: &Job) -> bool {
-    !job.spec.queue.is_reserved()
+    !job.spec.queue.is_reserved() || job.spec.queue == *Name::bulk()
 }

@@ -27,7 +27,9 @@ fn each_action_takes_the_statuses_that_it_is_for() {
     let ended = |status| Err(Refusal::AlreadyFinished(status));
     let open = |status| Err(Refusal::NotFinished(status));
     let waiting = |book: &mut Book| drop(book.submit(submission()));
-    let running = |book: &mut Book| drop(book.leased(submission()));
+    let running = |book: &mut Book| {
+        book.leased(submission());
+    };
     let done = |book: &mut Book| {
         let lease = book.leased(submission());
         book.job(complete(lease));

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use ackd_domain::{Command, Timestamp};
-use ackd_engine::{Deliverer, Engine, MailboxLimits, Parts, PushOptions, Pusher, dispatch::WindowLimits};
+use ackd_engine::{BulkWorker, Deliverer, Engine, MailboxLimits, Parts, PushOptions, Pusher, dispatch::WindowLimits};
 use ackd_http::{App, Config, Limits, Outbounds, WebhookRenderer, lease_text, serve};
 use ackd_ports::{
     Applied, Clock, FakeOutbound, Faults, Ledger, LedgerError, MemoryLedger, MemoryReader, Reactor, SeededEntropy,
@@ -128,6 +128,11 @@ impl Server {
     pub(crate) fn push(&self) -> Pusher {
         let options = PushOptions { lease: lease_text, result: self.result };
         Pusher::start(self.engine.clone(), Arc::new(self.pushes.clone()), options)
+    }
+
+    /// Begins to work off bulk jobs.
+    pub(crate) fn bulk(&self) -> BulkWorker {
+        BulkWorker::start(self.engine.clone())
     }
 
     pub(crate) async fn connect(&self) -> Client {

@@ -7,6 +7,7 @@ mod cloud_events;
 mod common;
 mod connections;
 mod contract;
+mod dead;
 mod events;
 mod internal;
 mod jobs;

@@ -135,7 +135,9 @@ async fn every_operation_that_is_described_does_what_it_says() {
     call(Request::post(&format!("/v1/leases/{}/heartbeat", lease(0))).json("{}")).await;
     call(Request::post(&format!("/v1/leases/{}/complete", lease(0))).json(r#"{"result":1}"#)).await;
     call(Request::post(&format!("/v1/leases/{}/result", lease(1))).json("1")).await;
-    call(Request::post(&format!("/v1/leases/{}/fail", lease(2))).json("{}")).await;
+    call(Request::post(&format!("/v1/leases/{}/fail", lease(2))).json(r#"{"retryable":false}"#)).await;
+    call(Request::get("/v1/queues/q/dead")).await;
+    call(Request::post("/v1/queues/q/redrive?dry_run=true")).await;
     call(Request::post(&format!("/v1/leases/{}/release", lease(3))).json("{}")).await;
     let line = format!("{{\"lease\":\"{}\",\"complete\":{{}}}}", lease(4));
     call(Request::post("/v1/leases/settle").ndjson(&line)).await;

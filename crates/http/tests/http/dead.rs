@@ -1,0 +1,113 @@
+//! Dead jobs of a queue, and running them again.
+
+use serde_json::json;
+
+use crate::common::{Request, Server};
+
+/// Fails one waiting job of `queue` for good, of `error`.
+async fn died(server: &Server, queue: &str, error: &str) -> String {
+    let id = server.submit(&format!(r#"{{"queue":"{queue}"}}"#)).await;
+    let lease = server.lease(queue).await;
+    let answer = server.settle(&lease, "fail", &format!(r#"{{"error":{error},"retryable":false}}"#)).await;
+    assert_eq!(answer.at("/status"), "FAILED");
+    id
+}
+
+async fn redrive(server: &Server, query: &str, body: &str) -> crate::common::Answer {
+    server.call(Request::post(&format!("/v1/queues/q/redrive{query}")).json(body)).await
+}
+
+#[tokio::test]
+async fn the_dead_are_told_by_their_causes() {
+    let server = Server::start().await;
+    let none = server.call(Request::get("/v1/queues/q/dead")).await;
+    assert_eq!(none.json(), json!({"causes": []}));
+    let quota = r#"{"type":"https://x.example/quota","title":"no more"}"#;
+    let first = died(&server, "q", quota).await;
+    let second = died(&server, "q", quota).await;
+    let third = died(&server, "q", r#""broken pipe""#).await;
+    died(&server, "other", quota).await;
+    let dead = server.call(Request::get("/v1/queues/q/dead")).await;
+    assert_eq!(
+        dead.json(),
+        json!({"causes": [
+            {"cause": "https://x.example/quota", "count": 2, "examples": [second, first]},
+            {"cause": "broken pipe", "count": 1, "examples": [third]},
+        ]})
+    );
+    server.call(Request::get("/v1/queues/ackd.bulk/dead")).await.is_problem(403, "forbidden");
+}
+
+#[tokio::test]
+async fn a_redrive_runs_all_again_or_a_cause_or_some() {
+    let server = Server::start().await;
+    let _bulk = server.bulk();
+    let quota = died(&server, "q", r#"{"type":"quota"}"#).await;
+    let broken = died(&server, "q", r#""broken""#).await;
+    let other = died(&server, "other", r#""broken""#).await;
+    for (body, count) in [("", 2), (r#"{"cause":"quota"}"#, 1), (r#"{"cause":"none"}"#, 0)] {
+        let answer = redrive(&server, "?dry_run=true", body).await;
+        assert_eq!((answer.status, answer.json()), (202, json!({"redriven": count, "job": null})), "{body}");
+    }
+    let timeline = server.timeline(&quota).await;
+    assert_eq!(timeline, ["submitted", "leased", "failed"], "a dry run changes nothing");
+
+    let answer = redrive(&server, "", r#"{"cause":"quota"}"#).await;
+    assert_eq!((answer.status, answer.at("/redriven")), (202, json!(1)));
+    let bulk = answer.text("/job");
+    assert_eq!(answer.header("location"), Some(&*format!("/v1/jobs/{bulk}")));
+    assert_eq!(server.timeline(&quota).await, ["submitted", "leased", "failed", "redriven"]);
+    assert_eq!(server.job(&broken).await.at("/status"), "FAILED");
+
+    // Its progress is a job's: by its id it is there for clients, and nowhere else.
+    let job = server.job(&bulk).await;
+    assert_eq!(
+        (job.at("/status"), job.at("/queue"), job.at("/type")),
+        (json!("DONE"), json!("ackd.bulk"), json!("redrive"))
+    );
+    assert_eq!(job.at("/result"), json!({"matched": 1, "changed": 1, "refused": 0}));
+    assert_eq!((job.at("/progress/percent"), job.at("/progress/message")), (json!(100.0), json!("1 of 1 changed")));
+    assert_eq!(job.at("/payload"), json!({"action": "redrive", "queue": "q", "cause": "quota"}));
+    let list = server.call(Request::get("/v1/jobs")).await;
+    assert!(!String::from_utf8_lossy(&list.body).contains(&bulk));
+    server.call(Request::post("/v1/jobs").json(r#"{"queue":"ackd.bulk"}"#)).await.is_problem(403, "forbidden");
+
+    let named = redrive(&server, "", &json!({"ids": [broken, broken, other, bulk, quota]}).to_string()).await;
+    assert_eq!(named.at("/redriven"), 1);
+    assert_eq!((server.job(&broken).await.at("/run"), server.job(&other).await.at("/run")), (json!(2), json!(1)));
+    assert_eq!(redrive(&server, "", "").await.json(), json!({"redriven": 0, "job": null}));
+}
+
+#[tokio::test]
+async fn a_throttled_redrive_is_followed_by_its_job() {
+    let server = Server::start().await;
+    let _bulk = server.bulk();
+    for _ in 0..3 {
+        died(&server, "q", r#""no""#).await;
+    }
+    let answer = redrive(&server, "", r#"{"rate":{"limit":1,"per":"20ms"}}"#).await;
+    assert_eq!((answer.status, answer.at("/redriven")), (202, json!(3)));
+    let job = server.call(Request::get(&format!("/v1/jobs/{}?wait=20s", answer.text("/job")))).await;
+    assert_eq!(job.at("/result"), json!({"matched": 3, "changed": 3, "refused": 0}));
+    let counts = server.call(Request::get("/v1/queues/q")).await.at("/counts");
+    assert_eq!((&counts["INIT"], &counts["FAILED"]), (&json!(3), &json!(0)));
+}
+
+#[tokio::test]
+async fn a_redrive_that_cannot_be_meant_changes_nothing() {
+    let server = Server::start().await;
+    let id = died(&server, "q", r#""no""#).await;
+    for (body, at) in [
+        (r#"{"causes":"no"}"#, "/causes"),
+        (r#"{"ids":[]}"#, "/ids"),
+        (r#"{"ids":["x"]}"#, "/ids/0"),
+        (r#"{"cause":""}"#, "/cause"),
+        (r#"{"rate":{"limit":0,"per":"1s"}}"#, "/rate/limit"),
+        (r#"{"rate":{"limit":1}}"#, "/rate/per"),
+    ] {
+        redrive(&server, "", body).await.is_problem(400, "invalid-request").points_at(at);
+    }
+    redrive(&server, "?dry_run=maybe", "").await.is_problem(400, "invalid-request").points_at("/dry_run");
+    redrive(&server, "?dry=true", "").await.is_problem(400, "invalid-request").points_at("/dry");
+    assert_eq!(server.timeline(&id).await, ["submitted", "leased", "failed"]);
+}
