@@ -18,7 +18,7 @@ use plan::{Step, step};
 use side::Side;
 
 /// How many sequences of batches are tried, unless the environment's `PROPTEST_CASES` says.
-const CASES: u32 = 96;
+const CASES: u32 = 64;
 
 pub(super) fn exercise(open: impl FnMut() -> Fixture) {
     let cases = env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(CASES);
