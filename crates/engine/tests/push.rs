@@ -12,7 +12,8 @@ use ackd_domain::{
 };
 use ackd_engine::dispatch::WindowLimits;
 use ackd_engine::{
-    Engine, Feed, FeedItem, FeedStart, Filter, Interest, MailboxLimits, Parts, PushOptions, Pusher, WorkRequest,
+    Engine, Feed, FeedItem, FeedStart, Filter, Interest, MailboxLimits, NO_WORKER_AFTER, Parts, PushOptions, Pusher,
+    Waiting, WorkRequest,
 };
 use ackd_ports::{
     Clock, FakeOutbound, Faults, LedgerError, MemoryLedger, Outbound, OutboundError, Post, Posted, Reply, Script,
@@ -182,6 +183,17 @@ impl World {
         }
     }
 
+    /// Lets a third of a lease pass for the pusher, and then so much time for the engine. In between time is the
+    /// machine's: one that stands still would go on by itself whenever the engine is awaited.
+    async fn pass_for_all(&self, time: Duration) {
+        tokio::time::pause();
+        tokio::time::advance(21 * SECOND).await;
+        tokio::time::resume();
+        self.pass(Duration::ZERO).await;
+        self.pass(Duration::ZERO).await;
+        self.pass(time).await;
+    }
+
     /// Lets the pusher do all that it can do now: by then it has asked for whatever it may ask for.
     async fn settle(&self) {
         tokio::time::pause();
@@ -317,6 +329,46 @@ async fn no_more_posts_are_under_way_than_the_queue_says_then() {
 }
 
 #[tokio::test]
+async fn a_queue_that_is_pushed_anew_while_posts_are_under_way_counts_them() {
+    let mut world = World::new().await;
+    world.outbound.script(URL, [Script::Hang]);
+    world.push("q", Push { concurrency: Some(1), ..to(URL) }).await;
+    let hangs = world.submit("q").await;
+    world.submit("q").await;
+    world.posts(1).await;
+    world.configure("q", QueuePatch { push: Some(None), ..QueuePatch::default() }).await;
+    world.settle().await;
+    world.push("q", Push { concurrency: Some(1), ..to(URL) }).await;
+    world.settle().await;
+    assert_eq!(world.outbound.posts().len(), 1);
+    world.run(Command::Cancel { id: hangs.id }).await;
+    world.until(Status::Done).await;
+    // Once nothing was under way any more nobody works on it; and then somebody does again.
+    world.configure("q", QueuePatch { push: Some(None), ..QueuePatch::default() }).await;
+    world.settle().await;
+    world.push("q", Push { concurrency: Some(1), ..to(URL) }).await;
+    world.submit("q").await;
+    world.until(Status::Done).await;
+}
+
+#[tokio::test]
+async fn a_job_behind_those_that_are_posted_is_not_without_a_worker() {
+    let world = World::new().await;
+    world.outbound.script(URL, [Script::Hang]);
+    world.push("q", Push { concurrency: Some(1), timeout: Some(3600 * SECOND), ..to(URL) }).await;
+    world.submit("q").await;
+    world.posts(1).await;
+    let waits = world.submit("q").await;
+    for _ in 0..4 {
+        world.pass_for_all(30 * SECOND).await;
+        assert_eq!(world.engine.waiting(&waits), Some(Waiting::Queued));
+    }
+    world.configure("q", QueuePatch { push: Some(None), ..QueuePatch::default() }).await;
+    world.pass(NO_WORKER_AFTER).await;
+    assert_eq!(world.engine.waiting(&waits), Some(Waiting::NoWorker));
+}
+
+#[tokio::test]
 async fn a_target_that_hangs_delays_no_other_queue() {
     let mut world = World::new().await;
     world.outbound.script(URL, vec![Script::Hang; 50]);
@@ -372,14 +424,7 @@ async fn a_lease_is_kept_for_as_long_as_its_post_takes() {
     let job = world.submit("q").await;
     world.posts(1).await;
     for _ in 0..6 {
-        // A third of the lease passes for the pusher, which renews it; then half of the lease for the engine. In between
-        // time is the machine's: one that stands still would go on by itself whenever the engine is awaited.
-        tokio::time::pause();
-        tokio::time::advance(21 * SECOND).await;
-        tokio::time::resume();
-        world.pass(Duration::ZERO).await;
-        world.pass(Duration::ZERO).await;
-        world.pass(30 * SECOND).await;
+        world.pass_for_all(30 * SECOND).await;
     }
     let now = world.engine.job(job.id).await.unwrap().unwrap();
     assert_eq!((now.status, now.attempt), (Status::Processing, 1));
@@ -510,6 +555,29 @@ impl Outbound for Gated {
             fake.post(post).await
         })
     }
+}
+
+#[tokio::test]
+async fn what_the_target_settled_during_the_post_stands() {
+    let mut world = World::new().await;
+    world.stop().await;
+    let gate = Arc::<Notify>::default();
+    world.start_with(Arc::new(Gated(world.outbound.clone(), Arc::clone(&gate))));
+    world.push("q", Push { concurrency: Some(1), ..to(URL) }).await;
+    world.outbound.script(URL, [result("too late"), result("next")]);
+    let first = world.submit("q").await;
+    let lease = world.until(Status::Processing).await.lease.as_ref().unwrap().token(first.id.number());
+    let body = Some(Body { content_type: JSON.into(), bytes: "1".into() });
+    world.run(Command::Complete { lease, result: body }).await;
+    world.submit("q").await;
+    gate.notify_one();
+    // Its place is free only once its post has ended.
+    world.until(Status::Processing).await;
+    assert_eq!(world.outbound.posts().len(), 1, "the post was dropped");
+    gate.notify_one();
+    assert_eq!(world.until_change(|_, job| job.status == Status::Done && job.id != first.id).await.attempt, 1);
+    let kept = world.engine.record(first.id).await.unwrap().unwrap().result.unwrap();
+    assert_eq!(&*kept.bytes, b"1");
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use tokio::sync::{mpsc, watch};
 use super::attempt::{TIMEOUT, attempt};
 use super::worker;
 use crate::engine::Engine;
-use crate::posting::{Poster, Terms, Work, report, settle};
+use crate::posting::{Poster, Terms, Work, report, settle, take_over};
 use crate::work::Granted;
 
 /// The most posts that are under way or wait for their outcome to be durable.
@@ -47,8 +47,7 @@ impl Sender {
     }
 
     pub(super) async fn run(mut self) {
-        // Whatever a sender before this one had under way is nobody's now.
-        if let Err(error) = self.engine.release_worker(worker()).await {
+        if let Err(error) = take_over(&self.engine, worker()).await {
             return tracing::warn!(%error, "no deliveries are sent");
         }
         self.limit_each().await;

@@ -185,6 +185,21 @@ impl Drop for UnderWay {
     }
 }
 
+/// Releases what the worker of this name had under way before a crash: it is nobody's now.
+///
+/// # Errors
+/// Where the engine stops, or its store has failed.
+pub(crate) async fn take_over(engine: &Engine, worker: Arc<str>) -> Result<(), Unavailable> {
+    loop {
+        match engine.release_worker(Arc::clone(&worker)).await {
+            Ok(_) => return Ok(()),
+            // Clients come back with the server, and more may wait than it takes.
+            Err(Unavailable::Overloaded | Unavailable::Full) => tokio::time::sleep(REST).await,
+            Err(error) => return Err(error),
+        }
+    }
+}
+
 /// Says so where a task ended by a panic.
 pub(crate) fn report(ended: Result<(), JoinError>) {
     if let Err(error) = ended

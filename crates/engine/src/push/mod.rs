@@ -18,7 +18,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::{AbortHandle, JoinHandle, JoinSet};
 
 use crate::engine::Engine;
-use crate::posting::{Ended, Poster, Settled, Terms, Work, settle};
+use crate::posting::{Ended, Poster, Settled, Terms, Work, settle, take_over};
 use crate::work::Granted;
 use attempt::attempt;
 
@@ -108,7 +108,7 @@ struct Line {
 impl Manager {
     async fn run(mut self) {
         // What was posted before a crash has lost its answer. A target that settles later may do so still.
-        if let Err(error) = self.engine.release_worker(WORKER.into()).await {
+        if let Err(error) = take_over(&self.engine, WORKER.into()).await {
             return tracing::warn!(%error, "no jobs are pushed");
         }
         let (settled, outcomes) = mpsc::unbounded_channel();
