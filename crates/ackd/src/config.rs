@@ -78,6 +78,22 @@ pub(crate) struct ServeArgs {
     #[arg(long, value_name = "BYTES", env = "ACKD_MAX_PAYLOAD")]
     max_payload: Option<usize>,
 
+    /// A raw payload or result of more bytes than this is kept as a file, at most --max-payload [default: --max-payload]
+    #[arg(long, value_name = "BYTES", env = "ACKD_CLAIM_CHECK")]
+    claim_check: Option<usize>,
+
+    /// The largest file in bytes, at most 68719476736 [default: 17179869184]
+    #[arg(long, value_name = "BYTES", env = "ACKD_MAX_FILE")]
+    max_file: Option<usize>,
+
+    /// Keep files in this directory, or on S3 as s3://BUCKET/PREFIX [default: files, in the data directory]
+    #[arg(long, value_name = "DIR|URL", env = "ACKD_FILES")]
+    files: Option<String>,
+
+    /// Send whoever downloads a file to S3 itself, by a link that anybody can use for so long, 1s to 1h [default: never]
+    #[arg(long, value_name = "DURATION", env = "ACKD_FILE_LINKS")]
+    file_links: Option<Duration>,
+
     /// The most connections at a time [default: 16384]
     #[arg(long, value_name = "N", env = "ACKD_MAX_CONNECTIONS")]
     max_connections: Option<usize>,
@@ -140,12 +156,30 @@ pub(crate) struct Config {
     pub(crate) feed_retention: std::time::Duration,
     /// The largest payload or result in bytes.
     pub(crate) max_payload: usize,
+    /// The largest one that stands in the ledger, where it came as a body of its own.
+    pub(crate) claim_check: usize,
+    /// The largest file in bytes.
+    pub(crate) max_file: u64,
+    /// Where files are kept.
+    pub(crate) files: FilesPlace,
+    /// For how long links to files are good, where downloads go by links.
+    pub(crate) file_links: Option<std::time::Duration>,
     /// The most connections at a time.
     pub(crate) max_connections: usize,
     /// How the log is written.
     pub(crate) log_format: LogFormat,
     /// How much the log tells.
     pub(crate) log_level: LogLevel,
+}
+
+/// Where files are kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum FilesPlace {
+    /// In this directory.
+    Folder(PathBuf),
+    /// On S3.
+    #[cfg(feature = "s3")]
+    S3(ackd_files::S3Address),
 }
 
 /// Settings that cannot be served: wrong use, exit code 2.
@@ -181,6 +215,12 @@ pub(crate) enum ConfigError {
         /// What is wrong with it.
         error: CidrError,
     },
+    /// No place for files.
+    #[error("--files {0}")]
+    Files(String),
+    /// Nobody could use a link for less, and nobody should for more; or there are none.
+    #[error("--file-links {0}")]
+    FileLinks(String),
     /// Nobody could follow a feed that is kept for less, or for the rest of time.
     #[error("--feed-retention is a time from 1m to 3650d, not {0}")]
     FeedRetention(Duration),
@@ -230,6 +270,10 @@ impl ServeArgs {
             push_allow: first(self.push_allow, file.push_allow),
             feed_retention: self.feed_retention.or(file.feed_retention),
             max_payload: self.max_payload.or(file.max_payload),
+            claim_check: self.claim_check.or(file.claim_check),
+            max_file: self.max_file.or(file.max_file),
+            files: self.files.or(file.files),
+            file_links: self.file_links.or(file.file_links),
             max_connections: self.max_connections.or(file.max_connections),
             log_format: self.log_format.or(file.log_format),
             log_level: self.log_level.or(file.log_level),
@@ -248,8 +292,15 @@ impl ServeArgs {
         if !listen.ip().is_loopback() && self.unprotected != Some(true) {
             return Err(ConfigError::Unprotected(listen));
         }
+        let data = self.data.unwrap_or_else(|| PathBuf::from("ackd-data"));
+        let max_payload = within("max-payload", self.max_payload.unwrap_or(1 << 20), 1, limits::BODY_BYTES)?;
+        let files = files_place(self.files, &data)?;
         Ok(Config {
-            data: self.data.unwrap_or_else(|| PathBuf::from("ackd-data")),
+            claim_check: within("claim-check", self.claim_check.unwrap_or(max_payload), 0, max_payload)?,
+            max_file: within("max-file", self.max_file.unwrap_or(16 << 30), 1, most_of_file())? as u64,
+            file_links: file_links(self.file_links, &files)?,
+            files,
+            data,
             listen,
             public_url: self.public_url,
             hosts: self.hosts,
@@ -257,7 +308,7 @@ impl ServeArgs {
             webhook_allow: ranges("webhook-allow", &self.webhook_allow)?,
             push_allow: ranges("push-allow", &self.push_allow)?,
             feed_retention: feed_retention(self.feed_retention)?,
-            max_payload: within("max-payload", self.max_payload.unwrap_or(1 << 20), 1, limits::BODY_BYTES)?,
+            max_payload,
             max_connections: within("max-connections", self.max_connections.unwrap_or(16_384), 1, 1_000_000)?,
             log_format: self.log_format.unwrap_or_default(),
             log_level: self.log_level.unwrap_or_default(),
@@ -273,6 +324,43 @@ fn feed_retention(named: Option<Duration>) -> Result<std::time::Duration, Config
     let Some(named) = named else { return Ok(limits::DEFAULT_FEED_RETENTION) };
     let within = (limits::FEED_RETENTION_MIN..=limits::DURATION).contains(&named.get());
     if within { Ok(named.get()) } else { Err(ConfigError::FeedRetention(named)) }
+}
+
+fn files_place(named: Option<String>, data: &Path) -> Result<FilesPlace, ConfigError> {
+    match named {
+        None => Ok(FilesPlace::Folder(data.join("files"))),
+        Some(url) if url.contains("://") => bucket(&url),
+        Some(folder) if folder.is_empty() => Err(ConfigError::Files("names no directory".to_owned())),
+        Some(folder) => Ok(FilesPlace::Folder(folder.into())),
+    }
+}
+
+#[cfg(feature = "s3")]
+fn bucket(url: &str) -> Result<FilesPlace, ConfigError> {
+    url.parse().map(FilesPlace::S3).map_err(|error: ackd_files::OpenError| ConfigError::Files(error.to_string()))
+}
+
+#[cfg(not(feature = "s3"))]
+fn bucket(url: &str) -> Result<FilesPlace, ConfigError> {
+    Err(ConfigError::Files(format!(
+        "{url}: this ackd was built without S3; build it with `--features s3`, or name a directory"
+    )))
+}
+
+fn most_of_file() -> usize {
+    usize::try_from(limits::FILE_BYTES).unwrap_or(usize::MAX)
+}
+
+fn file_links(named: Option<Duration>, files: &FilesPlace) -> Result<Option<std::time::Duration>, ConfigError> {
+    let Some(valid_for) = named else { return Ok(None) };
+    if matches!(files, FilesPlace::Folder(_)) {
+        return Err(ConfigError::FileLinks("is for files on S3: a directory has no links of its own".to_owned()));
+    }
+    let (least, most) = (std::time::Duration::from_secs(1), std::time::Duration::from_hours(1));
+    if (least..=most).contains(&valid_for.get()) {
+        return Ok(Some(valid_for.get()));
+    }
+    Err(ConfigError::FileLinks(format!("is a time from 1s to 1h, not {valid_for}")))
 }
 
 fn within(flag: &'static str, value: usize, min: usize, max: usize) -> Result<usize, ConfigError> {
@@ -378,12 +466,51 @@ mod tests {
     }
 
     #[test]
+    fn files_are_kept_in_the_data_directory_or_where_it_is_said() {
+        let place = |text: &str| file(text).check().map(|config| config.files);
+        assert_eq!(place(""), Ok(FilesPlace::Folder("ackd-data/files".into())));
+        assert_eq!(place("data = 'd'"), Ok(FilesPlace::Folder("d/files".into())));
+        assert_eq!(place("files = '/srv/files'"), Ok(FilesPlace::Folder("/srv/files".into())));
+        for wrong in ["files = ''", "files = 'https://x/y'", "files = 's3://'"] {
+            assert!(matches!(place(wrong), Err(ConfigError::Files(_))), "{wrong}");
+        }
+        // A directory has no links.
+        assert!(matches!(place("file-links = '5m'"), Err(ConfigError::FileLinks(_))));
+    }
+
+    #[cfg(feature = "s3")]
+    #[test]
+    fn links_are_good_for_an_hour_at_most() {
+        let links = |text: &str| file(&format!("files = 's3://bucket/a'\nfile-links = '{text}'")).check();
+        for good in ["1s", "1h"] {
+            assert!(links(good).is_ok_and(|config| config.file_links.is_some()), "{good}");
+        }
+        for wrong in ["999ms", "1h1ms"] {
+            assert!(matches!(links(wrong), Err(ConfigError::FileLinks(_))), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn what_is_larger_than_the_claim_check_is_a_file() {
+        let checked = |text: &str| file(text).check().map(|config| (config.max_payload, config.claim_check));
+        assert_eq!(checked(""), Ok((1 << 20, 1 << 20)));
+        assert_eq!(checked("max-payload = 5"), Ok((5, 5)));
+        assert_eq!(checked("max-payload = 5\nclaim-check = 0"), Ok((5, 0)));
+        assert!(matches!(checked("max-payload = 5\nclaim-check = 6"), Err(ConfigError::Range { .. })));
+    }
+
+    #[test]
     fn numbers_are_checked_at_their_edges() {
         let most = limits::BODY_BYTES;
         assert!(file(&format!("max-payload = {most}")).check().is_ok());
-        for text in
-            [format!("max-payload = {}", most + 1), "max-payload = 0".to_owned(), "max-connections = 0".to_owned()]
-        {
+        assert!(file(&format!("max-file = {}", limits::FILE_BYTES)).check().is_ok());
+        for text in [
+            format!("max-payload = {}", most + 1),
+            "max-payload = 0".to_owned(),
+            format!("max-file = {}", limits::FILE_BYTES + 1),
+            "max-file = 0".to_owned(),
+            "max-connections = 0".to_owned(),
+        ] {
             assert!(matches!(file(&text).check(), Err(ConfigError::Range { .. })), "{text}");
         }
     }

@@ -6,6 +6,7 @@ mod config;
 mod console;
 mod exit;
 mod failure;
+mod file_store;
 mod json;
 mod logging;
 mod notices;

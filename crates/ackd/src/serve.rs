@@ -58,9 +58,10 @@ pub(crate) fn serve(args: ServeArgs) -> Result<(), ServeError> {
         let mut stdout = std::io::stdout();
         drop(writeln!(stdout, "listening on http://{address}").and_then(|()| stdout.flush()));
         let (deliverer, pusher, bulk) = (wired.deliver(), wired.push(), wired.bulk());
+        let keeper = wired.keep_files();
         let served = ackd_http::serve(listener, wired.app, stop).await;
         // While the engine still takes down what became of the posts under way.
-        tokio::join!(deliverer.stop(), pusher.stop(), bulk.stop());
+        tokio::join!(deliverer.stop(), pusher.stop(), bulk.stop(), keeper.stop());
         Ok(served?)
     });
     // What was asked for is committed and answered before the process ends.

@@ -5,12 +5,15 @@ use std::sync::Arc;
 
 use ackd_embedded::{EmbeddedStore, OpenError, Options};
 use ackd_engine::dispatch::WindowLimits;
-use ackd_engine::{BulkWorker, Deliverer, Engine, MailboxLimits, Parts, PushOptions, Pusher, StartError};
+use ackd_engine::{
+    BulkWorker, Deliverer, Engine, FileKeeper, Files, MailboxLimits, Parts, PushOptions, Pusher, StartError,
+};
 use ackd_http::{App, Outbounds, WebhookRenderer, lease_text};
 use ackd_outbound::{Allow, Cidr, HttpOutbound};
-use ackd_ports::{Outbound, SystemClock, SystemEntropy};
+use ackd_ports::{Entropy, Outbound, SystemClock, SystemEntropy};
 
 use crate::config::Config;
+use crate::file_store::{self, FileStoreError};
 
 /// Why the server does not start.
 #[derive(Debug, thiserror::Error)]
@@ -21,6 +24,9 @@ pub(crate) enum WiringError {
     /// The engine cannot start on what the store holds.
     #[error("{0:?}: {1}")]
     Engine(PathBuf, StartError),
+    /// There is nowhere to keep files.
+    #[error(transparent)]
+    Files(#[from] FileStoreError),
     /// A setting of the API cannot be meant.
     #[error(transparent)]
     Api(#[from] ackd_http::ConfigError),
@@ -33,6 +39,7 @@ pub(crate) enum WiringError {
 pub(crate) struct Wired {
     /// The API.
     pub(crate) app: App,
+    files: Files,
     outbounds: Outbounds,
     renderer: WebhookRenderer,
     pushing: PushOptions,
@@ -54,14 +61,20 @@ impl Wired {
     pub(crate) fn push(&self) -> Pusher {
         Pusher::start(self.app.engine().clone(), Arc::clone(&self.outbounds.pushes), self.pushing)
     }
+
+    /// Starts to delete the files that nobody needs, on the runtime of the caller.
+    pub(crate) fn keep_files(&self) -> FileKeeper {
+        FileKeeper::start(self.files.clone())
+    }
 }
 
-/// Joins the embedded store, the engine, the API, and what sends webhooks and pushes jobs as `config` says.
+/// Joins the embedded store, the engine, the store of files, the API, and what sends webhooks and pushes jobs as `config` says.
 ///
 /// # Errors
 /// [`WiringError`] says which part does not start, and why.
 pub(crate) fn wire(config: &Config) -> Result<Wired, WiringError> {
-    let entropy = SystemEntropy::new().map_err(WiringError::Entropy)?;
+    let mut entropy = SystemEntropy::new().map_err(WiringError::Entropy)?;
+    let (mut names, seed) = (SystemEntropy::new().map_err(WiringError::Entropy)?, entropy.random());
     let store = EmbeddedStore::open(&config.data, &Options::default(), Box::new(entropy))?;
     let engine = Engine::start(Parts {
         ledger: Box::new(store.ledger),
@@ -73,15 +86,19 @@ pub(crate) fn wire(config: &Config) -> Result<Wired, WiringError> {
         feed_retention: config.feed_retention,
     })
     .map_err(|error| WiringError::Engine(config.data.clone(), error))?;
+    let files = Files::new(engine.clone(), file_store::open(&config.files, &config.data, &mut names)?, seed);
     let api = ackd_http::Config {
         public_url: config.public_url.clone(),
         hosts: config.hosts.clone(),
         origins: config.allow_origins.clone(),
         limits: ackd_http::Limits {
             payload: config.max_payload,
+            claim_check: config.claim_check,
+            file: config.max_file,
             connections: config.max_connections,
             ..ackd_http::Limits::default()
         },
+        file_links: config.file_links,
         version: env!("CARGO_PKG_VERSION").to_owned(),
     };
     // Each with connections of its own: what one may connect to is not for the other.
@@ -93,7 +110,7 @@ pub(crate) fn wire(config: &Config) -> Result<Wired, WiringError> {
         webhooks: outbound(&config.webhook_allow, "--webhook-allow"),
         pushes: outbound(&config.push_allow, "--push-allow"),
     };
-    let app = App::new(engine, outbounds.clone(), api)?;
+    let app = App::new(engine, files.clone(), outbounds.clone(), api)?;
     let pushing = PushOptions { lease: lease_text, result: config.max_payload };
-    Ok(Wired { app, outbounds, renderer: WebhookRenderer::new(config.public_url.as_deref()), pushing })
+    Ok(Wired { app, files, outbounds, renderer: WebhookRenderer::new(config.public_url.as_deref()), pushing })
 }

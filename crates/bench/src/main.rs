@@ -114,8 +114,9 @@ fn serve_without_storage() -> io::Result<()> {
     })
     .map_err(io::Error::other)?;
     let outbound = Arc::new(FakeOutbound::new());
+    let files = ackd_engine::Files::new(engine.clone(), Arc::new(ackd_ports::MemoryFiles::default()), 0);
     let outbounds = ackd_http::Outbounds { webhooks: outbound.clone(), pushes: outbound };
-    let app = ackd_http::App::new(engine, outbounds, ackd_http::Config::default()).map_err(io::Error::other)?;
+    let app = ackd_http::App::new(engine, files, outbounds, ackd_http::Config::default()).map_err(io::Error::other)?;
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(async {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
         writeln!(io::stdout(), "listening on http://{}", listener.local_addr()?)?;

@@ -86,6 +86,14 @@ impl Rows for ForgetfulLedger {
         Ok(Vec::new())
     }
 
+    fn file(&mut self, _: ackd_domain::FileId) -> Result<Option<Arc<ackd_domain::File>>, ReadError> {
+        Ok(None)
+    }
+
+    fn file_named(&mut self, _: &Name) -> Result<Option<Arc<ackd_domain::File>>, ReadError> {
+        Ok(None)
+    }
+
     fn slowest(&mut self) -> Result<Option<Position>, ReadError> {
         Ok(None)
     }

@@ -2,8 +2,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::{
-    Advance, Body, BulkAction, BulkCourse, EndpointRequest, Failure, Firing, JobId, LeaseToken, Name, NewDelivery,
-    Position, PostOutcome, Progress, QueuePatch, ScheduleRequest, Status, Submission, Timestamp, Verb,
+    Advance, Body, BulkAction, BulkCourse, EndpointRequest, Failure, FileId, Firing, JobId, LeaseToken, Name,
+    NewDelivery, NewFile, Position, PostOutcome, Progress, QueuePatch, ScheduleRequest, Status, Submission, Timestamp,
+    Verb,
 };
 
 /// Something asked of the ledger.
@@ -37,6 +38,13 @@ pub enum Command {
         lease: LeaseToken,
         /// What came out.
         result: Option<Body>,
+    },
+    /// The work is done, and what came out is in a file.
+    CompleteByFile {
+        /// Proof of the lease.
+        lease: LeaseToken,
+        /// What came out.
+        file: NewFile,
     },
     /// The attempt failed.
     Fail {
@@ -185,6 +193,32 @@ pub enum Command {
     },
     /// Make the jobs of a schedule whose time has come.
     Fire(Box<Firing>),
+    /// Give a file a name. The one that had it before has none any more, and stays for the jobs that refer to it.
+    PutFile {
+        /// The name.
+        name: Name,
+        /// The file.
+        file: NewFile,
+        /// How long it is kept while no job refers to it.
+        expires_in: Duration,
+        /// Whether another file may have the name already.
+        replace: bool,
+    },
+    /// Take a file's name away. It stays for the jobs that refer to it.
+    DeleteFile {
+        /// The name.
+        name: Name,
+    },
+    /// See to it that nobody can refer to a file any more that nobody does: its bytes are to be deleted.
+    CondemnFile {
+        /// The file.
+        id: FileId,
+    },
+    /// Forget a condemned file, whose bytes are deleted.
+    ForgetFile {
+        /// The file.
+        id: FileId,
+    },
 }
 
 /// Why a lease ran out.
@@ -222,6 +256,12 @@ pub struct Needs<'a> {
     pub slowest: bool,
     /// The bulk job with this acceptance number.
     pub bulk: Option<u64>,
+    /// The files that the named job refers to.
+    pub files: bool,
+    /// This file.
+    pub file: Option<FileId>,
+    /// The file of this name.
+    pub file_name: Option<&'a Name>,
 }
 
 impl Command {
@@ -244,6 +284,7 @@ impl Command {
             Command::BulkPart { bulk, .. } => Needs { job: Some(bulk.number), ends: true, ..Needs::default() },
             Command::Heartbeat { lease, .. } => Needs { job: Some(lease.number), ..Needs::default() },
             Command::Complete { lease, .. }
+            | Command::CompleteByFile { lease, .. }
             | Command::Fail { lease, .. }
             | Command::Release { lease, .. }
             | Command::Lapse { lease, .. } => Needs { job: Some(lease.number), ends: true, ..Needs::default() },
@@ -251,8 +292,12 @@ impl Command {
             Command::Retry { id } => Needs { job: Some(id.number()), ends: true, rival: true, ..Needs::default() },
             Command::Cancel { id } => Needs { job: Some(id.number()), ends: true, ..Needs::default() },
             // Who waits for it keeps it.
-            Command::Purge { number } => Needs { job: Some(*number), followers: Some(0), ..Needs::default() },
-            Command::Delete { id } => Needs { job: Some(id.number()), followers: Some(0), ..Needs::default() },
+            Command::Purge { number } => {
+                Needs { job: Some(*number), followers: Some(0), files: true, ..Needs::default() }
+            }
+            Command::Delete { id } => {
+                Needs { job: Some(id.number()), followers: Some(0), files: true, ..Needs::default() }
+            }
             Command::PurgeChanges { .. } => Needs { slowest: true, ..Needs::default() },
             Command::Resolve { number, told } => {
                 Needs { job: Some(*number), followers: Some(*told), ..Needs::default() }
@@ -269,6 +314,10 @@ impl Command {
             Command::PutSchedule { name, .. } | Command::DeleteSchedule { name } => {
                 Needs { schedule: Some(name), ..Needs::default() }
             }
+            Command::PutFile { name, .. } | Command::DeleteFile { name } => {
+                Needs { file_name: Some(name), ..Needs::default() }
+            }
+            Command::CondemnFile { id } | Command::ForgetFile { id } => Needs { file: Some(*id), ..Needs::default() },
             Command::Fire(firing) => {
                 Needs { schedule: Some(&firing.name), submissions: &firing.jobs, ..Needs::default() }
             }
@@ -290,7 +339,7 @@ impl Command {
     #[must_use]
     pub const fn verb(&self) -> Option<Verb> {
         match self {
-            Command::Complete { .. } => Some(Verb::Complete),
+            Command::Complete { .. } | Command::CompleteByFile { .. } => Some(Verb::Complete),
             Command::Fail { .. } => Some(Verb::Fail),
             Command::Release { .. } => Some(Verb::Release),
             _ => None,

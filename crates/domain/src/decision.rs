@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::{Body, Change, Command, Endpoint, Job, JobId, Name, Position, Queue, Schedule};
+use crate::{Body, Change, Command, Endpoint, File, FileId, Job, JobId, Name, Position, Queue, Schedule};
 
 /// What a command comes to: rows to write, changes to tell, and the answer to give once both are durable.
 #[derive(Debug, Clone, PartialEq)]
@@ -53,6 +53,10 @@ pub enum Write {
     Unresolved(u64),
     /// They have.
     Resolved(u64),
+    /// A file, new or changed.
+    File(Arc<File>),
+    /// A file is no longer.
+    NoFile(FileId),
 }
 
 /// What the asker gets.
@@ -106,6 +110,13 @@ pub enum Answer {
         schedule: Arc<Schedule>,
         /// The jobs, one for each that was to be made.
         accepted: Vec<Accepted>,
+    },
+    /// The file after the command, or, where it is forgotten, before it.
+    File {
+        /// The file.
+        file: Arc<File>,
+        /// There was none of this name before.
+        created: bool,
     },
 }
 

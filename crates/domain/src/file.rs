@@ -1,5 +1,8 @@
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
+
+use crate::{Name, Timestamp};
 
 /// The name under which a store keeps a file's bytes: 128 bits, drawn anew for each upload and never given out twice.
 ///
@@ -45,6 +48,62 @@ impl FromStr for FileId {
         }
         u128::from_str_radix(text, 16).map(FileId).map_err(|_| FileIdError)
     }
+}
+
+/// A file that stands in the store and that the ledger knows nothing of yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewFile {
+    /// Where the store keeps it.
+    pub id: FileId,
+    /// The media type (RFC 9110, section 8.3.1), as the client named it.
+    pub content_type: Arc<str>,
+    /// The length in bytes.
+    pub size: u64,
+    /// The CRC-32C of its bytes.
+    pub sum: u32,
+    /// XXH3-128 of its bytes: what tells whether a request is the same again.
+    pub digest: u128,
+}
+
+/// A file in the store, and who needs it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct File {
+    /// Where the store keeps it.
+    pub id: FileId,
+    /// Under which name clients find it. A payload or a result that came without one has none, nor has a file whose name
+    /// was given to another.
+    pub name: Option<Name>,
+    /// The media type.
+    pub content_type: Arc<str>,
+    /// The length in bytes.
+    pub size: u64,
+    /// The CRC-32C of its bytes.
+    pub sum: u32,
+    /// When the ledger took note of it.
+    pub created_at: Timestamp,
+    /// When it goes, unless a job refers to it then.
+    pub expires_at: Timestamp,
+    /// How many jobs have it for their payload or their result.
+    pub references: u64,
+    /// Its bytes are being deleted; nobody can refer to it any more.
+    pub condemned: bool,
+}
+
+impl File {
+    /// Whether nobody needs it any more.
+    #[must_use]
+    pub fn is_unused(&self, now: Timestamp) -> bool {
+        self.references == 0 && self.expires_at <= now
+    }
+}
+
+/// The file that is to be a job's payload.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PayloadFile {
+    /// The one with this name when the job is accepted. A name that is given to another file later changes nothing.
+    Named(Name),
+    /// One that came with the request.
+    New(NewFile),
 }
 
 #[cfg(test)]

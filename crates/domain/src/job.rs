@@ -2,7 +2,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::{
-    Backoff, BodyInfo, Callback, Delivery, Failure, FlowPart, Held, IdempotencyKey, JobId, Lease, LeaseState,
+    Backoff, BodyInfo, Callback, Delivery, Failure, FileId, FlowPart, Held, IdempotencyKey, JobId, Lease, LeaseState,
     LeaseToken, Name, OnFailure, Position, Predecessor, Progress, Status, Timestamp, limits,
 };
 
@@ -54,6 +54,8 @@ pub struct Spec {
     pub delivery: Option<Arc<Delivery>>,
     /// What the payload is. A submission with the unique key of the waiting job may replace it.
     pub payload: BodyInfo,
+    /// Where the payload's bytes are, if not in the ledger.
+    pub payload_file: Option<FileId>,
 }
 
 /// A job as of one of its changes.
@@ -95,6 +97,8 @@ pub struct Job {
     pub checkpoint: Option<Arc<str>>,
     /// What the result is, once it is done.
     pub result: Option<BodyInfo>,
+    /// Where the result's bytes are, if not in the ledger.
+    pub result_file: Option<FileId>,
     /// The position of its latest change.
     pub changed: Position,
 }
@@ -121,6 +125,19 @@ impl Job {
         let until = self.finished_at?.after(self.spec.result_retention.unwrap_or(limits::DEFAULT_RETENTION));
         let keyed = self.spec.key.as_ref().map(|_| self.created_at().after(limits::KEY_KEPT));
         Some(keyed.map_or(until, |keyed| keyed.max(until)))
+    }
+
+    /// The bytes of its payload and its result that stand in the ledger.
+    #[must_use]
+    pub fn stored_size(&self) -> u64 {
+        let payload = if self.spec.payload_file.is_none() { self.spec.payload.size } else { 0 };
+        let result = self.result.as_ref().filter(|_| self.result_file.is_none());
+        payload + result.map_or(0, |result| result.size)
+    }
+
+    /// The files that it refers to.
+    pub fn files(&self) -> impl Iterator<Item = FileId> {
+        self.spec.payload_file.into_iter().chain(self.result_file)
     }
 
     /// When it was accepted.

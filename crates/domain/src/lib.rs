@@ -48,7 +48,7 @@ pub use delivery::{Advance, Callback, CallbackRequest, Delivery, NewDelivery, Ta
 pub use draws::Draws;
 pub use endpoint::{Disabled, DisabledReason, Endpoint, EndpointRequest, PostOutcome};
 pub use failure::Failure;
-pub use file::{FileId, FileIdError};
+pub use file::{File, FileId, FileIdError, NewFile, PayloadFile};
 pub use held::{After, FlowPart, Held, OnFailure, Predecessor};
 pub use id::{JobId, JobIdError};
 pub use job::{Job, Spec};

@@ -6,6 +6,15 @@ use std::time::Duration;
 /// The largest payload or result in bytes that an operator may allow, 64 MiB; the server's default is 1 MiB.
 pub const BODY_BYTES: usize = 64 << 20;
 
+/// The largest file in bytes that an operator may allow, 64 GiB; the server's default is 16 GiB.
+pub const FILE_BYTES: u64 = 64 << 30;
+
+/// How long a file that no job refers to is kept where the client names no time, 24 hours.
+pub const DEFAULT_FILE_EXPIRY: Duration = Duration::from_hours(24);
+
+/// The shortest time for which a client may have a file kept, 1 second; the longest is [`DURATION`].
+pub const FILE_EXPIRY_MIN: Duration = Duration::from_secs(1);
+
 /// The most bytes of an idempotency key.
 pub const KEY_BYTES: usize = 512;
 

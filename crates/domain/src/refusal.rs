@@ -1,4 +1,4 @@
-use crate::{JobId, Position, Status};
+use crate::{JobId, Name, Position, Status};
 
 /// Why a command changed nothing.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -56,6 +56,15 @@ pub enum Refusal {
     /// Another consumer of the same name has come to this position.
     #[error("the consumer has come to another position: {0:?}")]
     Overtaken(Option<Position>),
+    /// Files that were to be payloads are not there, or no longer: the lines of the submissions, from 0, and the names.
+    #[error("a file that was to be a payload is not there")]
+    NoFile(Vec<(usize, Name)>),
+    /// A file has this name already.
+    #[error("a file has this name already")]
+    FileExists,
+    /// The file is needed still.
+    #[error("the file is needed")]
+    FileNeeded,
     /// A row that the decision needs does not match its checksum.
     #[error("what is stored of {0} is damaged")]
     Damaged(String),

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use xxhash_rust::xxh3::Xxh3;
 
-use crate::{After, Backoff, Body, CallbackRequest, IdempotencyKey, Name, OnFailure, Timestamp, Unique};
+use crate::{After, Backoff, Body, CallbackRequest, IdempotencyKey, Name, OnFailure, PayloadFile, Timestamp, Unique};
 
 /// A request to do work, as a client made it; what it left out is decided when it is accepted.
 #[derive(Debug, Clone, PartialEq)]
@@ -14,6 +14,8 @@ pub struct Submission {
     pub kind: Option<Arc<str>>,
     /// What the worker gets.
     pub payload: Body,
+    /// The file that it gets instead; the payload is empty then.
+    pub payload_file: Option<Box<PayloadFile>>,
     /// When it is due.
     pub start: Start,
     /// How long it may take in all, waiting included.
@@ -84,6 +86,7 @@ impl Submission {
             queue,
             kind: None,
             payload,
+            payload_file: None,
             start: Start::Now,
             expires_in: None,
             priority: None,
@@ -194,6 +197,15 @@ impl Submission {
         for next in &self.then {
             field(22, &next.fingerprint().to_le_bytes());
         }
+        match self.payload_file.as_deref() {
+            None => {}
+            Some(PayloadFile::Named(name)) => field(40, name.as_str().as_bytes()),
+            Some(PayloadFile::New(file)) => {
+                field(41, file.content_type.as_bytes());
+                field(41, &file.size.to_le_bytes());
+                field(41, &file.digest.to_le_bytes());
+            }
+        }
         hash.digest128()
     }
 
@@ -212,7 +224,7 @@ impl Submission {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Secret, UniquePolicy, WebhookEvent, WebhookEvents, WebhookFormat};
+    use crate::{FileId, NewFile, Secret, UniquePolicy, WebhookEvent, WebhookEvents, WebhookFormat};
     use bytes::Bytes;
 
     fn submission() -> Submission {
@@ -229,6 +241,20 @@ mod tests {
 
     fn unique(key: &str, policy: UniquePolicy) -> Submission {
         Submission { unique: Some(Unique { key: key.into(), policy }), ..submission() }
+    }
+
+    fn new_file(id: u128, content_type: &str, digest: u128) -> NewFile {
+        NewFile { id: FileId::new(id), content_type: content_type.into(), size: 5, sum: 6, digest }
+    }
+
+    fn filed(file: PayloadFile) -> Submission {
+        Submission { payload_file: Some(Box::new(file)), ..submission() }
+    }
+
+    #[test]
+    fn the_same_bytes_uploaded_again_are_the_same_request() {
+        let of = |id| filed(PayloadFile::New(new_file(id, "text/plain", 2))).fingerprint();
+        assert_eq!(of(1), of(2));
     }
 
     #[test]
@@ -260,6 +286,11 @@ mod tests {
             unique("a", UniquePolicy::Keep),
             unique("b", UniquePolicy::Keep),
             unique("a", UniquePolicy::Replace),
+            filed(PayloadFile::Named(Name::new("a").unwrap())),
+            filed(PayloadFile::Named(Name::new("b").unwrap())),
+            filed(PayloadFile::New(new_file(1, "text/plain", 2))),
+            filed(PayloadFile::New(new_file(1, "text/plain", 3))),
+            filed(PayloadFile::New(new_file(1, "text/html", 2))),
             called(|_| {}),
             called(|callback| callback.url = "https://example.com/b".into()),
             called(|callback| callback.events = WebhookEvents::of([WebhookEvent::Done])),

@@ -1,7 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::{Endpoint, Job, Name, Position, Queue, Schedule, Stepped};
+use crate::{Endpoint, File, FileId, Job, Name, Position, Queue, Schedule, Stepped};
 
 /// What a decision sees of the ledger: the rows that [`crate::Command::needs`] names, as they are
 /// after the command before it.
@@ -43,6 +43,10 @@ pub struct View {
     pub bulk: Option<Arc<Job>>,
     /// What came of the bulk job's steps before the command, in the same commit.
     pub stepped: Stepped,
+    /// The files that are asked for, or that the named job or the rivals refer to.
+    pub files: BTreeMap<FileId, Arc<File>>,
+    /// The files of the names that are asked for, or that the submissions name.
+    pub named_files: BTreeMap<Name, Arc<File>>,
 }
 
 impl View {

@@ -24,6 +24,7 @@ mod endpoints;
 mod error;
 mod fault;
 mod feed;
+mod files;
 mod integer;
 pub mod keys;
 mod lane;

@@ -127,7 +127,8 @@ fn lay_out(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
             progress, -- JSON
             error, -- a row in failure
             checkpoint, -- a row in checkpoint
-            held -- what holds it back: 1 behind another of its ordering key, 2 comes after others, 3 both; NULL: nothing
+            held, -- what holds it back: 1 behind another of its ordering key, 2 comes after others, 3 both; NULL: nothing
+            result_file -- the file that is the result
         );
         -- Unfinished jobs only: those that wait, lane by lane, and those that are leased.
         CREATE INDEX job_waiting ON job (lane, run_at) WHERE status = 0 AND held IS NULL;
@@ -176,6 +177,21 @@ fn lay_out(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
             payload -- of the job that it makes
         ) WITHOUT ROWID;
 
+        -- The files that stand in a store of their own, by the name that they have there.
+        CREATE TABLE file (
+            id TEXT PRIMARY KEY,
+            name TEXT UNIQUE, -- the client's
+            content_type TEXT NOT NULL,
+            size INTEGER,
+            sum INTEGER, -- CRC-32C of the bytes
+            created_at INTEGER,
+            expires_at INTEGER,
+            refs INTEGER, -- how many jobs refer to it
+            condemned INTEGER, -- 1: its bytes are being deleted
+            crc INTEGER
+        ) WITHOUT ROWID;
+        CREATE INDEX file_unused ON file (expires_at) WHERE refs = 0;
+
         CREATE TABLE result (id INTEGER PRIMARY KEY, crc, content_type, body);
         CREATE TABLE failure (seq INTEGER PRIMARY KEY, job, crc, problem);
         CREATE TABLE checkpoint (seq INTEGER PRIMARY KEY, job, crc, state);
@@ -190,7 +206,7 @@ fn lay_out(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
             crc,
             -- The job as of this change: the columns of job.
             status DEFAULT 0, version DEFAULT 1, run DEFAULT 1, attempt DEFAULT 0, run_at, started_at, finished_at,
-            worker, result_size, result_type, expires_at, cancel_requested_at, progress, error, checkpoint, held,
+            worker, result_size, result_type, expires_at, cancel_requested_at, progress, error, checkpoint, held, result_file,
             -- The texts that the job had until this change: they go with it.
             old_error, old_checkpoint
         );

@@ -14,6 +14,7 @@ pub mod dispatch;
 mod engine;
 mod events;
 mod feed;
+mod files;
 mod hub;
 mod inputs;
 mod interest;
@@ -31,7 +32,9 @@ mod tail;
 mod waiting;
 mod work;
 
-pub use ackd_ports::{Counts, DeadCause, Filter, Outbound, Page, ReadError, SigningKey, Timeline, cut_cause};
+pub use ackd_ports::{
+    Counts, DeadCause, FileStore, FileStoreError, Filter, Outbound, Page, ReadError, SigningKey, Timeline, cut_cause,
+};
 pub use blocks::SMALL_RESULT;
 pub use bulk::{BulkOf, BulkOrder, BulkWorker, OrderError, Pace};
 pub use calendar::{Calendar, CalendarError, CronError, ZoneError};
@@ -40,6 +43,7 @@ pub use deliver::{Deliverer, DeliveryAttempt, DeliveryRecord, Renderer, ReplayEr
 pub use engine::{Engine, Health, Parts, StartError, Unavailable};
 pub use events::{Event, Events, EventsStart, Until};
 pub use feed::{Feed, FeedItem, FeedStart};
+pub use files::{Download, FileKeeper, Files, FilesError, Received, Receiving};
 pub use inputs::{INPUTS_BYTES, JobInput};
 pub use interest::Interest;
 pub use mailbox::MailboxLimits;

@@ -50,6 +50,10 @@ impl Store {
 }
 
 impl FileStore for Store {
+    fn upload_bytes(&self) -> usize {
+        self.shared.part
+    }
+
     fn create(&self, id: FileId, content_type: &str) -> Box<dyn FileUpload> {
         Box::new(Upload::new(Arc::clone(&self.shared), id, content_type))
     }

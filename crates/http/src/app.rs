@@ -1,9 +1,10 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use ackd_api::{Code, Problem, Time};
 use ackd_domain::Timestamp;
-use ackd_engine::Engine;
+use ackd_engine::{Engine, Files};
 use bytes::Bytes;
 use http::HeaderValue;
 use http::header::HeaderMap;
@@ -27,6 +28,8 @@ pub struct Config {
     pub origins: Vec<String>,
     /// How much a client may ask.
     pub limits: Limits,
+    /// Where the store of files has links of its own, a download is sent there, by one that is good for so long.
+    pub file_links: Option<Duration>,
     /// The server's version, shown by `/healthz` and `/openapi.json`.
     pub version: String,
 }
@@ -38,6 +41,7 @@ impl Default for Config {
             hosts: Vec::new(),
             origins: Vec::new(),
             limits: Limits::default(),
+            file_links: None,
             version: env!("CARGO_PKG_VERSION").to_owned(),
         }
     }
@@ -70,6 +74,8 @@ pub struct App {
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) engine: Engine,
+    pub(crate) files: Files,
+    pub(crate) file_links: Option<Duration>,
     pub(crate) targets: Targets,
     pub(crate) limits: Limits,
     pub(crate) metrics: Metrics,
@@ -90,13 +96,14 @@ pub(crate) struct Shared {
 }
 
 impl App {
-    /// The API over `engine`, as `config` says. What is to be posted somewhere must pass the checks of who
+    /// The API over `engine` and its `files`, as `config` says. What is to be posted somewhere must pass the checks of who
     /// of `outbounds` would post it.
     ///
     /// # Errors
     /// [`ConfigError`] names the value that cannot be meant.
-    pub fn new(engine: Engine, outbounds: Outbounds, config: Config) -> Result<App, ConfigError> {
-        let Config { public_url, hosts, origins, limits, version } = config;
+    pub fn new(engine: Engine, files: Files, outbounds: Outbounds, config: Config) -> Result<App, ConfigError> {
+        let Config { public_url, hosts, origins, mut limits, file_links, version } = config;
+        limits.claim_check = limits.claim_check.min(limits.payload);
         if limits.payload > ackd_domain::limits::BODY_BYTES {
             return Err(ConfigError::Payload(limits.payload));
         }
@@ -127,6 +134,8 @@ impl App {
         Ok(App {
             shared: Arc::new(Shared {
                 engine,
+                files,
+                file_links,
                 targets: Targets::new(outbounds),
                 limits,
                 metrics: Metrics::new(),

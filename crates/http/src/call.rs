@@ -10,7 +10,7 @@ use std::task::{Context, Poll, ready};
 
 use ackd_api::{Code, Problem, cloud_event};
 use ackd_domain::{JobId, Name};
-use ackd_engine::Engine;
+use ackd_engine::{Engine, Files};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Request, Response};
 use http_body::Body;
@@ -20,7 +20,7 @@ use crate::app::Shared;
 use crate::browser;
 use crate::connection::Link;
 use crate::headers::{self, Media};
-use crate::intake::{self, Whole};
+use crate::intake::{self, Arrived, Flow, Whole};
 use crate::outlet::{Outlet, Served};
 use crate::problem::Rejection;
 use crate::query::{self, Query};
@@ -50,6 +50,10 @@ impl Call {
 
     pub(crate) fn engine(&self) -> &Engine {
         &self.link.shared.engine
+    }
+
+    pub(crate) fn files(&self) -> &Files {
+        &self.link.shared.files
     }
 
     pub(crate) fn headers(&self) -> &HeaderMap {
@@ -99,14 +103,30 @@ impl Call {
 
     /// The body, of which at most `limit` bytes are taken.
     pub(crate) async fn body(&mut self, limit: usize) -> Result<Whole, Rejection> {
-        let Some(body) = self.body.take() else {
-            return Err(Rejection::new(Code::Internal, "the body was read twice"));
-        };
-        let received = intake::receive(self.shared(), body, limit).await;
+        let flow = self.flow()?;
+        let received = intake::receive(self.shared(), flow, limit).await;
         if received.is_err() {
             self.link.left_unread();
         }
         received
+    }
+
+    /// The body, where it has at most `limit` bytes, or else what has come of it and the rest.
+    pub(crate) async fn arrived(&mut self, limit: usize) -> Result<Arrived, Rejection> {
+        let flow = self.flow()?;
+        let arrived = flow.gather(self.shared(), limit).await;
+        if arrived.is_err() {
+            self.link.left_unread();
+        }
+        arrived
+    }
+
+    /// The body, to be taken as it comes.
+    pub(crate) fn flow(&mut self) -> Result<Flow, Rejection> {
+        match self.body.take() {
+            Some(body) => Ok(Flow::new(body)),
+            None => Err(Rejection::new(Code::Internal, "the body was read twice")),
+        }
     }
 
     /// A body of JSON that carries a payload, a result or less.

@@ -58,7 +58,7 @@ pub(crate) fn document<'a>(
             message: progress.message.as_deref().map(Cow::Borrowed),
             at: time(progress.at),
         }),
-        payload: payload.and_then(inline),
+        payload: payload.filter(|_| spec.payload_file.is_none()).and_then(inline),
         payload_info: info(&spec.payload),
         result: result.and_then(inline),
         result_info: job.result.as_ref().and_then(info),

@@ -142,6 +142,17 @@ pub(crate) fn none_match(headers: &HeaderMap, version: u64) -> Result<Option<boo
     Ok(found)
 }
 
+/// Whether the header is `*`.
+pub(crate) fn is_star(headers: &HeaderMap, name: &HeaderName) -> bool {
+    headers.get(name).is_some_and(|value| value.as_bytes().trim_ascii() == b"*")
+}
+
+/// Whether the header, a list of entity tags, names this one. They are compared weakly.
+pub(crate) fn names_tag(headers: &HeaderMap, name: &HeaderName, etag: &str) -> bool {
+    let mut values = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
+    values.any(|text| text.split(',').map(str::trim).any(|tag| tag == "*" || tag.trim_start_matches("W/") == etag))
+}
+
 /// The position after which the client would have events, of the header or else of the query.
 pub(crate) fn last_event_id(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
     Ok(single(headers, &LAST_EVENT_ID)?.filter(|text| !text.is_empty()))

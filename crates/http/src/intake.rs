@@ -46,44 +46,92 @@ impl Whole {
     }
 }
 
-/// Receives `body`, of which at most `limit` bytes are taken.
-pub(crate) async fn receive(shared: &Arc<Shared>, mut body: Incoming, limit: usize) -> Result<Whole, Rejection> {
-    let announced = body.size_hint().exact();
-    if announced.is_some_and(|bytes| bytes > limit as u64) {
-        return Err(too_large(limit));
+/// What has come of a body.
+pub(crate) enum Arrived {
+    /// All of it.
+    Whole(Whole),
+    /// More than was to be taken at once, and more to come.
+    Part(Flow),
+}
+
+/// A body that is taken as it comes.
+pub(crate) struct Flow {
+    body: Incoming,
+    pace: Pace,
+    /// What has come and was not taken, with its share of the room.
+    ahead: Vec<Bytes>,
+    room: Option<Room>,
+}
+
+/// Receives the body of `flow`, of which at most `limit` bytes are taken.
+pub(crate) async fn receive(shared: &Arc<Shared>, flow: Flow, limit: usize) -> Result<Whole, Rejection> {
+    match flow.gather(shared, limit).await? {
+        Arrived::Whole(whole) => Ok(whole),
+        Arrived::Part(_) => Err(too_large(limit as u64)),
     }
-    let announced = announced.and_then(|bytes| usize::try_from(bytes).ok());
-    let mut pace = Pace { started: None, received: 0 };
-    let Some(first) = pace.next(shared, &mut body).await? else {
-        return Ok(Whole { bytes: Bytes::new(), is_own: true, _room: None });
-    };
-    if body.is_end_stream() && first.len() <= limit {
-        // It shares its memory with whatever else was read from the connection.
-        return Ok(Whole { bytes: first, is_own: false, _room: None });
+}
+
+impl Flow {
+    pub(crate) const fn new(body: Incoming) -> Flow {
+        Flow { body, pace: Pace { started: None, received: 0 }, ahead: Vec::new(), room: None }
     }
-    let mut room = None;
-    let mut bytes = Vec::with_capacity(announced.unwrap_or(first.len() * 2).min(AHEAD));
-    let mut chunk = first;
-    loop {
-        if bytes.len() + chunk.len() > limit {
-            return Err(too_large(limit));
+
+    /// How long the rest of the body is, where the client has said so.
+    pub(crate) fn announced(&self) -> Option<u64> {
+        self.body.size_hint().exact()
+    }
+
+    /// The next bytes; `None` at the end.
+    pub(crate) async fn next(&mut self, shared: &Shared) -> Result<Option<Bytes>, Rejection> {
+        if let Some(bytes) = self.ahead.pop() {
+            if self.ahead.is_empty() {
+                self.room = None;
+            }
+            return Ok(Some(bytes));
         }
-        if bytes.len() + chunk.len() > SMALL {
-            match &mut room {
-                None => room = Some(shared.room(bytes.len() + chunk.len())?),
-                Some(room) => room.grow(chunk.len())?,
+        self.pace.next(shared, &mut self.body).await
+    }
+
+    /// Takes at most `limit` bytes, if those are all there are.
+    pub(crate) async fn gather(mut self, shared: &Arc<Shared>, limit: usize) -> Result<Arrived, Rejection> {
+        let announced = self.announced();
+        if announced.is_some_and(|bytes| bytes > limit as u64) {
+            return Ok(Arrived::Part(self));
+        }
+        let announced = announced.and_then(|bytes| usize::try_from(bytes).ok());
+        let Some(first) = self.pace.next(shared, &mut self.body).await? else {
+            return Ok(Arrived::Whole(Whole { bytes: Bytes::new(), is_own: true, _room: None }));
+        };
+        if self.body.is_end_stream() && first.len() <= limit {
+            // It shares its memory with whatever else was read from the connection.
+            return Ok(Arrived::Whole(Whole { bytes: first, is_own: false, _room: None }));
+        }
+        let mut bytes = Vec::with_capacity(announced.unwrap_or(first.len() * 2).min(AHEAD));
+        let mut chunk = first;
+        loop {
+            if bytes.len() + chunk.len() > limit {
+                // The last of them comes first.
+                self.ahead = vec![chunk, bytes.into()];
+                self.ahead.retain(|bytes| !bytes.is_empty());
+                return Ok(Arrived::Part(self));
+            }
+            if bytes.len() + chunk.len() > SMALL {
+                match &mut self.room {
+                    None => self.room = Some(shared.room(bytes.len() + chunk.len())?),
+                    Some(room) => room.grow(chunk.len())?,
+                }
+            }
+            bytes.extend_from_slice(&chunk);
+            match self.pace.next(shared, &mut self.body).await? {
+                Some(next) => chunk = next,
+                None => break,
             }
         }
-        bytes.extend_from_slice(&chunk);
-        match pace.next(shared, &mut body).await? {
-            Some(next) => chunk = next,
-            None => break,
+        if bytes.capacity() > bytes.len() / 4 * 5 {
+            bytes.shrink_to_fit();
         }
+        Ok(Arrived::Whole(Whole { bytes: bytes.into(), is_own: true, _room: self.room }))
     }
-    if bytes.capacity() > bytes.len() / 4 * 5 {
-        bytes.shrink_to_fit();
-    }
-    Ok(Whole { bytes: bytes.into(), is_own: true, _room: room })
 }
 
 /// How fast a body comes. A clock is read only once the server has to wait for it.
@@ -132,7 +180,7 @@ impl Pace {
     }
 }
 
-fn too_large(limit: usize) -> Rejection {
+pub(crate) fn too_large(limit: u64) -> Rejection {
     Rejection::new(
         Code::TooLarge,
         format!("the body has more than the {limit} bytes that are taken here; send less at once"),

@@ -11,6 +11,7 @@ use crate::answer;
 use crate::app::time;
 use crate::call::{Call, Outcome};
 use crate::document;
+use crate::files;
 use crate::headers;
 use crate::outlet::Outlet;
 use crate::problem::{Rejection, no_such_job};
@@ -75,7 +76,11 @@ pub(crate) async fn document_of(call: &Call, record: &Record, status: StatusCode
 /// `GET /v1/jobs/{id}/payload`.
 pub(crate) async fn payload(mut call: Call) -> Outcome {
     call.no_body().await?;
-    match visible::payload(call.engine(), call.job_id()?).await? {
+    let (job, payload) = visible::payload(call.engine(), call.job_id()?).await?;
+    if let Some(file) = job.spec.payload_file {
+        return files::of_job(&call, file).await;
+    }
+    match payload {
         Some(payload) if !payload.content_type.is_empty() => {
             let mut response = answer::stored(&payload);
             answer::may_change(response.headers_mut());
@@ -98,6 +103,11 @@ pub(crate) async fn result(mut call: Call) -> Outcome {
     let Record { job, result, .. } = record;
     if job.status != Status::Done {
         return Err(no_result(&call, &job));
+    }
+    if let Some(file) = job.result_file {
+        let mut response = files::of_job(&call, file).await?;
+        applied(&mut response, wait.preferred);
+        return Ok(response);
     }
     let mut response = match result {
         Some(result) => answer::stored(&result),

@@ -13,6 +13,7 @@ use crate::answer;
 use crate::app::time;
 use crate::call::{Call, Outcome, reserved};
 use crate::document::{self, Texts};
+use crate::files;
 use crate::headers;
 use crate::outlet::Outlet;
 use crate::token;
@@ -110,7 +111,10 @@ pub(crate) async fn raw(mut call: Call) -> Outcome {
     let leased = grants.leases().first().and_then(|granted| Some((granted, granted.payload.as_ref()?)));
     let Some((granted, payload)) = leased else { return Ok(answer::no_content()) };
     let (head, payload) = (raw_head(granted, payload), payload.bytes.clone());
-    let mut response = Response::new(Outlet::leases(payload, grants));
+    let mut response = match granted.job.spec.payload_file {
+        Some(file) => files::with_lease(&call, file, grants).await?,
+        None => Response::new(Outlet::leases(payload, grants)),
+    };
     *response.headers_mut() = head;
     Ok(response)
 }

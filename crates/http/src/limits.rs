@@ -8,6 +8,10 @@ use ackd_domain::limits::BODY_BYTES;
 pub struct Limits {
     /// The largest payload or result in bytes, at most [`BODY_BYTES`].
     pub payload: usize,
+    /// A raw payload or result of more bytes than this becomes a file, at most [`Limits::payload`].
+    pub claim_check: usize,
+    /// The largest file in bytes, at most [`ackd_domain::limits::FILE_BYTES`].
+    pub file: u64,
     /// The bytes of request bodies that are being received at once, over all connections.
     pub bodies: usize,
     /// The most connections.
@@ -48,6 +52,8 @@ impl Default for Limits {
     fn default() -> Limits {
         Limits {
             payload: 1 << 20,
+            claim_check: 1 << 20,
+            file: 16 << 30,
             bodies: 256 << 20,
             connections: 16_384,
             head: 64 << 10,

@@ -1,11 +1,12 @@
 //! The body of an answer, on its way out.
 
 use std::convert::Infallible;
+use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
-use ackd_engine::Grants;
+use ackd_engine::{Download, Grants};
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 
@@ -25,6 +26,8 @@ enum Content {
     Nothing,
     Whole(Bytes),
     Leases(Bytes, Box<Grants>),
+    /// A file as it comes from its store, with the lease of the job whose payload it is.
+    File(Box<Download>, Option<Box<Grants>>),
     /// The connection is taken over: the body is written by other means.
     Takeover(Run),
 }
@@ -42,6 +45,11 @@ impl Outlet {
     /// `bytes`, which carry the leases of `grants` to their worker.
     pub(crate) fn leases(bytes: Bytes, grants: Grants) -> Outlet {
         Outlet { content: Content::Leases(bytes, Box::new(grants)), link: None }
+    }
+
+    /// A file, which carries the lease of `grants` to its worker.
+    pub(crate) fn file(download: Download, grants: Option<Grants>) -> Outlet {
+        Outlet { content: Content::File(Box::new(download), grants.map(Box::new)), link: None }
     }
 
     pub(crate) fn takeover(run: Run) -> Outlet {
@@ -62,11 +70,16 @@ impl Outlet {
     /// This body, on its way out through `link`.
     pub(crate) fn through(mut self, link: &Arc<Link>) -> Outlet {
         self.link = Some(Arc::clone(link));
-        if let Content::Leases(bytes, _) = &self.content
-            && bytes.is_empty()
-            && let Content::Leases(_, grants) = std::mem::replace(&mut self.content, Content::Nothing)
+        let is_empty = match &self.content {
+            Content::Leases(bytes, _) => bytes.is_empty(),
+            Content::File(download, _) => download.left() == 0,
+            _ => false,
+        };
+        // hyper does not ask for a body of length 0; the lease is in the head, which is written next.
+        if is_empty
+            && let Content::Leases(_, grants) | Content::File(_, Some(grants)) =
+                std::mem::replace(&mut self.content, Content::Nothing)
         {
-            // hyper does not ask for a body of length 0; the lease is in the head, which is written next.
             link.carry(*grants);
         }
         self
@@ -75,12 +88,28 @@ impl Outlet {
 
 impl Body for Outlet {
     type Data = Bytes;
-    type Error = Infallible;
+    type Error = io::Error;
 
-    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        if let Content::File(download, grants) = &mut self.content {
+            let next = ready!(download.poll_next(cx));
+            if download.left() == 0
+                && let (Some(Ok(_)), Some(grants), Some(link)) = (&next, grants.take(), &self.link)
+            {
+                // A worker that has not got all of its payload has no lease.
+                link.carry(*grants);
+            }
+            return Poll::Ready(next.map(|next| {
+                next.map(Frame::data).map_err(|error| {
+                    // The head is written: all that is left to say is that this is not all of it.
+                    tracing::error!(%error, "a download breaks off");
+                    io::Error::other(error)
+                })
+            }));
+        }
         match std::mem::replace(&mut self.content, Content::Nothing) {
             // Who takes the connection over has been asked for before the body is.
-            Content::Nothing | Content::Takeover(_) => Poll::Ready(None),
+            Content::Nothing | Content::Takeover(_) | Content::File(..) => Poll::Ready(None),
             Content::Whole(bytes) => Poll::Ready(Some(Ok(Frame::data(bytes)))),
             Content::Leases(bytes, grants) => {
                 match &self.link {
@@ -94,12 +123,17 @@ impl Body for Outlet {
     }
 
     fn is_end_stream(&self) -> bool {
-        matches!(self.content, Content::Nothing)
+        match &self.content {
+            Content::Nothing => true,
+            Content::File(download, _) => download.left() == 0,
+            _ => false,
+        }
     }
 
     fn size_hint(&self) -> SizeHint {
         match &self.content {
             Content::Nothing | Content::Takeover(_) => SizeHint::with_exact(0),
+            Content::File(download, _) => SizeHint::with_exact(download.left()),
             Content::Whole(bytes) | Content::Leases(bytes, _) => SizeHint::with_exact(bytes.len() as u64),
         }
     }

@@ -2,7 +2,7 @@
 
 use ackd_api::{Code, Problem};
 use ackd_domain::Refusal;
-use ackd_engine::{ReadError, Unavailable};
+use ackd_engine::{FileStoreError, FilesError, ReadError, Unavailable};
 use http::header::{self, HeaderName, HeaderValue};
 use http::{Response, StatusCode};
 
@@ -103,6 +103,20 @@ impl From<ReadError> for Rejection {
     }
 }
 
+impl From<FilesError> for Rejection {
+    fn from(error: FilesError) -> Rejection {
+        match error {
+            FilesError::Store(FileStoreError::Full(why)) => Rejection::new(
+                Code::StorageFull,
+                format!("there is no room for this file, and nothing was kept: {why}"),
+            ),
+            FilesError::Store(error) => Rejection::new(Code::StoreFailed, error.to_string()),
+            FilesError::Ledger(error) => error.into(),
+            FilesError::Damaged(id) => damaged(&format!("file {id}")).into(),
+        }
+    }
+}
+
 impl From<Refusal> for Rejection {
     fn from(refusal: Refusal) -> Rejection {
         problem_of(refusal).into()
@@ -143,12 +157,18 @@ pub(crate) fn problem_of(refusal: Refusal) -> Problem {
         Refusal::TooManyEndpoints | Refusal::TooManySchedules => {
             Problem::new(Code::InvalidRequest, format!("{refusal}; delete one that is not needed any more"))
         }
+        Refusal::NoFile(missing) => no_file(&missing),
+        Refusal::FileExists => Problem::new(
+            Code::PreconditionFailed,
+            "there is a file of this name already; leave out `If-None-Match: *` to replace it, or choose another name",
+        ),
         // These are between the ledger and the engine's own parts; no client can ask for what they refuse.
         Refusal::NotWaiting
         | Refusal::HeldBack
         | Refusal::NotExpired
         | Refusal::ChangedSince
         | Refusal::Kept
+        | Refusal::FileNeeded
         | Refusal::Overtaken(_)
         | Refusal::ScheduleMoved => Problem::new(Code::Internal, refusal.to_string()),
     }
@@ -175,6 +195,22 @@ fn no_predecessor(missing: &[(usize, ackd_domain::JobId)]) -> Problem {
         .iter()
         .take(ackd_api::Faults::MAX)
         .fold(problem, |problem, (_, id)| problem.with_error("/after", detail(*id)))
+}
+
+/// Files are to be payloads that are not there.
+pub(crate) fn no_file(missing: &[(usize, ackd_domain::Name)]) -> Problem {
+    let detail =
+        |name| format!("there is no file `{name}`, or no longer; upload it first, with `PUT /v1/files/{name}`");
+    let first = missing.first().map_or_else(String::new, |(_, name)| detail(name));
+    let problem = Problem::new(Code::InvalidRequest, first);
+    missing
+        .iter()
+        .take(ackd_api::Faults::MAX)
+        .fold(problem, |problem, (_, name)| problem.with_error("/payload_file", detail(name)))
+}
+
+pub(crate) fn no_such_file() -> Problem {
+    Problem::new(Code::NotFound, "there is no file of this name, or no longer")
 }
 
 pub(crate) fn no_such_job() -> Problem {

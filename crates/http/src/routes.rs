@@ -3,19 +3,19 @@
 
 use ackd_api::cloud_event::{CloudEvent, JobEvent};
 use ackd_api::{
-    Code, Complete, DeadList, DeliveryDocument, DeliveryList, Duration, Envelope, Fail, FlowCancelled, FlowDocument,
-    FlowRequest, Heartbeat, HeartbeatAnswer, JobDocument, JobList, LeaseRequest, Leases, Problem, QueueDocument,
-    QueueList, QueuePatch, QueueSettings, RedriveRequest, Redriven, Release, Released, ScheduleDocument, ScheduleList,
-    ScheduleRequest, SettleAnswer, SettleLine, Settled, SubmitLine, Time, Timeline, WebhookDocument, WebhookList,
-    WebhookRequest,
+    Code, Complete, DeadList, DeliveryDocument, DeliveryList, Duration, Envelope, Fail, FileDocument, FlowCancelled,
+    FlowDocument, FlowRequest, Heartbeat, HeartbeatAnswer, JobDocument, JobList, LeaseRequest, Leases, Problem,
+    QueueDocument, QueueList, QueuePatch, QueueSettings, RedriveRequest, Redriven, Release, Released, ScheduleDocument,
+    ScheduleList, ScheduleRequest, SettleAnswer, SettleLine, Settled, SubmitLine, Time, Timeline, WebhookDocument,
+    WebhookList, WebhookRequest,
 };
 use http::Method;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 
 use crate::call::{Call, Handling};
 use crate::{
-    cancel, dead, deliveries, events, flows, headers, health, job, leases, list, metrics, openapi, problems, queues,
-    schedules, settle, socket, submit, webhooks,
+    cancel, dead, deliveries, events, files, flows, headers, health, job, leases, list, metrics, openapi, problems,
+    queues, schedules, settle, socket, submit, webhooks,
 };
 
 /// A path and a method, what they do, and what can be asked and answered.
@@ -120,6 +120,7 @@ const SETTLED: &[Content] = &[json(schema::<Settled<'static>>)];
 const QUEUE: &[Content] = &[json(schema::<QueueDocument>)];
 const WEBHOOK: &[Content] = &[json(schema::<WebhookDocument<'static>>)];
 const SCHEDULE: &[Content] = &[json(schema::<ScheduleDocument<'static>>)];
+const FILE: &[Content] = &[json(schema::<FileDocument<'static>>)];
 const ANY: &[Content] = &[Content { media_type: "*/*", schema: None }];
 const TEXT: &[Content] = &[Content { media_type: "text/plain", schema: Some(schema::<String>) }];
 
@@ -136,6 +137,17 @@ const IF_NONE_MATCH: Parameter = parameter(
     "If-None-Match",
     "The version that is known already. The answer is 304 while it is the current one.",
     schema::<String>,
+);
+const RANGE: Parameter =
+    parameter("Range", "`bytes=FIRST-LAST`: only this part (RFC 9110, section 14).", schema::<String>);
+const IF_RANGE: Parameter =
+    parameter("If-Range", "The entity tag of the file of which a part is there already.", schema::<String>);
+const FILE_TAG: Parameter =
+    parameter("If-None-Match", "The entity tag that is known already: the answer is 304.", schema::<String>);
+const FILE_EXPIRY: Parameter = parameter(
+    "expires_in",
+    "How long the file is kept while no job refers to it, 1 s to 10 years; default 24 h.",
+    schema::<Duration>,
 );
 const WAIT: Parameter = parameter("wait", "Hold the answer for so long, at most 55 s.", schema::<Duration>);
 
@@ -161,6 +173,41 @@ const STORED: &[&str] = &[
     "X-Content-Type-Options",
     "Preference-Applied",
 ];
+const FILE_HEADERS: &[&str] = &[
+    "ETag",
+    "Accept-Ranges",
+    "Cache-Control",
+    "Content-Disposition",
+    "Content-Security-Policy",
+    "X-Content-Type-Options",
+];
+const PART: Answer = Answer {
+    status: 206,
+    what: "The part of the file that was asked for.",
+    content: ANY,
+    headers: &[
+        "Content-Range",
+        "ETag",
+        "Accept-Ranges",
+        "Cache-Control",
+        "Content-Disposition",
+        "Content-Security-Policy",
+        "X-Content-Type-Options",
+    ],
+};
+const ELSEWHERE: Answer = Answer {
+    status: 307,
+    what: "The file is at this address of its store for a while; only where the server was told to say so.",
+    content: &[],
+    headers: &["Location", "Cache-Control"],
+};
+const SAME_FILE: Answer = Answer { status: 304, what: "It is as it was.", content: &[], headers: FILE_HEADERS };
+const OUTSIDE: Answer = Answer {
+    status: 416,
+    what: "`invalid-request`: the file has no such part.",
+    content: &[Content { media_type: ackd_api::problem::MEDIA_TYPE, schema: Some(schema::<Problem>) }],
+    headers: &["Content-Range"],
+};
 const ACCEPTED_JOB: Answer =
     Answer { status: 202, what: "The job is accepted, and on disk.", content: JOB, headers: ACCEPTED };
 const ENDED_JOB: Answer = Answer {
@@ -319,10 +366,14 @@ pub(crate) static OPERATIONS: &[Operation] = &[
         id: "get_result",
         summary: "Get a job's result as it was handed in, or wait for it.",
         query: &[WAIT],
-        headers: &[PREFER],
+        headers: &[PREFER, RANGE, IF_RANGE, FILE_TAG],
         bodies: &[],
         answers: &[
             Answer { status: 200, what: "The result.", content: ANY, headers: STORED },
+            PART,
+            SAME_FILE,
+            ELSEWHERE,
+            OUTSIDE,
             Answer { status: 204, what: "The job is done, and has no result.", content: &[], headers: FOLLOW },
         ],
         problems: &[READING, OF_JOB, &[Code::NotFinished, Code::JobFailed, Code::JobCancelled, Code::Expired]],
@@ -510,10 +561,14 @@ pub(crate) static OPERATIONS: &[Operation] = &[
         id: "get_payload",
         summary: "Get a job's payload as it was handed in.",
         query: &[],
-        headers: &[],
+        headers: &[RANGE, IF_RANGE, FILE_TAG],
         bodies: &[],
         answers: &[
             Answer { status: 200, what: "The payload.", content: ANY, headers: STORED },
+            PART,
+            SAME_FILE,
+            ELSEWHERE,
+            OUTSIDE,
             answer(204, "The job has no payload.", &[]),
         ],
         problems: &[READING, OF_JOB],
@@ -859,6 +914,73 @@ pub(crate) static OPERATIONS: &[Operation] = &[
         answers: &[answer(204, "There is none of this name any more.", &[])],
         problems: &[WRITING, &[Code::NotFound]],
         handle: |call| Box::pin(schedules::delete(call)),
+    },
+    Operation {
+        method: Method::POST,
+        path: "/v1/files",
+        id: "post_file",
+        summary: "Upload a file under a name that the server makes, for `payload_file` of a job.",
+        query: &[FILE_EXPIRY],
+        headers: &[],
+        bodies: ANY,
+        answers: &[Answer {
+            status: 201,
+            what: "The file is kept, and on disk.",
+            content: FILE,
+            headers: &["Location"],
+        }],
+        problems: &[WRITING],
+        handle: |call| Box::pin(files::post(call)),
+    },
+    Operation {
+        method: Method::PUT,
+        path: "/v1/files/{name}",
+        id: "put_file",
+        summary: "Upload a file, for `payload_file` of a job. Jobs that refer to the one that had the name before keep it.",
+        query: &[FILE_EXPIRY],
+        headers: &[parameter("If-None-Match", "`*`: only if there is none of this name.", schema::<String>)],
+        bodies: ANY,
+        answers: &[
+            Answer {
+                status: 200,
+                what: "The file is kept, and on disk; another had the name before.",
+                content: FILE,
+                headers: &["Location"],
+            },
+            Answer { status: 201, what: "The file is kept, and on disk.", content: FILE, headers: &["Location"] },
+        ],
+        problems: &[WRITING, &[Code::PreconditionFailed]],
+        handle: |call| Box::pin(files::put(call)),
+    },
+    Operation {
+        method: Method::GET,
+        path: "/v1/files/{name}",
+        id: "get_file",
+        summary: "Get a file, or a part of it, as it was uploaded.",
+        query: &[],
+        headers: &[RANGE, IF_RANGE, FILE_TAG],
+        bodies: &[],
+        answers: &[
+            Answer { status: 200, what: "The file.", content: ANY, headers: FILE_HEADERS },
+            PART,
+            SAME_FILE,
+            ELSEWHERE,
+            OUTSIDE,
+        ],
+        problems: &[READING, &[Code::NotFound]],
+        handle: |call| Box::pin(files::get(call)),
+    },
+    Operation {
+        method: Method::DELETE,
+        path: "/v1/files/{name}",
+        id: "delete_file",
+        summary: "Have a file no longer. Jobs that refer to it keep it.",
+        query: &[],
+        headers: &[],
+        bodies: &[],
+        answers: &[answer(204, "There is none of this name any more.", &[])],
+        problems: &[WRITING, &[Code::NotFound]],
+        handle: |call| Box::pin(files::delete(call)),
     },
     Operation {
         method: Method::GET,

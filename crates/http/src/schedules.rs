@@ -86,6 +86,9 @@ fn wanted(
     })?;
     let most = limits::SCHEDULE_PAYLOAD_BYTES;
     let payload = payload_apart(request.job.payload, most).map_err(of_job)?;
+    if request.job.payload_file.is_some() {
+        return Err(Problem::at("/job/payload_file", "is not for schedules: the file would go before its time comes"));
+    }
     let job = submission(&request.job, payload, targets, most).map_err(of_job)?;
     if !job.then.is_empty() {
         return Err(Problem::at("/job/then", format!("{NOT_YET} in a schedule")));

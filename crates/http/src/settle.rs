@@ -7,7 +7,7 @@ use ackd_api::{
     Code, Complete, Fail, Heartbeat, HeartbeatAnswer, Problem, Release, Released, Secret, SettleAnswer, SettleLine,
     SettleVerb, Settled, limits, ndjson,
 };
-use ackd_domain::{Answer, Body, Command, Failure, LeaseToken, Progress};
+use ackd_domain::{Answer, Body, Command, Failure, LeaseToken, Progress, Refusal};
 use bytes::Bytes;
 use http::StatusCode;
 use serde_json::value::RawValue;
@@ -16,8 +16,9 @@ use crate::answer;
 use crate::app::time;
 use crate::call::{Call, Outcome, unsupported};
 use crate::document;
+use crate::files;
 use crate::headers::{self, Media};
-use crate::intake::Whole;
+use crate::intake::{Arrived, Flow, Whole};
 use crate::problem::{Rejection, lease_lost, problem_of};
 use crate::submission::too_large;
 use crate::submit::{LINES_A_TURN, too_many_lines};
@@ -43,12 +44,22 @@ pub(crate) async fn complete(mut call: Call) -> Outcome {
 
 /// `POST /v1/leases/{lease}/result`.
 pub(crate) async fn result(mut call: Call) -> Outcome {
-    let content_type = headers::content_type(call.headers())?.into();
-    let whole = call.body(call.shared().limits.payload).await?;
+    let content_type: Arc<str> = headers::content_type(call.headers())?.into();
+    let lease = token_of(&call)?;
+    let whole = match call.arrived(call.shared().limits.claim_check).await? {
+        Arrived::Whole(whole) => whole,
+        Arrived::Part(flow) => return Box::pin(large_result(&call, lease, flow, content_type)).await,
+    };
     let body = Body { content_type, bytes: whole.keep(whole.bytes()) };
     drop(whole);
-    let command = Command::Complete { lease: token_of(&call)?, result: Some(body) };
-    settled(&call, command).await
+    settled(&call, Command::Complete { lease, result: Some(body) }).await
+}
+
+/// The result becomes a file.
+async fn large_result(call: &Call, lease: LeaseToken, flow: Flow, content_type: Arc<str>) -> Outcome {
+    let received = files::receive(call, flow, content_type).await?;
+    let command = Command::CompleteByFile { lease, file: received.file().clone() };
+    told(call, received.commit(command).await?)
 }
 
 /// `POST /v1/leases/{lease}/fail`.
@@ -76,7 +87,11 @@ fn token_of(call: &Call) -> Result<LeaseToken, Rejection> {
 
 /// Runs a command on a lease and answers with what it came to.
 async fn settled(call: &Call, command: Command) -> Outcome {
-    match call.engine().run(vec![command]).await?.into_iter().next() {
+    told(call, call.engine().run(vec![command]).await?)
+}
+
+fn told(call: &Call, answers: Vec<Result<Answer, Refusal>>) -> Outcome {
+    match answers.into_iter().next() {
         Some(Ok(Answer::Job(job))) => {
             let settled =
                 Settled { id: job.id.to_string().into(), status: document::status(job.status), version: job.version };
@@ -165,7 +180,7 @@ pub(crate) async fn many(mut call: Call) -> Outcome {
     let mut bytes = Vec::with_capacity(192 * texts.len());
     for (text, is_token) in &texts {
         let secret = Secret::new(text.as_str());
-        let answer = if *is_token { answers.next() } else { Some(Err(ackd_domain::Refusal::LeaseLost)) };
+        let answer = if *is_token { answers.next() } else { Some(Err(Refusal::LeaseLost)) };
         let line = match answer {
             Some(Ok(Answer::Job(job))) => SettleAnswer::settled(
                 secret,

@@ -5,8 +5,8 @@ use std::fmt::Write;
 use std::sync::Arc;
 
 use ackd_api::{CallbackSecret, Code, Duration, Envelope, Problem, QueryEnvelope, SubmitLine, limits, ndjson};
-use ackd_domain::{Acceptance, Accepted, Answer, Body, Command, Refusal, Submission};
-use ackd_engine::{Engine, Record, Until};
+use ackd_domain::{Acceptance, Accepted, Answer, Body, Command, Name, PayloadFile, Refusal, Submission};
+use ackd_engine::{Engine, Received, Record, Until};
 use bytes::Bytes;
 use http::header::{self, HeaderValue};
 use http::{Response, StatusCode};
@@ -15,8 +15,9 @@ use crate::answer;
 use crate::call::{Call, Outcome, unsupported};
 use crate::cloud_event;
 use crate::document;
+use crate::files;
 use crate::headers::{self, IDEMPOTENT_REPLAYED, Media, PREFERENCE_APPLIED, UNIQUE_KEPT, UNIQUE_REPLACED};
-use crate::intake::Whole;
+use crate::intake::{Arrived, Flow, Whole};
 use crate::outlet::Outlet;
 use crate::problem::{self, Rejection};
 use crate::submission::{makes_secret, no_payload, too_large};
@@ -70,8 +71,11 @@ fn one(call: &Call, whole: &Whole) -> Result<Submission, Problem> {
 /// `POST /v1/queues/{queue}/jobs`.
 pub(crate) async fn raw(mut call: Call) -> Outcome {
     let queue = call.name()?;
-    let content_type = headers::content_type(call.headers())?.into();
-    let whole = call.body(call.shared().limits.payload).await?;
+    let content_type: Arc<str> = headers::content_type(call.headers())?.into();
+    let whole = match call.arrived(call.shared().limits.claim_check).await? {
+        Arrived::Whole(whole) => whole,
+        Arrived::Part(flow) => return Box::pin(large(&call, &queue, flow, content_type)).await,
+    };
     let submission = {
         let query = QueryEnvelope::parse(call.query.pairs())?;
         let mut envelope = query.into_envelope(Cow::Borrowed(queue.as_str()))?;
@@ -81,6 +85,23 @@ pub(crate) async fn raw(mut call: Call) -> Outcome {
     };
     drop(whole);
     accept(&call, submission).await
+}
+
+/// A payload that becomes a file.
+async fn large(call: &Call, queue: &Name, flow: Flow, content_type: Arc<str>) -> Outcome {
+    // Whatever is wrong is said before the body is taken.
+    let mut submission = {
+        let query = QueryEnvelope::parse(call.query.pairs())?;
+        let mut envelope = query.into_envelope(Cow::Borrowed(queue.as_str()))?;
+        from_headers(call, &mut envelope)?;
+        call.shared().submission(&envelope, no_payload())?
+    };
+    let received = files::receive(call, flow, content_type).await?;
+    submission.payload_file = Some(PayloadFile::New(received.file().clone()).into());
+    if let Some(key) = submission.key.take() {
+        submission = submission.keyed(key.text);
+    }
+    accept_with(call, [submission].into(), Some(received)).await
 }
 
 /// The fields of an envelope that may come as headers.
@@ -110,9 +131,18 @@ pub(crate) fn payload(call: &Call, envelope: &Envelope<'_>, whole: &Whole) -> Re
 
 /// Accepts the one job of `submission`, a list so that it is not moved about: it is large.
 async fn accept(call: &Call, submission: Vec<Submission>) -> Outcome {
+    accept_with(call, submission, None).await
+}
+
+/// The same of one whose payload came as a file.
+async fn accept_with(call: &Call, submission: Vec<Submission>, file: Option<Received>) -> Outcome {
     let wait = headers::prefer_wait(call.headers())?;
     let asked = Asked::of(&submission[0]);
-    let answers = call.engine().run(vec![Command::Submit(submission)]).await?;
+    let command = Command::Submit(submission);
+    let answers = match file {
+        Some(file) => Box::pin(file.commit(command)).await?,
+        None => call.engine().run(vec![command]).await?,
+    };
     let mut committed = committed(answers, asked)?;
     if committed.how != Acceptance::Made {
         Box::pin(committed.fill(call.engine())).await;
@@ -282,6 +312,13 @@ async fn all(call: &Call, lines: Vec<Line>) -> Outcome {
             });
             let problem = joined(problems.collect());
             Err(problem.unwrap_or_else(|| problem::key_mismatch(None)).into())
+        }
+        Some(Err(Refusal::NoFile(missing))) => {
+            let of_line = |(at, name): (usize, Name)| {
+                problem::no_file(&[(0, name)]).on_line(numbers.get(at).copied().unwrap_or_default())
+            };
+            let problem = joined(missing.into_iter().map(of_line).collect());
+            Err(problem.unwrap_or_else(|| problem::no_file(&[])).into())
         }
         Some(Err(refusal)) => Err(refusal.into()),
         _ => Err(Rejection::new(Code::Internal, "the jobs were accepted, and the answer lost")),

@@ -23,10 +23,10 @@ pub(crate) async fn record(engine: &Engine, id: JobId) -> Result<Record, Rejecti
     Ok(record.ok_or_else(no_such_job)?)
 }
 
-/// The payload of the job with this id.
-pub(crate) async fn payload(engine: &Engine, id: JobId) -> Result<Option<Body>, Rejection> {
+/// The job with this id, and its payload.
+pub(crate) async fn payload(engine: &Engine, id: JobId) -> Result<(Arc<Job>, Option<Body>), Rejection> {
     let read = engine.payload(id).await?.filter(|(job, _)| is_visible(job));
-    Ok(read.ok_or_else(no_such_job)?.1)
+    Ok(read.ok_or_else(no_such_job)?)
 }
 
 /// The events of the job with this id, after `after`; `None` where nothing will ever follow.

@@ -1,6 +1,8 @@
 use std::sync::Arc;
 
-use ackd_domain::{Body, Change, Endpoint, Job, JobId, Name, Position, Queue, Schedule, Status, Timestamp};
+use ackd_domain::{
+    Body, Change, Endpoint, File, FileId, Job, JobId, Name, Position, Queue, Schedule, Status, Timestamp,
+};
 
 use crate::DeadCause;
 
@@ -89,6 +91,15 @@ pub trait LedgerReader: Send + Sync {
 
     /// The first unfinished job with this ordering key in this queue.
     fn first_in_line(&self, queue: &Name, key: &str) -> Result<Option<Arc<Job>>, ReadError>;
+
+    /// The file that the store keeps by this id, condemned or not.
+    fn file(&self, id: FileId) -> Result<Option<Arc<File>>, ReadError>;
+
+    /// The file of this name.
+    fn file_named(&self, name: &Name) -> Result<Option<Arc<File>>, ReadError>;
+
+    /// The files that nobody needs at `now`, condemned or not, at most `limit`.
+    fn unused_files(&self, now: Timestamp, limit: usize) -> Result<Vec<Arc<File>>, ReadError>;
 
     /// What is wrong with the store, a line each; empty where nothing is known to be.
     fn trouble(&self) -> Vec<String>;

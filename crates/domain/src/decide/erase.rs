@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use crate::{Answer, Decision, Job, JobId, Refusal, Status, Timestamp, View, Write};
 
-use super::job_of_id;
+use super::{file, job_of_id};
 
 /// Somebody wants it gone.
 pub(super) fn delete(view: &View, id: JobId) -> Result<Decision, Refusal> {
@@ -29,6 +29,6 @@ fn erase(view: &View, job: &Arc<Job>) -> Result<Decision, Refusal> {
     if view.followers.iter().any(|(follower, _)| waits(follower)) {
         return Err(Refusal::Followed);
     }
-    let writes = vec![Write::Erase(Arc::clone(job))];
+    let writes = [Write::Erase(Arc::clone(job))].into_iter().chain(file::released(view, job)).collect();
     Ok(Decision { writes, ..Decision::answer(Answer::Erased(job.id)) })
 }

@@ -10,6 +10,7 @@ mod deliver;
 mod endpoint;
 mod erase;
 mod expire;
+mod file;
 mod follow;
 mod forgo;
 mod heartbeat;
@@ -43,6 +44,7 @@ pub fn decide(view: &View, command: Command, now: Timestamp, draws: &mut dyn Dra
             heartbeat::decide(view, &lease, heartbeat::Told { ttl, progress, checkpoint }, now, draws)
         }
         Command::Complete { lease, result } => settle::complete(view, &lease, result, now, draws),
+        Command::CompleteByFile { lease, file } => settle::complete_by_file(view, &lease, file, now, draws),
         Command::Fail { lease, error, retryable, retry_after, cancelled } => {
             let failed = settle::Failed { error, retryable, retry_after, cancelled };
             settle::fail(view, &lease, failed, now, draws)
@@ -67,6 +69,12 @@ pub fn decide(view: &View, command: Command, now: Timestamp, draws: &mut dyn Dra
         Command::PutSchedule { name, request, next } => return schedule::put(view, name, *request, next, now),
         Command::DeleteSchedule { name } => return schedule::delete(view, name),
         Command::Fire(firing) => return schedule::fire(view, *firing, now, draws),
+        Command::PutFile { name, file, expires_in, replace } => {
+            return file::put(view, name, file, now.after(expires_in), replace, now);
+        }
+        Command::DeleteFile { name } => return file::delete(view, &name, now),
+        Command::CondemnFile { id } => return file::condemn(view, id, now),
+        Command::ForgetFile { id } => return file::forget(view, id),
     };
     decided.map(|decision| follow::up(view, decision, now, draws))
 }

@@ -2,10 +2,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::{
-    Answer, Body, ChangeKind, Decision, Draws, Failure, Job, LeaseState, LeaseToken, Refusal, Status, Timestamp, Verb,
-    View, Write,
+    Answer, Body, BodyInfo, ChangeKind, Decision, Draws, Failure, Job, LeaseState, LeaseToken, NewFile, Refusal,
+    Status, Timestamp, Verb, View, Write,
 };
 
+use super::file::noted;
 use super::{end, end_attempt, end_lease, job_of_lease, pause_of, step, stepped, wait};
 
 /// What a worker says of an attempt that failed.
@@ -39,6 +40,30 @@ pub(super) fn complete(
         None => Write::Update(Arc::clone(&job)),
     };
     Ok(Decision { writes: vec![write], changes: vec![change], ..Decision::answer(Answer::Job(job)) })
+}
+
+/// A file that came too late, for the lease was settled before, is not taken note of.
+pub(super) fn complete_by_file(
+    view: &View,
+    lease: &LeaseToken,
+    file: NewFile,
+    now: Timestamp,
+    draws: &mut dyn Draws,
+) -> Result<Decision, Refusal> {
+    let job = match job_to_settle(view, lease, Verb::Complete)? {
+        Found::Live(job) => job,
+        Found::Settled(decision) => return Ok(decision),
+    };
+    let file = Arc::new(noted(file, now));
+    let (job, change) = step(job, ChangeKind::Completed, now, draws, |_, next| {
+        end(next, Status::Done, now);
+        end_lease(next, LeaseState::Settled(Verb::Complete));
+        next.error = None;
+        next.result = Some(BodyInfo { content_type: Arc::clone(&file.content_type), size: file.size });
+        next.result_file = Some(file.id);
+    });
+    let writes = vec![Write::File(file), Write::Update(Arc::clone(&job))];
+    Ok(Decision { writes, changes: vec![change], ..Decision::answer(Answer::Job(job)) })
 }
 
 pub(super) fn fail(

@@ -1,13 +1,15 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use bytes::Bytes;
+
 use crate::{
-    Acceptance, Accepted, After, Answer, Body, Callback, CallbackRequest, Change, ChangeKind, Decision, Draws,
+    Acceptance, Accepted, After, Answer, Body, Callback, CallbackRequest, Change, ChangeKind, Decision, Draws, FileId,
     FlowPart, Held, Job, JobId, Name, OnFailure, Position, Predecessor, Queue, Refusal, Secret, Spec, Start, Status,
     Submission, Timestamp, View, Write, limits,
 };
 
-use super::{end, forgo, step, unique};
+use super::{end, file, forgo, step, unique};
 
 /// All submissions are accepted, or none: a key that belongs to another request refuses them all, and so does a job that
 /// is not there and was to be come after.
@@ -19,12 +21,13 @@ pub(super) fn decide(
 ) -> Result<Decision, Refusal> {
     refuse_mismatches(view, &submissions)?;
     refuse_unknown(view, &submissions)?;
+    refuse_missing_files(view, &submissions, now)?;
     let many = submissions.len();
     let mut decision = Decision::answer(Answer::Accepted(Vec::new()));
     decision.writes.reserve(many);
     decision.changes.reserve(many);
     let (flow, lines) = (FlowOf::of(&submissions), Lines::default());
-    let mut accepting = Accepting { view, now, decision, flow, lines };
+    let mut accepting = Accepting { view, now, decision, flow, lines, files: file::Payloads::default() };
     let mut accepted: Vec<Accepted> = Vec::with_capacity(many);
     // The lines whose key is new, so that a later line with the same key finds its job.
     let mut fresh: HashMap<Arc<str>, usize> = HashMap::new();
@@ -46,7 +49,7 @@ pub(super) fn decide(
             let earlier = rivals.insert(key, line).map(|line| &accepted[line].job);
             let rival = earlier.or(view.rival_of(line)).filter(|job| !job.status.is_terminal()).cloned();
             if let Some(rival) = rival {
-                accepted.push(unique::coalesce(rival, submission, &mut accepting.decision, now, draws));
+                accepted.push(unique::coalesce(rival, submission, &mut accepting, draws));
                 continue;
             }
         }
@@ -57,21 +60,30 @@ pub(super) fn decide(
         let job = accepting.accept(submission, view.queue_of(line), waits, draws);
         accepted.push(Accepted { job, how: Acceptance::Made });
     }
-    let mut decision = accepting.decision;
+    let Accepting { mut decision, files, .. } = accepting;
+    decision.writes.extend(files.into_writes());
     decision.answer = Answer::Accepted(accepted);
     Ok(decision)
 }
 
 /// A command's submissions on their way.
-struct Accepting<'a> {
-    view: &'a View,
-    now: Timestamp,
-    decision: Decision,
+pub(super) struct Accepting<'a> {
+    pub(super) view: &'a View,
+    pub(super) now: Timestamp,
+    pub(super) decision: Decision,
     flow: FlowOf,
     lines: Lines,
+    pub(super) files: file::Payloads,
 }
 
 impl Accepting<'_> {
+    /// The file that is to be the payload of `submission`, and its size; one more job refers to it.
+    pub(super) fn take_payload(&mut self, submission: &mut Submission) -> Option<(FileId, u64)> {
+        let file = self.files.refer(self.view, *submission.payload_file.take()?, self.now)?;
+        submission.payload = Body { content_type: Arc::clone(&file.content_type), bytes: Bytes::new() };
+        Some((file.id, file.size))
+    }
+
     /// Makes the job, and those that come after it.
     fn accept(
         &mut self,
@@ -81,11 +93,16 @@ impl Accepting<'_> {
         draws: &mut dyn Draws,
     ) -> Arc<Job> {
         let then = std::mem::take(&mut submission.then);
+        let file = self.take_payload(&mut submission);
         let (payload, start) = (submission.payload.clone(), submission.start);
         let behind = self.lines.stand(&submission, self.view);
         let flow_key = submission.flow_key.clone();
         let mut spec = spec(submission, queue, draws);
         spec.after = waits.after;
+        if let Some((id, size)) = file {
+            spec.payload_file = Some(id);
+            spec.payload.size = size;
+        }
         let held = Held { after: !waits.links.is_empty(), behind };
         let made = Arc::new(job(spec, held, start, self.now, draws, |id| self.flow.part(id, flow_key)));
         accept(&mut self.decision, Arc::clone(&made), payload, self.now);
@@ -217,6 +234,17 @@ fn refuse_unknown(view: &View, submissions: &[Submission]) -> Result<(), Refusal
     if unknown.is_empty() { Ok(()) } else { Err(Refusal::NoPredecessor(unknown)) }
 }
 
+/// Looks for files that are to be payloads and are not there. What is replayed, and what comes after it, needs none any more.
+fn refuse_missing_files(view: &View, submissions: &[Submission], now: Timestamp) -> Result<(), Refusal> {
+    let is_replayed = |line: usize| view.holder_of(line).is_some();
+    let flow_is_replayed = submissions.iter().enumerate().any(|(line, it)| it.flow_key.is_some() && is_replayed(line));
+    let fresh = submissions
+        .iter()
+        .enumerate()
+        .filter(|(line, it)| !(is_replayed(*line) || it.flow_key.is_some() && flow_is_replayed));
+    file::refuse_missing(view, fresh.flat_map(|(line, it)| it.with_all_after().map(move |it| (line, it))), now)
+}
+
 /// Looks for keys that belong to another request: one in the ledger, or an earlier line of this one.
 fn refuse_mismatches(view: &View, submissions: &[Submission]) -> Result<(), Refusal> {
     let mut mismatches = Vec::new();
@@ -281,6 +309,7 @@ pub(super) fn job(
         error: None,
         checkpoint: None,
         result: None,
+        result_file: None,
         changed: draws.position(),
         spec: Arc::new(spec),
     }
@@ -294,6 +323,7 @@ pub(super) fn spec(submission: Submission, queue: Option<&Arc<Queue>>, draws: &m
     });
     Spec {
         payload: submission.payload.info(),
+        payload_file: None,
         queue: submission.queue,
         kind: submission.kind,
         priority: submission.priority.unwrap_or(limits::DEFAULT_PRIORITY),

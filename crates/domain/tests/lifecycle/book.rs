@@ -3,8 +3,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ackd_domain::{
-    Answer, Change, Command, Decision, Draws, Endpoint, Job, LeaseToken, Name, Position, Queue, QueuePatch, Refusal,
-    Schedule, Stepped, Submission, Timestamp, View, Write, decide,
+    Answer, Change, Command, Decision, Draws, Endpoint, File, FileId, Job, LeaseToken, Name, Position, Queue,
+    QueuePatch, Refusal, Schedule, Stepped, Submission, Timestamp, View, Write, decide,
 };
 
 use crate::samples::START;
@@ -18,6 +18,7 @@ pub(crate) struct Book {
     pub(crate) endpoints: BTreeMap<Name, Arc<Endpoint>>,
     pub(crate) positions: BTreeMap<Name, Position>,
     pub(crate) schedules: BTreeMap<Name, Arc<Schedule>>,
+    pub(crate) files: BTreeMap<FileId, Arc<File>>,
     /// Which job is come after by which.
     pub(crate) links: BTreeSet<(u64, u64)>,
     pub(crate) changes: Vec<Change>,
@@ -60,6 +61,7 @@ impl Book {
             endpoints: BTreeMap::new(),
             positions: BTreeMap::new(),
             schedules: BTreeMap::new(),
+            files: BTreeMap::new(),
             links: BTreeSet::new(),
             changes: Vec::new(),
             drawn: Drawn::default(),
@@ -100,6 +102,8 @@ impl Book {
                 Write::Link(from, to) => drop(self.links.insert((from, to))),
                 Write::Unlink(from, to) => drop(self.links.remove(&(from, to))),
                 Write::Unresolved(_) | Write::Resolved(_) => {}
+                Write::File(file) => drop(self.files.insert(file.id, file)),
+                Write::NoFile(id) => drop(self.files.remove(&id)),
             }
         }
         self.changes.extend(decision.changes);
@@ -196,6 +200,8 @@ impl Book {
             schedules: self.schedules.len(),
             bulk: needs.bulk.and_then(|number| self.jobs.get(&number)).cloned(),
             stepped: self.stepped,
+            named_files: self.files.values().filter_map(|file| Some((file.name.clone()?, Arc::clone(file)))).collect(),
+            files: self.files.clone(),
         }
     }
 }

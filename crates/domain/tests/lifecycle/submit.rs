@@ -37,6 +37,7 @@ fn a_submission_becomes_a_waiting_job() {
         error: None,
         checkpoint: None,
         result: None,
+        result_file: None,
         changed: Position(book.drawn.position),
     };
     assert_eq!(**job, expected);

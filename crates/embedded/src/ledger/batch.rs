@@ -1,6 +1,7 @@
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use ackd_domain::{Body, Draws, Endpoint, IdempotencyKey, Job, Name, Position, Queue, Schedule, Write};
+use ackd_domain::{Body, Draws, Endpoint, File, FileId, IdempotencyKey, Job, Name, Position, Queue, Schedule, Write};
 use ackd_ports::{LedgerError, ReadError, Rows};
 use rustc_hash::FxHashMap;
 
@@ -8,6 +9,7 @@ use super::EmbeddedLedger;
 use super::touched::{Touched, TouchedJob};
 use crate::again;
 use crate::fault::Fault;
+use crate::files;
 use crate::links::{Links, line_of};
 
 /// What a batch has read and written so far, over what is committed.
@@ -28,6 +30,8 @@ pub(super) struct Batch<'a> {
     pub(super) positions: FxHashMap<Name, Position>,
     /// As `endpoints`.
     pub(super) schedules: FxHashMap<Name, Option<Arc<Schedule>>>,
+    /// As `endpoints`.
+    pub(super) files: BTreeMap<FileId, Option<Arc<File>>>,
     pub(super) links: Links,
     /// Up to where changes are to be forgotten.
     pub(super) forget: Position,
@@ -62,6 +66,7 @@ impl<'a> Batch<'a> {
             endpoints: FxHashMap::default(),
             positions: FxHashMap::default(),
             schedules: FxHashMap::default(),
+            files: BTreeMap::new(),
             links: Links::default(),
             forget: Position::START,
         }
@@ -225,6 +230,22 @@ impl Rows for Batch<'_> {
         predecessors.map_err(|error| self.unread(error.into()))
     }
 
+    fn file(&mut self, id: FileId) -> Result<Option<Arc<File>>, ReadError> {
+        if let Some(written) = self.files.get(&id) {
+            return Ok(written.clone());
+        }
+        files::by_id(&self.ledger.connection, id).map_err(|fault| self.unread(fault))
+    }
+
+    fn file_named(&mut self, name: &Name) -> Result<Option<Arc<File>>, ReadError> {
+        if let Some(written) = self.files.values().flatten().find(|file| file.name.as_ref() == Some(name)) {
+            return Ok(Some(Arc::clone(written)));
+        }
+        let stored = files::by_name(&self.ledger.connection, name).map_err(|fault| self.unread(fault))?;
+        // One that the batch has written has another name by now, or none.
+        Ok(stored.filter(|file| !self.files.contains_key(&file.id)))
+    }
+
     fn slowest(&mut self) -> Result<Option<Position>, ReadError> {
         let others = self.ledger.positions.iter().filter(|(name, _)| !self.positions.contains_key(*name));
         Ok(others.map(|(_, position)| position).chain(self.positions.values()).min().copied())
@@ -307,6 +328,14 @@ impl Rows for Batch<'_> {
             }
             Write::Resolved(job) => {
                 self.links.resolve(job, false);
+                Ok(())
+            }
+            Write::File(file) => {
+                self.files.insert(file.id, Some(file));
+                Ok(())
+            }
+            Write::NoFile(id) => {
+                self.files.insert(id, None);
                 Ok(())
             }
         }

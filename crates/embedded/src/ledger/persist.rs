@@ -21,7 +21,7 @@ use crate::rows::{
     BodyRow, ChangeRefs, ChangeRow, JobRow, KeyRow, Settings, Shape, SubmissionRow, change_columns, job_columns,
     queue_sum, replace_payload, submission_columns,
 };
-use crate::{again, consumers, dead, endpoints, schedules};
+use crate::{again, consumers, dead, endpoints, files, schedules};
 
 /// The statements that write, by table and shape.
 #[derive(Debug)]
@@ -53,8 +53,8 @@ impl Statements {
 
 /// Writes everything that `batch` has decided. Where that is nothing, no transaction is begun.
 pub(super) fn persist(batch: &mut Batch<'_>, changes: &[Change]) -> Result<(), Fault> {
-    let Batch { ledger, touched, queues, endpoints, positions, schedules, links, forget, .. } = batch;
-    let others = queues.len() + endpoints.len() + positions.len() + schedules.len();
+    let Batch { ledger, touched, queues, endpoints, positions, schedules, files, links, forget, .. } = batch;
+    let others = queues.len() + endpoints.len() + positions.len() + schedules.len() + files.len();
     let forgets = *forget > Position::START;
     let touches = |job: &TouchedJob| job.written || job.erased;
     if changes.is_empty() && others == 0 && links.is_empty() && !forgets && !touched.jobs.iter().any(touches) {
@@ -74,6 +74,7 @@ pub(super) fn persist(batch: &mut Batch<'_>, changes: &[Change]) -> Result<(), F
     for (name, schedule) in schedules.iter() {
         schedules::write(connection, name, schedule.as_deref())?;
     }
+    files::write(connection, files.iter().map(|(id, file)| (*id, file.as_deref())))?;
     links.write(connection)?;
     for job in touched.jobs.iter_mut().filter(|job| job.lane.is_none()) {
         job.lane = Some(lanes.of(connection, &job.job.spec)?);

@@ -10,7 +10,7 @@ mod waiting;
 use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
 
-use ackd_domain::{Body, Endpoint, Job, JobId, Name, Position, Queue, Schedule, Status, Timestamp};
+use ackd_domain::{Body, Endpoint, File, FileId, Job, JobId, Name, Position, Queue, Schedule, Status, Timestamp};
 use ackd_ports::{
     Counts, DeadCause, Filter, Lane, LedgerReader, OldChanges, Outlived, Page, ReadError, Ready, Timeline,
 };
@@ -22,7 +22,7 @@ use crate::lane::Lanes;
 use crate::pool::{Pool, Reading};
 use crate::rows::{BodyRow, Columns, Unreadable};
 use crate::shared::Shared;
-use crate::{consumers, dead, endpoints, links, queues, schedules};
+use crate::{consumers, dead, endpoints, files, links, queues, schedules};
 
 /// The reader and change feed of the ledger on SQLite. Any number of threads may share it.
 #[derive(Debug)]
@@ -136,6 +136,18 @@ impl LedgerReader for EmbeddedReader {
             found.extend(self.read(|reading, lanes| jobs::by_number(reading, lanes, number))?);
         }
         Ok(found)
+    }
+
+    fn file(&self, id: FileId) -> Result<Option<Arc<File>>, ReadError> {
+        self.read(|reading, _| files::by_id(&reading.connection, id))
+    }
+
+    fn file_named(&self, name: &Name) -> Result<Option<Arc<File>>, ReadError> {
+        self.read(|reading, _| files::by_name(&reading.connection, name))
+    }
+
+    fn unused_files(&self, now: Timestamp, limit: usize) -> Result<Vec<Arc<File>>, ReadError> {
+        self.read(|reading, _| files::unused(&reading.connection, now, limit))
     }
 
     fn schedules(&self) -> Result<Vec<Arc<Schedule>>, ReadError> {

@@ -47,7 +47,7 @@ impl Found {
     /// Takes the job, if there is room for it.
     fn take(&mut self, job: &Job) {
         let numbers = &mut self.outlived.numbers;
-        let bytes = job.spec.payload.size + job.result.as_ref().map_or(0, |result| result.size);
+        let bytes = job.stored_size();
         self.bytes = self.bytes.saturating_add(bytes);
         self.versions = self.versions.saturating_add(job.version);
         let heavy = self.bytes > BYTES || self.versions > VERSIONS;

@@ -92,8 +92,8 @@ impl<'a> ChangeRow<'a> {
         }
         if shape == Shape::Rare {
             self.state.bind_rare(statement, first + 14)?;
-            statement.raw_bind_parameter(first + 22, self.replaced.error)?;
-            statement.raw_bind_parameter(first + 23, self.replaced.checkpoint)?;
+            statement.raw_bind_parameter(first + 23, self.replaced.error)?;
+            statement.raw_bind_parameter(first + 24, self.replaced.checkpoint)?;
         }
         Ok(())
     }

@@ -219,7 +219,11 @@ pub(super) fn read_spec(
         on_failure: more.on_failure()?,
         flow: more.flow()?,
         delivery: more.delivery()?,
-        payload: BodyInfo { content_type: type_of(submission.content_type), size: submission.size() },
+        payload_file: more.payload_file()?,
+        payload: BodyInfo {
+            content_type: type_of(submission.content_type),
+            size: more.payload_file_size().unwrap_or(submission.size()),
+        },
     };
     let erased = submission.is_erased();
     let mut job = Job {
@@ -241,6 +245,7 @@ pub(super) fn read_spec(
         error: failure(TextRow::read_failure(columns, state.refs.error, number, erased, checksum)?),
         checkpoint: TextRow::read_checkpoint(columns, state.refs.checkpoint, number, erased, checksum)?,
         result: None,
+        result_file: None,
         changed: Position::START,
     };
     state.fill(&mut job)?;

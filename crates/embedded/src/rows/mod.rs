@@ -10,6 +10,7 @@ mod change;
 mod columns;
 mod consumer;
 mod endpoint;
+mod file;
 mod flow;
 mod job;
 mod key;
@@ -28,6 +29,7 @@ pub(crate) use change::{ChangeRefs, ChangeRow, change_columns, select_change};
 pub(crate) use columns::{Columns, Unreadable};
 pub(crate) use consumer::consumer_sum;
 pub(crate) use endpoint::{endpoint_sum, read_endpoint, write_endpoint};
+pub(crate) use file::{FILE_COLUMNS, file_sum, read_file};
 pub(crate) use job::{JOB_COLUMNS, JobRow, Loaded, job_columns, select_job, spec_columns, spec_joins};
 pub(crate) use key::{KeyRow, once};
 pub(crate) use queue::{Settings, queue_sum};
@@ -52,5 +54,6 @@ mod table {
     pub(super) const ENDPOINT: u8 = 11;
     pub(super) const CONSUMER: u8 = 12;
     pub(super) const SCHEDULE: u8 = 13;
+    pub(super) const FILE: u8 = 14;
 }
 pub(crate) use table::LANE;

@@ -122,11 +122,12 @@ impl StoredJob {
     fn of(job: &Submission) -> StoredJob {
         let text = |text: &Arc<str>| text.as_ref().to_owned();
         // All by name, so that what is added to a submission is not left out here. A schedule's job starts when it is
-        // made, has no key, and comes after none: those were of one time.
+        // made, has no key, and comes after none: those were of one time. Nor is its payload a file, which would go.
         let Submission {
             queue,
             kind,
             payload,
+            payload_file: _,
             start: _,
             expires_in,
             priority,
@@ -176,6 +177,7 @@ impl StoredJob {
             queue: Name::new(&self.queue).map_err(|_| Unreadable)?,
             kind: self.kind.map(Arc::from),
             payload: body,
+            payload_file: None,
             start: Start::Now,
             expires_in: self.expires_in.map(Duration::from_millis),
             priority: self.priority,

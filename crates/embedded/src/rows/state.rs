@@ -27,6 +27,7 @@ pub(crate) struct State<'a> {
     pub(super) progress: Option<Cow<'a, str>>,
     pub(super) refs: Refs,
     pub(super) held: Option<i64>,
+    pub(super) result_file: Option<Cow<'a, str>>,
 }
 
 /// Under which positions the long texts stand that a job has.
@@ -71,14 +72,16 @@ macro_rules! state_columns {
             $table,
             "checkpoint, ",
             $table,
-            "held"
+            "held, ",
+            $table,
+            "result_file"
         )
     };
 }
 pub(crate) use state_columns;
 
 /// How many columns [`state_columns`] are.
-pub(super) const STATE_COLUMNS: usize = 16;
+pub(super) const STATE_COLUMNS: usize = 17;
 
 /// What every job that was leased has in these columns.
 macro_rules! plain {
@@ -90,7 +93,7 @@ macro_rules! plain {
 /// What only few have in these; the others have what the schema says.
 macro_rules! rare {
     () => {
-        "run, result_type, expires_at, cancel_requested_at, progress, error, checkpoint, held"
+        "run, result_type, expires_at, cancel_requested_at, progress, error, checkpoint, held, result_file"
     };
 }
 pub(super) use {plain, rare};
@@ -113,6 +116,7 @@ impl<'a> State<'a> {
             progress: job.progress.as_ref().and_then(progress::to_json).map(Cow::Owned),
             refs,
             held: stored_held(job.held),
+            result_file: job.result_file.map(|id| Cow::Owned(id.to_string())),
         }
     }
 
@@ -134,6 +138,7 @@ impl<'a> State<'a> {
             .maybe(self.refs.error)
             .maybe(self.refs.checkpoint)
             .maybe(self.held)
+            .text(self.result_file.as_deref())
     }
 
     pub(super) fn read(columns: &mut Columns<'a>) -> Result<State<'a>, Unreadable> {
@@ -153,6 +158,7 @@ impl<'a> State<'a> {
             progress: columns.text()?.map(Cow::Borrowed),
             refs: Refs { error: columns.maybe()?, checkpoint: columns.maybe()? },
             held: columns.maybe()?,
+            result_file: columns.text()?.map(Cow::Borrowed),
         })
     }
 
@@ -188,7 +194,8 @@ impl<'a> State<'a> {
         statement.raw_bind_parameter(first + 4, self.progress.as_deref())?;
         statement.raw_bind_parameter(first + 5, self.refs.error)?;
         statement.raw_bind_parameter(first + 6, self.refs.checkpoint)?;
-        statement.raw_bind_parameter(first + 7, self.held)
+        statement.raw_bind_parameter(first + 7, self.held)?;
+        statement.raw_bind_parameter(first + 8, self.result_file.as_deref())
     }
 
     /// Puts this state into `job`, all but the long texts that it refers to.
@@ -212,6 +219,7 @@ impl<'a> State<'a> {
         job.cancel_requested_at = self.cancel_requested_at.map(Timestamp::from_millis);
         job.progress = self.progress.as_deref().map(progress::from_json).transpose()?;
         job.held = self.held.map_or(Ok(Held::default()), read_held)?;
+        job.result_file = self.result_file.as_deref().map(|id| id.parse().map_err(|_| Unreadable)).transpose()?;
         Ok(())
     }
 }
@@ -239,6 +247,7 @@ pub(super) fn is_rare(job: &Job, refs: Refs) -> bool {
         || !has_usual_expiry(job)
         || job.cancel_requested_at.is_some()
         || job.progress.is_some()
+        || job.result_file.is_some()
         || !job.held.is_free()
         || refs != Refs::default()
 }

@@ -2,7 +2,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ackd_domain::{Body, Callback, Delivery, FlowPart, Job, OnFailure, Predecessor, Spec, Timestamp};
+use ackd_domain::{Body, Callback, Delivery, FileId, FlowPart, Job, OnFailure, Predecessor, Spec, Timestamp};
 use rusqlite::{Connection, Statement};
 use serde::{Deserialize, Serialize};
 
@@ -56,10 +56,16 @@ pub(crate) fn replace_payload(
     body: &Body,
     checksum: &mut Checksum,
 ) -> rusqlite::Result<()> {
-    const REPLACE: &str = "UPDATE submission SET content_type = ?2, body = ?3, crc = ?4 WHERE id = ?1";
+    const REPLACE: &str = "UPDATE submission SET content_type = ?2, body = ?3, crc = ?4, more = ?5 WHERE id = ?1";
     let row = SubmissionRow::of(job, lane);
     let sum = row.sum(body, checksum);
-    connection.prepare_cached(REPLACE)?.execute((row.number, row.content_type, &body.bytes[..], sum))?;
+    connection.prepare_cached(REPLACE)?.execute((
+        row.number,
+        row.content_type,
+        &body.bytes[..],
+        sum,
+        row.more.as_deref(),
+    ))?;
     Ok(())
 }
 
@@ -82,7 +88,8 @@ impl<'a> SubmissionRow<'a> {
             keyed: (spec.key.is_some() || spec.unique.is_some()).then_some(1),
             content_type: written(&spec.payload.content_type),
             more: More::of(spec).map(Cow::Owned),
-            size: spec.payload.size.cast_signed(),
+            // Of a payload in a file `more` says it.
+            size: if spec.payload_file.is_some() { 0 } else { spec.payload.size.cast_signed() },
         }
     }
 
@@ -211,6 +218,16 @@ pub(super) struct More<'a> {
     on_failure: Option<u8>,
     #[serde(default, skip_serializing_if = "Option::is_none", borrow)]
     flow: Option<StoredFlowPart<'a>>,
+    #[serde(default, skip_serializing_if = "Option::is_none", borrow)]
+    payload_file: Option<StoredPayloadFile<'a>>,
+}
+
+/// The file that is a job's payload.
+#[derive(Serialize, Deserialize)]
+struct StoredPayloadFile<'a> {
+    #[serde(borrow)]
+    id: Cow<'a, str>,
+    size: u64,
 }
 
 impl More<'_> {
@@ -227,7 +244,8 @@ impl More<'_> {
             && spec.ordering_key.is_none()
             && spec.after.is_empty()
             && spec.on_failure == OnFailure::default()
-            && spec.flow.is_none();
+            && spec.flow.is_none()
+            && spec.payload_file.is_none();
         if usual {
             return None;
         }
@@ -245,6 +263,9 @@ impl More<'_> {
             after: spec.after.iter().map(StoredPredecessor::of).collect(),
             on_failure: (spec.on_failure != OnFailure::default()).then_some(spec.on_failure as u8),
             flow: spec.flow.as_deref().map(StoredFlowPart::of),
+            payload_file: spec
+                .payload_file
+                .map(|id| StoredPayloadFile { id: id.to_string().into(), size: spec.payload.size }),
         };
         // Every number in it is finite, so that it always can be written.
         serde_json::to_string(&more).ok()
@@ -292,6 +313,15 @@ impl More<'_> {
 
     pub(super) fn flow(&self) -> Result<Option<Arc<FlowPart>>, Unreadable> {
         self.flow.as_ref().map(|flow| flow.get().map(Arc::new)).transpose()
+    }
+
+    pub(super) fn payload_file(&self) -> Result<Option<FileId>, Unreadable> {
+        self.payload_file.as_ref().map(|file| file.id.parse().map_err(|_| Unreadable)).transpose()
+    }
+
+    /// How long the payload is, where it is in a file.
+    pub(super) fn payload_file_size(&self) -> Option<u64> {
+        self.payload_file.as_ref().map(|file| file.size)
     }
 
     pub(super) fn callback(&self) -> Result<Option<Arc<Callback>>, Unreadable> {

@@ -353,6 +353,7 @@ fn job(number: u64, kind: usize, priority: u8, group: usize) -> Job {
         on_failure: ackd_domain::OnFailure::Cancel,
         flow: None,
         delivery: None,
+        payload_file: None,
         payload: BodyInfo { content_type: "".into(), size: 0 },
     };
     Job {
@@ -374,6 +375,7 @@ fn job(number: u64, kind: usize, priority: u8, group: usize) -> Job {
         error: None,
         checkpoint: None,
         result: None,
+        result_file: None,
         changed: Position::START,
     }
 }

@@ -29,7 +29,9 @@ pub(super) async fn attempt(work: &PushWork, engine: &Engine, granted: Granted) 
 
 /// What is posted; none where the payload is not at hand.
 fn prepare(work: &PushWork, engine: &Engine, granted: &Granted) -> Option<Post> {
-    let (job, payload) = (&granted.job, granted.payload.as_ref()?);
+    // The bytes of a file are not in the ledger, and may be more than fit into memory.
+    let at_hand = granted.payload.as_ref().filter(|_| granted.job.spec.payload_file.is_none());
+    let (job, payload) = (&granted.job, at_hand?);
     let id: Arc<str> = job.id.to_string().into();
     let mut headers = vec![
         ("idempotency-key", Arc::clone(&id)),

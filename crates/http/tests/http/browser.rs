@@ -102,7 +102,10 @@ async fn a_browser_that_asks_first_is_told_what_it_may_send() {
 async fn what_cannot_be_meant_is_no_configuration() {
     let server = Server::start().await;
     let app = |config: Config| {
-        ackd_http::App::new(server.engine.clone(), server.outbounds(), config).map(drop).unwrap_err().to_string()
+        ackd_http::App::new(server.engine.clone(), server.files.clone(), server.outbounds(), config)
+            .map(drop)
+            .unwrap_err()
+            .to_string()
     };
     assert!(app(Config { hosts: vec!["http://x".into()], ..Config::default() }).contains("`http://x`"));
     assert!(app(Config { origins: vec!["https://x/y".into()], ..Config::default() }).contains("`https://x/y`"));

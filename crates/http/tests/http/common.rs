@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use ackd_domain::{Command, Timestamp};
-use ackd_engine::{BulkWorker, Deliverer, Engine, MailboxLimits, Parts, PushOptions, Pusher, dispatch::WindowLimits};
+use ackd_engine::{
+    BulkWorker, Deliverer, Engine, Files, MailboxLimits, Parts, PushOptions, Pusher, dispatch::WindowLimits,
+};
 use ackd_http::{App, Config, Limits, Outbounds, WebhookRenderer, lease_text, serve};
 use ackd_ports::{
-    Applied, Clock, FakeOutbound, Faults, Ledger, LedgerError, MemoryLedger, MemoryReader, Reactor, SeededEntropy,
-    SystemClock,
+    Applied, Clock, FakeOutbound, Faults, Ledger, LedgerError, MemoryFiles, MemoryLedger, MemoryReader, Reactor,
+    SeededEntropy, SystemClock,
 };
 use serde_json::Value;
 
@@ -63,6 +65,9 @@ pub(crate) struct Server {
     /// The largest result in bytes.
     result: usize,
     pub(crate) faults: Faults,
+    /// Where the files are.
+    pub(crate) store: MemoryFiles,
+    pub(crate) files: Files,
     pub(crate) stop: Option<oneshot::Sender<()>>,
     pub(crate) serving: JoinHandle<()>,
 }
@@ -103,7 +108,9 @@ impl Server {
         let outbound = FakeOutbound::new();
         let pushes = FakeOutbound::new();
         let result = config.limits.payload;
-        let app = App::new(engine.clone(), outbounds(&outbound, &pushes), config).unwrap();
+        let store = MemoryFiles::default();
+        let files = Files::new(engine.clone(), Arc::new(store.clone()), 1);
+        let app = App::new(engine.clone(), files.clone(), outbounds(&outbound, &pushes), config).unwrap();
         let (stop, stopped) = oneshot::channel();
         let serving = tokio::spawn(async move {
             let stopped = async {
@@ -111,7 +118,7 @@ impl Server {
             };
             serve(listener, app, stopped).await.unwrap();
         });
-        Server { address, engine, outbound, pushes, result, faults, stop: Some(stop), serving }
+        Server { address, engine, outbound, pushes, result, faults, store, files, stop: Some(stop), serving }
     }
 
     /// Begins to send webhooks, by way of the server's [`FakeOutbound`].

@@ -161,7 +161,7 @@ async fn what_a_worker_tells_is_checked() {
 
 #[tokio::test]
 async fn results_have_the_limit_of_payloads() {
-    let server = Server::limited(Limits { payload: 100, ..Limits::default() }).await;
+    let server = Server::limited(Limits { payload: 100, file: 100, ..Limits::default() }).await;
     for _ in 0..3 {
         server.submit(r#"{"queue":"q"}"#).await;
     }

@@ -9,6 +9,7 @@ mod connections;
 mod contract;
 mod dead;
 mod events;
+mod files;
 mod internal;
 mod jobs;
 mod leases;

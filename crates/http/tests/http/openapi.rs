@@ -169,6 +169,10 @@ async fn every_operation_that_is_described_does_what_it_says() {
     let flow = call(Request::post("/v1/flows").json(r#"{"jobs":[{"key":"a","queue":"f"}]}"#)).await.text("/flow");
     call(Request::post(&format!("/v1/flows/{flow}/cancel"))).await;
     call(Request::new("DELETE", &format!("/v1/jobs/{id}"))).await;
+    call(Request::post("/v1/files").body("text/plain", "x")).await;
+    call(Request::new("PUT", "/v1/files/f").body("text/plain", "x")).await;
+    call(Request::get("/v1/files/f")).await;
+    call(Request::new("DELETE", "/v1/files/f")).await;
 
     // It has no answer but the socket itself; see `socket`.
     called.insert("socket".to_owned());

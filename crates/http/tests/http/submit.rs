@@ -324,7 +324,7 @@ async fn good_lines_are_taken_where_the_client_says_so() {
 
 #[tokio::test]
 async fn sizes_hold_at_their_edges() {
-    let limits = Limits { payload: 1000, ..Limits::default() };
+    let limits = Limits { payload: 1000, file: 1000, ..Limits::default() };
     let server = Server::limited(limits).await;
     let text = |bytes: usize| format!("\"{}\"", "x".repeat(bytes - 2));
     let envelope = |bytes: usize| format!(r#"{{"queue":"q","payload":{}}}"#, text(bytes));

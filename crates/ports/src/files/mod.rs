@@ -20,6 +20,9 @@ pub type Filing<'a, T> = Pin<Box<dyn Future<Output = Result<T, FileStoreError>> 
 /// What the bytes are, who refers to them and when they go is the ledger's to say; the store knows nothing of it. Like
 /// [`crate::Outbound`] it does not block: its stores are remote, and thousands wait at once.
 pub trait FileStore: Send + Sync {
+    /// The most bytes of an upload that are in memory at once.
+    fn upload_bytes(&self) -> usize;
+
     /// Begins to write a file of this media type. Nothing of it can be read before [`FileUpload::finish`] has returned.
     fn create(&self, id: FileId, content_type: &str) -> Box<dyn FileUpload>;
 

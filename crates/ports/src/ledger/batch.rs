@@ -2,8 +2,8 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use ackd_domain::{
-    After, Answer, Change, Command, Draws, Endpoint, IdempotencyKey, Job, LeaseToken, Name, Needs, Position, Queue,
-    Refusal, Schedule, Stepped, Submission, Timestamp, View, Write, decide, limits,
+    After, Answer, Change, Command, Draws, Endpoint, File, FileId, IdempotencyKey, Job, LeaseToken, Name, Needs,
+    PayloadFile, Position, Queue, Refusal, Schedule, Stepped, Submission, Timestamp, View, Write, decide, limits,
 };
 
 use crate::{Applied, LedgerError, Reactor, ReadError};
@@ -85,6 +85,18 @@ pub trait Rows: Draws {
     /// # Errors
     /// As [`Rows::job`].
     fn predecessors(&mut self, follower: u64, limit: usize) -> Result<Vec<u64>, ReadError>;
+
+    /// The file that the store keeps by this id.
+    ///
+    /// # Errors
+    /// As [`Rows::job`].
+    fn file(&mut self, id: FileId) -> Result<Option<Arc<File>>, ReadError>;
+
+    /// The file of this name.
+    ///
+    /// # Errors
+    /// As [`Rows::job`].
+    fn file_named(&mut self, name: &Name) -> Result<Option<Arc<File>>, ReadError>;
 
     /// The position of the consumer that has come least far, if there is any.
     ///
@@ -226,6 +238,8 @@ fn load(rows: &mut impl Rows, needs: Needs<'_>, view: &mut View) -> Result<(), R
     view.followed = false;
     view.followers.clear();
     view.bulk = None;
+    view.files.clear();
+    view.named_files.clear();
     if let Some(number) = needs.job {
         view.job = rows.job(number)?;
         if let Some(job) = &view.job {
@@ -253,16 +267,35 @@ fn load(rows: &mut impl Rows, needs: Needs<'_>, view: &mut View) -> Result<(), R
             view.followers.extend(rows.job(follower)?.map(|job| (job, is_last)));
         }
     }
+    let of_job = view.job.as_ref().filter(|_| needs.files).map(Arc::clone);
+    for id in of_job.iter().flat_map(|job| job.files()).chain(needs.file) {
+        if let Some(file) = rows.file(id)? {
+            view.files.insert(id, file);
+        }
+    }
+    if let Some(name) = needs.file_name {
+        load_named(rows, name, view)?;
+    }
     for (line, submission) in needs.submissions.iter().enumerate() {
         if let Some(key) = &submission.key {
             put(&mut view.holders, line, rows.holder(key)?);
         }
         if let Some(unique) = &submission.unique {
-            put(&mut view.rivals, line, rows.rival(&submission.queue, &unique.key)?);
+            let rival = rows.rival(&submission.queue, &unique.key)?;
+            // Whose file goes where its payload is replaced.
+            if let Some(id) = rival.as_ref().and_then(|rival| rival.spec.payload_file)
+                && let Some(file) = rows.file(id)?
+            {
+                view.files.insert(id, file);
+            }
+            put(&mut view.rivals, line, rival);
         }
         put(&mut view.queues, line, rows.queue(&submission.queue)?);
         for submission in submission.with_all_after() {
             order(rows, submission, view)?;
+            if let Some(PayloadFile::Named(name)) = submission.payload_file.as_deref() {
+                load_named(rows, name, view)?;
+            }
         }
         for later in submission.with_all_after().skip(1) {
             if let Some(queue) = rows.queue(&later.queue)? {
@@ -289,6 +322,14 @@ fn load(rows: &mut impl Rows, needs: Needs<'_>, view: &mut View) -> Result<(), R
     }
     if needs.slowest {
         view.position = rows.slowest()?;
+    }
+    Ok(())
+}
+
+/// Loads the file of this name.
+fn load_named(rows: &mut impl Rows, name: &Name, view: &mut View) -> Result<(), ReadError> {
+    if let Some(file) = rows.file_named(name)? {
+        view.named_files.insert(name.clone(), file);
     }
     Ok(())
 }

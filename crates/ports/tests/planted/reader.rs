@@ -3,8 +3,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ackd_domain::{
-    Body, Change, Endpoint, JSON, Job, JobId, LeaseState, Name, Position, Queue, QueueSettings, Schedule, Status,
-    Timestamp, limits,
+    Body, Change, Endpoint, File, FileId, JSON, Job, JobId, LeaseState, Name, Position, Queue, QueueSettings, Schedule,
+    Status, Timestamp, limits,
 };
 use ackd_ports::{
     ChangeFeed, Counts, DeadCause, FeedError, Filter, Lane, LedgerReader, MemoryReader, OldChanges, Outlived, Page,
@@ -253,6 +253,18 @@ impl LedgerReader for PlantedReader {
 
     fn first_in_line(&self, queue: &Name, key: &str) -> Result<Option<Arc<Job>>, ReadError> {
         self.reader.first_in_line(queue, key)
+    }
+
+    fn file(&self, id: FileId) -> Result<Option<Arc<File>>, ReadError> {
+        self.reader.file(id)
+    }
+
+    fn file_named(&self, name: &Name) -> Result<Option<Arc<File>>, ReadError> {
+        self.reader.file_named(name)
+    }
+
+    fn unused_files(&self, now: Timestamp, limit: usize) -> Result<Vec<Arc<File>>, ReadError> {
+        self.reader.unused_files(now, limit)
     }
 
     fn trouble(&self) -> Vec<String> {

@@ -162,7 +162,9 @@ fn written(write: &Write) -> Option<&Job> {
         | Write::Link(..)
         | Write::Unlink(..)
         | Write::Unresolved(_)
-        | Write::Resolved(_) => None,
+        | Write::Resolved(_)
+        | Write::File(_)
+        | Write::NoFile(_) => None,
     }
 }
 

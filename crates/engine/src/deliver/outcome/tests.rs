@@ -49,6 +49,7 @@ fn delivery(attempt: u32) -> Job {
             on_failure: ackd_domain::OnFailure::Cancel,
             flow: None,
             delivery: Some(delivery.into()),
+            payload_file: None,
             payload: submission.payload.info(),
         }),
         status: Status::Processing,
@@ -67,6 +68,7 @@ fn delivery(attempt: u32) -> Job {
         error: None,
         checkpoint: None,
         result: None,
+        result_file: None,
         changed: Position(1),
     }
 }

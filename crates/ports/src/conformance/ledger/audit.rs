@@ -1,7 +1,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use ackd_domain::{Body, Change, Endpoint, Job, JobId, LeaseState, Name, Position, Queue, Schedule, Status, Timestamp};
+use ackd_domain::{
+    Body, Change, Endpoint, File, FileId, Job, JobId, LeaseState, Name, Position, Queue, Schedule, Status, Timestamp,
+};
 
 use crate::{FeedError, Filter, Lane, Ready};
 
@@ -26,6 +28,7 @@ impl World {
         self.audit_queues();
         self.audit_webhooks();
         self.audit_schedules();
+        self.audit_files();
         self.audit_feed();
         self.audit_timelines();
         let trouble = self.reader().trouble();
@@ -225,6 +228,31 @@ impl World {
             schedules.iter().map(|schedule| (schedule.name.clone(), Arc::clone(schedule))).collect();
         assert_eq!(found.len(), schedules.len(), "a schedule stands twice");
         assert_eq!(found, self.schedules, "the schedules are not as the ledger left them");
+    }
+
+    /// Of the files that came with jobs only how many jobs have them is known here.
+    fn audit_files(&self) {
+        let mut references: BTreeMap<FileId, u64> = BTreeMap::new();
+        for id in self.jobs.values().flat_map(|job| job.files()) {
+            *references.entry(id).or_default() += 1;
+        }
+        for (id, count) in &references {
+            let file = self.reader().file(*id).expect("a file can be read").expect("a job's file is there");
+            assert_eq!(file.references, *count, "the jobs that have file {id} are counted wrong");
+        }
+        for (id, file) in &self.files {
+            let references = references.get(id).copied().unwrap_or_default();
+            let expected = Arc::new(File { references, ..(**file).clone() });
+            assert_eq!(self.reader().file(*id), Ok(Some(Arc::clone(&expected))), "file {id} is not as it was left");
+            if let Some(name) = &file.name {
+                assert_eq!(self.reader().file_named(name), Ok(Some(Arc::clone(&expected))), "{name} is another file");
+            }
+            let unused = self.reader().unused_files(self.now, self.files.len() + self.jobs.len() + 1);
+            let unused = unused.expect("unused files can be read");
+            assert_eq!(unused.contains(&expected), expected.is_unused(self.now), "file {id} is needed, or is not");
+            assert!(unused.iter().all(|file| file.is_unused(self.now)), "{unused:?} are not all unused");
+        }
+        assert_eq!(self.reader().unused_files(self.now, 0), Ok(vec![]), "more files than asked for");
     }
 
     fn audit_webhooks(&self) {

@@ -25,6 +25,7 @@ mod bodies;
 mod dead;
 mod faults;
 mod feed;
+mod files;
 mod fixture;
 mod large;
 mod lifecycle;
@@ -71,7 +72,7 @@ pub fn exercise(mut open: impl FnMut() -> Fixture) {
 }
 
 fn cases() -> impl Iterator<Item = Case> {
-    let chapters: [&[Case]; 17] = [
+    let chapters: [&[Case]; 18] = [
         submit::CASES,
         unique::CASES,
         lifecycle::CASES,
@@ -89,6 +90,7 @@ fn cases() -> impl Iterator<Item = Case> {
         retention::CASES,
         dead::CASES,
         large::CASES,
+        files::CASES,
     ];
     chapters.into_iter().flatten().copied()
 }

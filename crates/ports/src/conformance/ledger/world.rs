@@ -3,8 +3,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ackd_domain::{
-    Acceptance, Accepted, Answer, Body, Change, ChangeKind, Command, Endpoint, Job, JobId, LeaseToken, Name, Position,
-    Queue, Refusal, Schedule, Status, Submission, Timestamp,
+    Acceptance, Accepted, Answer, Body, Change, ChangeKind, Command, Endpoint, File, FileId, Job, JobId, LeaseToken,
+    Name, Position, Queue, Refusal, Schedule, Status, Submission, Timestamp,
 };
 
 use crate::{Applied, Idle, LedgerError, LedgerReader, Reactor};
@@ -30,6 +30,8 @@ pub(super) struct World {
     pub(super) endpoints: BTreeMap<Name, Arc<Endpoint>>,
     pub(super) positions: BTreeMap<Name, Position>,
     pub(super) schedules: BTreeMap<Name, Arc<Schedule>>,
+    /// Those that were answered with; the references of a file are counted anew.
+    pub(super) files: BTreeMap<FileId, Arc<File>>,
     pub(super) changes: Vec<Change>,
     /// The position of the last change that is no longer kept.
     pub(super) purged: Position,
@@ -51,6 +53,7 @@ impl World {
             endpoints: BTreeMap::new(),
             positions: BTreeMap::new(),
             schedules: BTreeMap::new(),
+            files: BTreeMap::new(),
             changes: Vec::new(),
             purged: Position::START,
             failed: false,
@@ -214,8 +217,15 @@ impl World {
                         submissions.iter().zip(accepted).filter(|(_, accepted)| accepted.how == Acceptance::Made);
                     for (submission, accepted) in fresh {
                         // It may have been replaced in the same batch.
-                        self.payloads.entry(accepted.job.id.number()).or_insert_with(|| submission.payload.clone());
+                        if accepted.job.spec.payload_file.is_none() {
+                            self.payloads.entry(accepted.job.id.number()).or_insert_with(|| submission.payload.clone());
+                        }
                     }
+                }
+                (Command::ForgetFile { id }, Ok(_)) => drop(self.files.remove(id)),
+                (_, Ok(Answer::File { file, .. })) => {
+                    self.take_name(file);
+                    self.files.insert(file.id, Arc::clone(file));
                 }
                 (Command::Deliver { advance, deliveries }, Ok(Answer::Accepted(accepted))) => {
                     assert_eq!(accepted.len(), deliveries.len(), "not every delivery has its job");
@@ -274,6 +284,16 @@ impl World {
     }
 }
 
+impl World {
+    /// The name of `file` is no other file's any more.
+    fn take_name(&mut self, file: &File) {
+        let had = |other: &&mut Arc<File>| other.id != file.id && other.name.is_some() && other.name == file.name;
+        for other in self.files.values_mut().filter(had) {
+            *other = Arc::new(File { name: None, expires_at: self.now, ..(**other).clone() });
+        }
+    }
+}
+
 /// The job that is no longer by this answer.
 fn erased(answer: &Result<Answer, Refusal>) -> Option<JobId> {
     match answer {
@@ -301,7 +321,9 @@ pub(super) fn same_change(read: &Change, told: &Change, erased: bool) {
     read.was_due = told.was_due;
     if told.job.spec.unique.is_some() {
         // What its payload is stands in one place, and may have been replaced since.
-        Arc::make_mut(&mut Arc::make_mut(&mut read.job).spec).payload = told.job.spec.payload.clone();
+        let spec = Arc::make_mut(&mut Arc::make_mut(&mut read.job).spec);
+        spec.payload = told.job.spec.payload.clone();
+        spec.payload_file = told.job.spec.payload_file;
     }
     if read.job.lease.is_none() {
         Arc::make_mut(&mut read.job).lease.clone_from(&told.job.lease);

@@ -1,7 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
-use ackd_domain::{Draws, Endpoint, IdempotencyKey, Job, Name, Position, Queue, Schedule, Write};
+use ackd_domain::{Draws, Endpoint, File, FileId, IdempotencyKey, Job, Name, Position, Queue, Schedule, Write};
 
 use crate::{LedgerError, ReadError, Rows};
 
@@ -23,6 +23,8 @@ pub(super) struct Batch<'a> {
     positions: BTreeMap<Name, Position>,
     /// `None` where the batch has deleted it.
     schedules: BTreeMap<Name, Option<Arc<Schedule>>>,
+    /// `None` where the batch has forgotten it.
+    files: BTreeMap<FileId, Option<Arc<File>>>,
     writes: Vec<Write>,
 }
 
@@ -38,6 +40,7 @@ impl<'a> Batch<'a> {
             endpoints: BTreeMap::new(),
             positions: BTreeMap::new(),
             schedules: BTreeMap::new(),
+            files: BTreeMap::new(),
             writes: Vec::new(),
         }
     }
@@ -166,6 +169,20 @@ impl Rows for Batch<'_> {
         Ok(found.into_iter().take(limit).collect())
     }
 
+    fn file(&mut self, id: FileId) -> Result<Option<Arc<File>>, ReadError> {
+        let written = self.files.get(&id).cloned();
+        Ok(written.unwrap_or_else(|| locked(self.state).files.get(&id).cloned()))
+    }
+
+    fn file_named(&mut self, name: &Name) -> Result<Option<Arc<File>>, ReadError> {
+        let has_name = |file: &&Arc<File>| file.name.as_ref() == Some(name);
+        let written = self.files.values().flatten().find(has_name).cloned();
+        Ok(written.or_else(|| {
+            let state = locked(self.state);
+            state.files.values().find(|file| has_name(file) && !self.files.contains_key(&file.id)).cloned()
+        }))
+    }
+
     fn slowest(&mut self) -> Result<Option<Position>, ReadError> {
         let state = locked(self.state);
         let others = state.positions.iter().filter(|(name, _)| !self.positions.contains_key(*name));
@@ -206,6 +223,8 @@ impl Rows for Batch<'_> {
             Write::NoSchedule(name) => {
                 self.schedules.insert(name.clone(), None);
             }
+            Write::File(file) => drop(self.files.insert(file.id, Some(Arc::clone(file)))),
+            Write::NoFile(id) => drop(self.files.insert(*id, None)),
             // They are looked up among the writes.
             Write::Link(..) | Write::Unlink(..) | Write::Unresolved(_) | Write::Resolved(_) => {}
         }

@@ -3,7 +3,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 use std::sync::Arc;
 
-use ackd_domain::{Body, Change, Endpoint, Job, JobId, LeaseState, Name, Position, Queue, Schedule, Status, Timestamp};
+use ackd_domain::{
+    Body, Change, Endpoint, File, FileId, Job, JobId, LeaseState, Name, Position, Queue, Schedule, Status, Timestamp,
+};
 
 use crate::{
     ChangeFeed, Counts, DeadCause, FeedError, Filter, Lane, LedgerReader, OldChanges, Outlived, Page, ReadError, Ready,
@@ -189,6 +191,19 @@ impl LedgerReader for MemoryReader {
         let line = state.lines.get(&(queue.clone(), Arc::from(key)));
         let first = line.and_then(|line| line.first()).and_then(|number| state.jobs.get(number));
         Ok(first.map(|row| Arc::clone(&row.job)))
+    }
+
+    fn file(&self, id: FileId) -> Result<Option<Arc<File>>, ReadError> {
+        Ok(locked(&self.0).files.get(&id).cloned())
+    }
+
+    fn file_named(&self, name: &Name) -> Result<Option<Arc<File>>, ReadError> {
+        Ok(locked(&self.0).files.values().find(|file| file.name.as_ref() == Some(name)).cloned())
+    }
+
+    fn unused_files(&self, now: Timestamp, limit: usize) -> Result<Vec<Arc<File>>, ReadError> {
+        let state = locked(&self.0);
+        Ok(state.files.values().filter(|file| file.is_unused(now)).take(limit).cloned().collect())
     }
 
     fn trouble(&self) -> Vec<String> {

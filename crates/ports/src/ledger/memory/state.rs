@@ -2,7 +2,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::mem;
 use std::sync::Arc;
 
-use ackd_domain::{Body, Change, Endpoint, Job, Name, Position, Queue, Schedule, Status, Write};
+use ackd_domain::{Body, Change, Endpoint, File, FileId, Job, Name, Position, Queue, Schedule, Status, Write};
 
 use crate::{LedgerError, cause};
 
@@ -25,6 +25,8 @@ pub(super) struct State {
     pub(super) positions: BTreeMap<Name, Position>,
     /// The schedules.
     pub(super) schedules: BTreeMap<Name, Arc<Schedule>>,
+    /// The files that the ledger knows of.
+    pub(super) files: BTreeMap<FileId, Arc<File>>,
     /// The number of each job that is delivered, with that of a job that delivers it.
     pub(super) deliveries: BTreeSet<(u64, u64)>,
     /// The unfinished jobs with an ordering key, by queue and key.
@@ -132,6 +134,8 @@ impl State {
             Write::Unlink(from, to) => drop(self.links.remove(&(from, to))),
             Write::Unresolved(number) => drop(self.unresolved.insert(number)),
             Write::Resolved(number) => drop(self.unresolved.remove(&number)),
+            Write::File(file) => drop(self.files.insert(file.id, file)),
+            Write::NoFile(id) => drop(self.files.remove(&id)),
         }
     }
 
