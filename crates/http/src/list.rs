@@ -60,7 +60,7 @@ pub(crate) fn page_size(query: &Query) -> Result<usize, Problem> {
     Ok(size.unwrap_or(PAGE))
 }
 
-fn filter(query: &Query) -> Result<Filter, Problem> {
+pub(crate) fn filter(query: &Query) -> Result<Filter, Problem> {
     let mut faults = Faults::new();
     for (name, _) in query.pairs() {
         if name.starts_with("payload.") {
@@ -77,6 +77,13 @@ fn filter(query: &Query) -> Result<Filter, Problem> {
     };
     faults.into_result()?;
     of_clients(filter)
+}
+
+/// Whether `name` is a parameter that narrows a list.
+pub(crate) fn is_filter(name: &str) -> bool {
+    const NAMES: [&str; 8] =
+        ["queue", "status", "type", "tag", "flow", "idempotency_key", "created_after", "created_before"];
+    NAMES.contains(&name)
 }
 
 /// What lists and feeds can both be narrowed by.

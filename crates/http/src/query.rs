@@ -58,6 +58,25 @@ impl Query {
         self.read(name, |value| Duration::parse_query(value).map_err(|error| error.to_string()))
     }
 
+    /// The query of these decoded pairs, each of a name of its own.
+    ///
+    /// # Errors
+    /// An `invalid-request` that names what is unknown.
+    pub(crate) fn of(
+        pairs: impl Iterator<Item = (String, String)>,
+        known: impl Fn(&str) -> bool,
+    ) -> Result<Query, Problem> {
+        let (mut query, mut faults) = (Query::default(), Faults::new());
+        for (name, value) in pairs {
+            if known(&name) {
+                query.0.push((name, value));
+            } else {
+                faults.add(&pointer(&name), "is not a field that is known here");
+            }
+        }
+        faults.into_result().map(|()| query)
+    }
+
     /// A flag: `true` or `false`.
     pub(crate) fn flag(&self, name: &str) -> Result<bool, Problem> {
         let flag = self.read(name, |value| value.parse().map_err(|_| "must be true or false".to_owned()))?;

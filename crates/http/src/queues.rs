@@ -137,7 +137,7 @@ async fn configured(call: &Call, queue: Name, patch: QueuePatch) -> Outcome {
     }
 }
 
-async fn counts_of(engine: &Engine, name: &Name) -> Result<Counts, Rejection> {
+pub(crate) async fn counts_of(engine: &Engine, name: &Name) -> Result<Counts, Rejection> {
     let all = engine.counts().await?;
     Ok(all.iter().find(|counts| counts.queue == *name).map(counts).unwrap_or_default())
 }

@@ -3,19 +3,19 @@
 
 use ackd_api::cloud_event::{CloudEvent, JobEvent};
 use ackd_api::{
-    Code, Complete, DeadList, DeliveryDocument, DeliveryList, Duration, Envelope, Fail, FileDocument, FlowCancelled,
-    FlowDocument, FlowRequest, Heartbeat, HeartbeatAnswer, JobDocument, JobList, LeaseRequest, Leases, Problem,
-    QueueDocument, QueueList, QueuePatch, QueueSettings, RedriveRequest, Redriven, Release, Released, ScheduleDocument,
-    ScheduleList, ScheduleRequest, SettleAnswer, SettleLine, Settled, SubmitLine, Time, Timeline, WebhookDocument,
-    WebhookList, WebhookRequest,
+    BulkRequest, Code, Complete, DeadList, DeliveryDocument, DeliveryList, Duration, Envelope, Fail, FileDocument,
+    FlowCancelled, FlowDocument, FlowRequest, Heartbeat, HeartbeatAnswer, JobDocument, JobList, LeaseRequest, Leases,
+    Problem, Purged, QueueDocument, QueueList, QueuePatch, QueueSettings, RedriveRequest, Redriven, Release, Released,
+    ScheduleDocument, ScheduleList, ScheduleRequest, SettleAnswer, SettleLine, Settled, SubmitLine, Time, Timeline,
+    WebhookDocument, WebhookList, WebhookRequest,
 };
 use http::Method;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 
 use crate::call::{Call, Handling};
 use crate::{
-    cancel, dead, deliveries, events, files, flows, headers, health, job, leases, list, metrics, openapi, problems,
-    queues, schedules, settle, socket, submit, webhooks,
+    bulk, cancel, dead, deliveries, events, files, flows, headers, health, job, leases, list, metrics, openapi,
+    problems, queues, schedules, settle, socket, submit, webhooks,
 };
 
 /// A path and a method, what they do, and what can be asked and answered.
@@ -272,6 +272,23 @@ pub(crate) static OPERATIONS: &[Operation] = &[
         answers: &[answer(200, "A page, which may be short or empty.", &[json(schema::<JobList<'static>>)])],
         problems: &[READING],
         handle: |call| Box::pin(list::jobs(call)),
+    },
+    Operation {
+        method: Method::POST,
+        path: "/v1/jobs/bulk",
+        id: "bulk",
+        summary: "Cancel or retry all jobs that match, as a job that reports progress.",
+        query: &[],
+        headers: &[],
+        bodies: &[json(schema::<BulkRequest>)],
+        answers: &[Answer {
+            status: 202,
+            what: "The job that does it; it is durable.",
+            content: JOB,
+            headers: &["Location", "ETag", "Cache-Control", "Retry-After"],
+        }],
+        problems: &[WRITING],
+        handle: |call| Box::pin(bulk::submit(call)),
     },
     Operation {
         method: Method::POST,
@@ -738,6 +755,31 @@ pub(crate) static OPERATIONS: &[Operation] = &[
         answers: &[answer(200, "The queue after it.", QUEUE)],
         problems: &[WRITING],
         handle: |call| Box::pin(queues::resume(call)),
+    },
+    Operation {
+        method: Method::POST,
+        path: "/v1/queues/{queue}/purge",
+        id: "purge_queue",
+        summary: "Cancel all jobs of a queue that wait; those that run go on.",
+        query: &[parameter("confirm", "The name of the queue once more.", schema::<String>)],
+        headers: &[],
+        bodies: &[],
+        answers: &[
+            Answer {
+                status: 200,
+                what: "They are cancelled.",
+                content: &[json(schema::<Purged>)],
+                headers: &["Location"],
+            },
+            Answer {
+                status: 202,
+                what: "It is durable, and takes longer than the 5 s that the answer was held for.",
+                content: &[json(schema::<Purged>)],
+                headers: &["Location"],
+            },
+        ],
+        problems: &[READING, WRITING],
+        handle: |call| Box::pin(bulk::purge(call)),
     },
     Operation {
         method: Method::GET,

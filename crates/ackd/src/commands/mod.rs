@@ -1,8 +1,10 @@
 //! The commands that talk to a server, a file each.
 
 mod batches;
+pub(crate) mod bulk;
 pub(crate) mod cancel;
 pub(crate) mod completions;
+pub(crate) mod dead;
 pub(crate) mod delete;
 mod deliveries;
 pub(crate) mod get;
@@ -12,6 +14,7 @@ mod listing;
 mod narrowing;
 pub(crate) mod payload;
 pub(crate) mod queue;
+pub(crate) mod redrive;
 pub(crate) mod result;
 pub(crate) mod retry;
 pub(crate) mod schedule;
@@ -53,6 +56,9 @@ pub(crate) fn run(command: Command, globals: Globals) -> Result<Exit, Failure> {
             Command::Watch(args) => watch::run(args, &session).await,
             Command::Cancel(args) => cancel::run(args, &session).await,
             Command::Retry(args) => retry::run(args, &session).await,
+            Command::Dead(args) => dead::run(args, &session).await,
+            Command::Redrive(args) => redrive::run(args, &session).await,
+            Command::Bulk(args) => bulk::run(args, &session).await,
             Command::Delete(args) => delete::run(args, &session).await,
             Command::Queue(args) => queue::run(args, &session).await,
             Command::Schedule(args) => schedule::run(args, &session).await,

@@ -43,6 +43,14 @@ enum QueueCommand {
         /// The queue
         queue: String,
     },
+    /// Cancel all jobs that wait; what runs goes on
+    Purge {
+        /// The queue
+        queue: String,
+        /// The queue once more
+        #[arg(long, value_name = "QUEUE")]
+        confirm: String,
+    },
 }
 
 /// The arguments of `ackd queue set`.
@@ -217,6 +225,10 @@ pub(crate) async fn run(args: QueueArgs, session: &Session) -> Result<Exit, Fail
             let document = client.queue(&queue).await?;
             (queue, document)
         }
+        QueueCommand::Purge { queue, confirm } if queue != confirm => {
+            return Err(Failure::Usage(format!("--confirm must be {queue}, the queue that is to be purged")));
+        }
+        QueueCommand::Purge { queue, .. } => return purge(&queue, session).await,
         QueueCommand::Resume { queue } => {
             client.resume_queue(&queue).await?;
             let document = client.queue(&queue).await?;
@@ -227,6 +239,17 @@ pub(crate) async fn run(args: QueueArgs, session: &Session) -> Result<Exit, Fail
         session.console.document(&queue)?;
     } else {
         show(&name, &queue, session.console)?;
+    }
+    Ok(Exit::Fine)
+}
+
+/// Cancels what waits, and says how much that was.
+async fn purge(queue: &str, session: &Session) -> Result<Exit, Failure> {
+    let purged = session.client.purge_queue(queue).await?;
+    if session.console.is_json {
+        session.console.document(&purged)?;
+    } else {
+        session.console.line(&format!("{} cancelled", purged.purged))?;
     }
     Ok(Exit::Fine)
 }

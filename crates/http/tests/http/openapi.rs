@@ -138,6 +138,8 @@ async fn every_operation_that_is_described_does_what_it_says() {
     call(Request::post(&format!("/v1/leases/{}/fail", lease(2))).json(r#"{"retryable":false}"#)).await;
     call(Request::get("/v1/queues/q/dead")).await;
     call(Request::post("/v1/queues/q/redrive?dry_run=true")).await;
+    call(Request::post("/v1/queues/none/purge?confirm=none")).await;
+    call(Request::post("/v1/jobs/bulk").json(r#"{"filter":{"queue":"none"},"action":"retry"}"#)).await;
     call(Request::post(&format!("/v1/leases/{}/release", lease(3))).json("{}")).await;
     let line = format!("{{\"lease\":\"{}\",\"complete\":{{}}}}", lease(4));
     call(Request::post("/v1/leases/settle").ndjson(&line)).await;
