@@ -2,6 +2,7 @@ use std::time::Duration;
 
 use ackd_domain::{Body, Command, Failure, Job, LeaseToken, Push};
 use ackd_ports::{BodyEnd, OutboundError, Reply};
+use serde::Deserialize;
 
 use crate::posting::{LONGEST_PAUSE, Logged};
 
@@ -31,7 +32,8 @@ pub(super) fn posted(
         return Command::Heartbeat { lease, ttl: Some(push.timeout()), progress: None, checkpoint: None };
     }
     if !reply.is_success() {
-        let error = Logged::answered(None, &format!("the target answered {}", reply.status), &reply);
+        let kind = problem_type(&reply);
+        let error = Logged::answered(kind.as_deref(), &format!("the target answered {}", reply.status), &reply);
         let asked = reply.retry_after.filter(|asked| !asked.is_zero());
         let retryable = !push.fail_on().contains(&reply.status);
         return fail(lease, error, retryable, asked.map(|asked| asked.min(LONGEST_PAUSE)));
@@ -48,6 +50,19 @@ pub(super) fn posted(
             fail(lease, Logged::answered(Some("/problems/push-unanswered"), title, &reply), true, None)
         }
     }
+}
+
+/// The `type` of the problem that the target answered (RFC 9457), where it is one: dead jobs are told apart by it.
+fn problem_type(reply: &Reply) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Typed {
+        #[serde(rename = "type")]
+        kind: String,
+    }
+    let media_type = reply.content_type.as_ref()?.split(';').next()?.trim();
+    let is_problem = media_type.eq_ignore_ascii_case("application/problem+json");
+    let typed: Typed = is_problem.then(|| serde_json::from_slice(&reply.body).ok())??;
+    Some(typed.kind).filter(|kind| !kind.is_empty())
 }
 
 /// What the target answered, as a result. Nothing of no type is none.

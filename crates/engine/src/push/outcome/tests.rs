@@ -112,6 +112,29 @@ fn the_error_says_what_the_target_answered() {
 }
 
 #[test]
+fn the_type_of_a_problem_that_the_target_answers_is_that_of_the_error() {
+    let cause = |content_type: &str, body: &'static str| {
+        let reply = Reply { content_type: Some(content_type.into()), body: body.into(), ..answer(422) };
+        problem(&of(&push(false, None), reply))["type"].as_str().map(str::to_owned)
+    };
+    let quota = r#"{"type":"https://x.example/quota","title":"too many","detail":"7"}"#;
+    let typed = Some("https://x.example/quota".to_owned());
+    assert_eq!(cause("application/problem+json", quota), typed);
+    assert_eq!(cause("Application/Problem+JSON; charset=utf-8", quota), typed);
+    for (content_type, body) in [
+        ("application/json", quota),
+        ("application/problem+json", r#"{"title":"too many"}"#),
+        ("application/problem+json", r#"{"type":7}"#),
+        ("application/problem+json", r#"{"type":""}"#),
+        ("application/problem+json", r#"{"type":"https://x.exam"#),
+        ("application/problem+json", "[]"),
+        ("application/problem+json", ""),
+    ] {
+        assert_eq!(cause(content_type, body), None, "{content_type}: {body}");
+    }
+}
+
+#[test]
 fn retry_after_is_obeyed_for_a_day_at_most_and_nothing_is_no_time() {
     let day = 86_400 * SECOND;
     for (asked, obeyed) in [
