@@ -83,7 +83,7 @@ pub(super) fn cancelled(lease: LeaseToken) -> Command {
 
 /// Nothing was posted, and will not be.
 pub(super) fn unsendable(lease: LeaseToken, job: &Job) -> Command {
-    let title = format!("a payload of {} bytes cannot be posted", job.spec.payload.size);
+    let title = format!("the payload, a file of {} bytes, is not posted", job.spec.payload.size);
     let logged = Logged { kind: Some("/problems/push-unsendable"), title: Some(&title), ..Logged::default() };
     fail(lease, logged.failure(), false, None)
 }
