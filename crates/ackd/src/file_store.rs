@@ -41,7 +41,11 @@ pub(crate) fn open(
     Ok(match place {
         FilesPlace::Folder(folder) => Arc::new(Store::in_folder(&folder.join(owner))?),
         #[cfg(feature = "s3")]
-        FilesPlace::S3(address) => Arc::new(Store::on_s3(address, &owner)?),
+        FilesPlace::S3(address) => Arc::new(Store::on_s3(
+            address,
+            &owner,
+            std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))),
+        )?),
     })
 }
 

@@ -13,7 +13,8 @@ pub(crate) struct Listing(BoxStream<'static, Result<ObjectMeta, object_store::Er
 
 impl Listing {
     pub(crate) fn new(objects: BoxStream<'static, Result<ObjectMeta, object_store::Error>>) -> Listing {
-        Listing(objects)
+        // A page that comes to the end is asked for the next one all the same.
+        Listing(objects.fuse().boxed())
     }
 }
 

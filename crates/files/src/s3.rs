@@ -35,16 +35,23 @@ impl FromStr for S3Address {
 }
 
 impl Store {
-    /// The files of the server `owner` at `address`. Where S3 is and who asks it is read from the variables of the AWS command line:
-    /// `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_REGION`, `AWS_ENDPOINT_URL` and so on.
+    /// The files of the server `owner` at `address`. Where S3 is and who asks it is read from `variables`, those of the AWS command
+    /// line: `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_REGION`, `AWS_ENDPOINT_URL` and so on; others are passed over.
     ///
     /// # Errors
     /// [`OpenError`]. That the bucket is there is not asked.
-    pub fn on_s3(address: &S3Address, owner: &str) -> Result<Store, OpenError> {
+    pub fn on_s3(
+        address: &S3Address,
+        owner: &str,
+        variables: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Store, OpenError> {
         // The library's HTTP client takes whichever the process has said, and panics where it has said none. Where it has said
         // one already, that will do.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let s3 = Arc::new(AmazonS3Builder::from_env().with_bucket_name(&address.bucket).build()?);
+        let known = variables.into_iter().filter(|(name, _)| name.starts_with("AWS_"));
+        let known = known.filter_map(|(name, value)| Some((name.to_ascii_lowercase().parse().ok()?, value)));
+        let builder = known.fold(AmazonS3Builder::new(), |builder, (key, value)| builder.with_config(key, value));
+        let s3 = Arc::new(builder.with_bucket_name(&address.bucket).build()?);
         let shared = Shared {
             objects: Arc::clone(&s3) as _,
             prefix: Path::parse(&address.prefix).map_err(object_store::Error::from)?.join(owner),
