@@ -166,6 +166,9 @@ pub struct QueueDocument {
     pub counts: Counts,
     /// Whether no leases are granted until it is resumed.
     pub paused: bool,
+    /// Whether no new jobs are accepted until it is resumed.
+    #[serde(default)]
+    pub draining: bool,
 }
 
 /// The queues that have jobs or settings, by name.

@@ -51,7 +51,15 @@ impl Client {
         self.transport.send(Call::post(queue_path(name).segment("pause"))).await.map(drop)
     }
 
-    /// Grants leases of a queue again.
+    /// Has a queue take no new jobs and work off those that it has, until it is resumed.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn drain_queue(&self, name: &str) -> Result<(), Error> {
+        self.transport.send(Call::post(queue_path(name).segment("drain"))).await.map(drop)
+    }
+
+    /// Grants leases of a queue again, and has it take new jobs.
     ///
     /// # Errors
     /// See [`Error`].
@@ -111,6 +119,7 @@ mod tests {
             client.patch_queue("q", &QueuePatch { timeout: Patch::Null, ..QueuePatch::default() }).await.unwrap();
             client.pause_queue("q").await.unwrap();
             client.resume_queue("q").await.unwrap();
+            client.drain_queue("q").await.unwrap();
             assert_eq!(client.purge_queue("q").await.unwrap().purged, 3);
             assert_eq!(client.dead("q").await.unwrap().causes[0].cause, "no");
             let request = RedriveRequest { cause: Some("no".into()), ..RedriveRequest::default() };
@@ -128,6 +137,7 @@ mod tests {
         patch.answer(200, queue);
         server.expect("POST /v1/queues/q/pause").await.answer(200, queue);
         server.expect("POST /v1/queues/q/resume").await.answer(204, "");
+        server.expect("POST /v1/queues/q/drain").await.answer(200, queue);
         server.expect("POST /v1/queues/q/purge?confirm=q").await.answer(200, r#"{"purged":3,"job":"a"}"#);
         let dead = r#"{"causes":[{"cause":"no","count":2,"examples":["a"]}]}"#;
         server.expect("GET /v1/queues/q/dead").await.answer(200, dead);

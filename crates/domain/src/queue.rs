@@ -47,6 +47,8 @@ pub struct QueuePatch {
     pub push: Option<Option<Arc<Push>>>,
     /// Pause or resume the queue.
     pub paused: Option<bool>,
+    /// Take no new jobs, or take them again.
+    pub draining: Option<bool>,
 }
 
 impl QueuePatch {
@@ -63,7 +65,20 @@ impl QueuePatch {
             result_retention: Some(settings.result_retention),
             push: Some(settings.push.clone()),
             paused: None,
+            draining: None,
         }
+    }
+
+    /// The patch after which the queue only works off what it has.
+    #[must_use]
+    pub fn drain() -> QueuePatch {
+        QueuePatch { draining: Some(true), ..QueuePatch::default() }
+    }
+
+    /// The patch that ends a pause and a draining.
+    #[must_use]
+    pub fn resume() -> QueuePatch {
+        QueuePatch { paused: Some(false), draining: Some(false), ..QueuePatch::default() }
     }
 
     /// The patch that only pauses or resumes.
@@ -82,13 +97,15 @@ pub struct Queue {
     pub settings: QueueSettings,
     /// Whether its jobs are held back from workers; those that run go on.
     pub paused: bool,
+    /// Whether it takes no new jobs: those that it has go on.
+    pub draining: bool,
 }
 
 impl Queue {
     /// The queue `name` before anybody configured it.
     #[must_use]
     pub fn new(name: Name) -> Queue {
-        Queue { name, settings: QueueSettings::default(), paused: false }
+        Queue { name, settings: QueueSettings::default(), paused: false, draining: false }
     }
 
     /// This queue after `patch`.
@@ -108,6 +125,7 @@ impl Queue {
                 push: patch.push.clone().unwrap_or_else(|| old.push.clone()),
             },
             paused: patch.paused.unwrap_or(self.paused),
+            draining: patch.draining.unwrap_or(self.draining),
         })
     }
 

@@ -21,6 +21,9 @@ pub enum Refusal {
     /// The run has not ended.
     #[error("the job is {0}")]
     NotFinished(Status),
+    /// The queue takes no new jobs.
+    #[error("queue {0} takes no new jobs")]
+    Draining(Name),
     /// The job has ended later than what is asked for is about.
     #[error("the job has changed since")]
     ChangedSince,

@@ -32,6 +32,7 @@ fn read(columns: &mut Columns<'_>) -> Result<Queue, Unreadable> {
     Ok(Queue {
         name: Name::new(name).map_err(|_| Unreadable)?,
         settings: Settings::from_json(settings)?,
-        paused: paused != 0,
+        paused: paused & 1 != 0,
+        draining: paused & 2 != 0,
     })
 }

@@ -70,7 +70,7 @@ fn lay_out(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
             id INTEGER PRIMARY KEY,
             name TEXT NOT NULL UNIQUE,
             settings TEXT, -- NULL: nobody has configured it
-            paused INTEGER,
+            paused INTEGER, -- 1 paused, 2 draining, 3 both
             crc INTEGER
         );
         -- How many jobs of a queue stand where.

@@ -153,6 +153,10 @@ pub(crate) fn problem_of(refusal: Refusal) -> Problem {
         ),
         Refusal::KeyMismatch(lines) => key_mismatch(lines.first().and_then(|(_, job)| *job)),
         Refusal::Damaged(what) => damaged(&what),
+        Refusal::Draining(queue) => Problem::new(
+            Code::Draining,
+            format!("queue {queue} is being drained and takes no new jobs; send this one again once it is resumed"),
+        ),
         Refusal::NoPredecessor(missing) => no_predecessor(&missing),
         Refusal::TooManyEndpoints | Refusal::TooManySchedules => {
             Problem::new(Code::InvalidRequest, format!("{refusal}; delete one that is not needed any more"))

@@ -78,6 +78,7 @@ pub(crate) async fn merge(mut call: Call) -> Outcome {
         result_retention: touched_by(&touched.result_retention, merged.result_retention),
         push,
         paused: None,
+        draining: None,
     };
     configured(&call, name, patch).await
 }
@@ -105,18 +106,23 @@ fn pushed(call: &Call, queue: &Name, push: Option<&ackd_api::Push>) -> Result<Op
 
 /// `POST /v1/queues/{queue}/pause`.
 pub(crate) async fn pause(call: Call) -> Outcome {
-    paused(call, true).await
+    changed(call, QueuePatch::pause(true)).await
 }
 
 /// `POST /v1/queues/{queue}/resume`.
 pub(crate) async fn resume(call: Call) -> Outcome {
-    paused(call, false).await
+    changed(call, QueuePatch::resume()).await
 }
 
-async fn paused(mut call: Call, paused: bool) -> Outcome {
+/// `POST /v1/queues/{queue}/drain`.
+pub(crate) async fn drain(call: Call) -> Outcome {
+    changed(call, QueuePatch::drain()).await
+}
+
+async fn changed(mut call: Call, patch: QueuePatch) -> Outcome {
     call.no_body().await?;
     let name = call.name()?;
-    configured(&call, name, QueuePatch::pause(paused)).await
+    configured(&call, name, patch).await
 }
 
 async fn body(call: &mut Call) -> Result<Whole, Rejection> {
@@ -175,6 +181,7 @@ fn document(queue: &Queue, counts: Counts) -> QueueDocument {
         },
         counts,
         paused: queue.paused,
+        draining: queue.draining,
     }
 }
 

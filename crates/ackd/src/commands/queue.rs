@@ -38,7 +38,12 @@ enum QueueCommand {
         /// The queue
         queue: String,
     },
-    /// Grant leases again
+    /// Take no new jobs: those that are there are worked off
+    Drain {
+        /// The queue
+        queue: String,
+    },
+    /// Grant leases and take jobs again
     Resume {
         /// The queue
         queue: String,
@@ -229,6 +234,11 @@ pub(crate) async fn run(args: QueueArgs, session: &Session) -> Result<Exit, Fail
             return Err(Failure::Usage(format!("--confirm must be {queue}, the queue that is to be purged")));
         }
         QueueCommand::Purge { queue, .. } => return purge(&queue, session).await,
+        QueueCommand::Drain { queue } => {
+            client.drain_queue(&queue).await?;
+            let document = client.queue(&queue).await?;
+            (queue, document)
+        }
         QueueCommand::Resume { queue } => {
             client.resume_queue(&queue).await?;
             let document = client.queue(&queue).await?;
@@ -278,12 +288,25 @@ fn row(queue: &QueueDocument) -> [Cell; 8] {
     };
     let [init, processing, done, failed, cancelled, expired] = Status::ALL.map(count);
     let name = Cell::new(queue.name.as_deref().unwrap_or_default());
-    let paused = Cell::painted(if queue.paused { "paused" } else { "" }, Some(Colour::Yellow));
+    let paused = Cell::painted(state(queue), Some(Colour::Yellow));
     [name, init, processing, done, failed, cancelled, expired, paused]
 }
 
+/// Whether the queue stands still, or takes nothing new.
+fn state(queue: &QueueDocument) -> &'static str {
+    match (queue.paused, queue.draining) {
+        (true, true) => "paused, draining",
+        (true, false) => "paused",
+        (false, true) => "draining",
+        (false, false) => "",
+    }
+}
+
 fn show(name: &str, queue: &QueueDocument, console: Console) -> Result<(), Failure> {
-    let paused = if queue.paused { console.paint(Some(Colour::Yellow), "  paused") } else { String::new() };
+    let paused = match state(queue) {
+        "" => String::new(),
+        state => console.paint(Some(Colour::Yellow), &format!("  {state}")),
+    };
     console.line(&format!("{name}{paused}"))?;
     for status in Status::ALL {
         let count = queue.counts.get(status);

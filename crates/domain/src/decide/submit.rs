@@ -21,6 +21,7 @@ pub(super) fn decide(
 ) -> Result<Decision, Refusal> {
     refuse_mismatches(view, &submissions)?;
     refuse_unknown(view, &submissions)?;
+    refuse_draining(view, &submissions)?;
     refuse_missing_files(view, &submissions, now)?;
     let many = submissions.len();
     let mut decision = Decision::answer(Answer::Accepted(Vec::new()));
@@ -243,6 +244,23 @@ fn refuse_missing_files(view: &View, submissions: &[Submission], now: Timestamp)
         .enumerate()
         .filter(|(line, it)| !(is_replayed(*line) || it.flow_key.is_some() && flow_is_replayed));
     file::refuse_missing(view, fresh.flat_map(|(line, it)| it.with_all_after().map(move |it| (line, it))), now)
+}
+
+/// Looks for queues that take no new jobs. What makes none, because it was accepted before, is no matter of theirs.
+fn refuse_draining(view: &View, submissions: &[Submission]) -> Result<(), Refusal> {
+    let is_known = |line| view.holder_of(line).is_some() || view.rival_of(line).is_some();
+    let mut flow = submissions.iter().enumerate().filter(|(_, submission)| submission.flow_key.is_some());
+    let known_flow = flow.any(|(line, _)| view.holder_of(line).is_some());
+    for (line, submission) in submissions.iter().enumerate() {
+        if is_known(line) || (known_flow && submission.flow_key.is_some()) {
+            continue;
+        }
+        let later = submission.with_all_after().skip(1).filter_map(|later| view.later_queues.get(&later.queue));
+        if let Some(queue) = view.queue_of(line).into_iter().chain(later).find(|queue| queue.draining) {
+            return Err(Refusal::Draining(queue.name.clone()));
+        }
+    }
+    Ok(())
 }
 
 /// Looks for keys that belong to another request: one in the ledger, or an earlier line of this one.

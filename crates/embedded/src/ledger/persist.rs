@@ -111,7 +111,7 @@ pub(super) fn persist(batch: &mut Batch<'_>, changes: &[Change]) -> Result<(), F
 fn write_queue(connection: &Connection, queue: &Queue) -> Result<(), Fault> {
     let id = queue_id(connection, &queue.name)?;
     let settings = Settings::to_json(&queue.settings);
-    let paused = i64::from(queue.paused);
+    let paused = i64::from(queue.paused) | i64::from(queue.draining) << 1;
     let sum = queue_sum(id, queue.name.as_str(), settings.as_deref(), Some(paused), &mut Checksum::default());
     connection
         .prepare_cached("UPDATE queue SET settings = ?2, paused = ?3, crc = ?4 WHERE id = ?1")?

@@ -129,6 +129,7 @@ async fn every_operation_that_is_described_does_what_it_says() {
     call(Request::new("PUT", "/v1/queues/q").json(r#"{"lease_ttl":"1m"}"#)).await;
     call(Request::new("PATCH", "/v1/queues/q").json(r#"{"lease_ttl":null}"#)).await;
     call(Request::post("/v1/queues/q/pause")).await;
+    call(Request::post("/v1/queues/q/drain")).await;
     call(Request::post("/v1/queues/q/resume")).await;
     let leased = call(Request::post("/v1/leases").json(r#"{"queues":["q"],"max":6,"worker":"w"}"#)).await;
     let lease = |at: usize| leased.text(&format!("/leases/{at}/lease"));

@@ -27,6 +27,7 @@ async fn a_queue_needs_no_creation() {
             },
             "counts": {"INIT": 0, "PROCESSING": 0, "DONE": 0, "FAILED": 0, "CANCELLED": 0, "EXPIRED": 0},
             "paused": false,
+            "draining": false,
         })
     );
     server.submit(r#"{"queue":"q"}"#).await;
@@ -151,4 +152,31 @@ async fn queues_are_listed_by_name_page_by_page() {
         (3, vec!["d".into()], json!(null))
     );
     server.call(Request::get("/v1/queues?page_token=a%20b")).await.is_problem(400, "invalid-request");
+}
+
+#[tokio::test]
+async fn a_drained_queue_takes_nothing_new_and_works_off_what_it_has() {
+    let server = Server::start().await;
+    let keyed = r#"{"queue":"q","idempotency_key":"k"}"#;
+    let id = server.submit(keyed).await;
+    let drained = server.call(Request::post("/v1/queues/q/drain")).await;
+    assert_eq!((drained.status, drained.at("/draining"), drained.at("/paused")), (200, json!(true), json!(false)));
+    let then = r#"{"queue":"other","then":[{"queue":"q"}]}"#;
+    for body in [r#"{"queue":"q"}"#, then] {
+        let refused = server.call(Request::post("/v1/jobs").json(body)).await;
+        assert!(refused.is_problem(503, "draining").header("retry-after").is_some());
+    }
+    let lines = "{\"queue\":\"q\"}\n{\"queue\":\"other\"}\n";
+    server.call(Request::post("/v1/jobs").ndjson(lines)).await.is_problem(503, "draining");
+    let partial = server.call(Request::post("/v1/jobs?partial=true").ndjson(lines)).await;
+    let statuses: Vec<_> = partial.lines().iter().map(|line| line["status"].clone()).collect();
+    assert_eq!((partial.status, statuses), (207, vec![json!(503), json!(202)]));
+    // What was accepted before is answered as before, worked off, and may run again.
+    assert_eq!(server.submit(keyed).await, id);
+    let lease = server.lease("q").await;
+    server.settle(&lease, "fail", r#"{"retryable":false}"#).await;
+    assert_eq!(server.call(Request::post(&format!("/v1/jobs/{id}/retry"))).await.status, 200);
+    let resumed = server.call(Request::post("/v1/queues/q/resume")).await;
+    assert_eq!(resumed.at("/draining"), json!(false));
+    server.submit(r#"{"queue":"q"}"#).await;
 }

@@ -10,6 +10,7 @@ use super::world::World;
 pub(super) const CASES: &[Case] = &[
     ("a queue keeps every setting", a_queue_keeps_every_setting),
     ("settings go into the jobs that come after", settings_go_into_jobs),
+    ("a queue that is drained takes no new jobs", a_drained_queue_takes_no_new_jobs),
     ("a paused queue grants no lease", a_paused_queue_grants_no_lease),
 ];
 
@@ -108,4 +109,24 @@ fn a_paused_queue_grants_no_lease(world: &mut World) {
     let applied = world.apply(vec![lease(), resume, lease()]);
     let granted: Vec<bool> = applied.answers.iter().map(Result::is_ok).collect();
     assert_eq!(granted, [false, true, true]);
+}
+
+fn a_drained_queue_takes_no_new_jobs(world: &mut World) {
+    let keyed = || submission("video").keyed("key".into());
+    let (known, lease) = world.leased(keyed());
+    let drained = configure(world, "video", QueuePatch::drain());
+    assert_eq!((drained.draining, drained.paused), (true, false));
+    let refusal = Refusal::Draining(name("video"));
+    world.refused(Command::Submit(vec![submission("audio"), submission("video")]), &refusal);
+    world.reopen();
+    world.refused(Command::Submit(vec![submission("video")]), &refusal);
+    assert_eq!(world.submit_all(vec![keyed()])[0].job.id, known.id, "what was accepted before is refused");
+    world.job(Command::Complete { lease, result: None });
+    let both = configure(world, "video", QueuePatch::pause(true));
+    assert_eq!((both.draining, both.paused), (true, true));
+    world.reopen();
+    world.refused(Command::Submit(vec![submission("video")]), &refusal);
+    let resumed = configure(world, "video", QueuePatch::resume());
+    assert_eq!((resumed.draining, resumed.paused), (false, false));
+    world.submit(submission("video"));
 }
