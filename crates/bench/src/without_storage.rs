@@ -4,7 +4,9 @@
 use std::io;
 use std::sync::Arc;
 
-use ackd_domain::{Command, Draws, Endpoint, IdempotencyKey, Job, Name, Position, Queue, Schedule, Timestamp, Write};
+use ackd_domain::{
+    Command, Draws, Endpoint, IdempotencyKey, Job, Name, Position, Queue, Schedule, Started, Timestamp, Write,
+};
 use ackd_ports::{Applied, Entropy, Ledger, LedgerError, Reactor, ReadError, Rows, SystemEntropy, decide_batch};
 
 /// Decides and forgets.
@@ -51,6 +53,10 @@ impl Rows for ForgetfulLedger {
     }
 
     fn queue(&mut self, _: &Name) -> Result<Option<Arc<Queue>>, ReadError> {
+        Ok(None)
+    }
+
+    fn started(&mut self, _: &Name) -> Result<Option<Started>, ReadError> {
         Ok(None)
     }
 

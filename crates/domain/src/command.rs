@@ -245,6 +245,8 @@ pub struct Needs<'a> {
     pub consumer: Option<&'a Name>,
     /// The schedule of this name, and the number of all.
     pub schedule: Option<&'a Name>,
+    /// When attempts at jobs of the named job's queue began, if that is limited.
+    pub starts: bool,
     /// The next in line of the named job, and whether others come after it: for when it ends.
     pub ends: bool,
     /// The other unfinished job with the unique key of the named job.
@@ -270,7 +272,7 @@ impl Command {
     pub fn needs(&self) -> Needs<'_> {
         match self {
             Command::Submit(submissions) => Needs { submissions, ..Needs::default() },
-            Command::Lease { number, .. } => Needs { job: Some(*number), ..Needs::default() },
+            Command::Lease { number, .. } => Needs { job: Some(*number), starts: true, ..Needs::default() },
             Command::Expire { number } | Command::Forgo { number, .. } => {
                 Needs { job: Some(*number), ends: true, ..Needs::default() }
             }

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::{Body, Change, Command, Endpoint, File, FileId, Job, JobId, Name, Position, Queue, Schedule};
+use crate::{Body, Change, Command, Endpoint, File, FileId, Job, JobId, Name, Position, Queue, Schedule, Started};
 
 /// What a command comes to: rows to write, changes to tell, and the answer to give once both are durable.
 #[derive(Debug, Clone, PartialEq)]
@@ -39,6 +39,8 @@ pub enum Write {
     Endpoint(Arc<Endpoint>),
     /// An endpoint is no longer.
     NoEndpoint(Name),
+    /// When attempts at this queue's jobs began.
+    Started(Name, Started),
     /// The position of a consumer of the change feed.
     Position(Name, Position),
     /// A schedule, new or changed.

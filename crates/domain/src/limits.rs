@@ -24,6 +24,12 @@ pub const UNIQUE_KEY_BYTES: usize = 512;
 /// The most bytes of a job's group.
 pub const GROUP_BYTES: usize = 512;
 
+/// The most jobs of a queue that may run at once, where it names a number; the least is 1.
+pub const CONCURRENCY: u32 = 1_000_000;
+
+/// The most jobs that may begin in a period, where a queue names a number; the least is 1.
+pub const RATE: u32 = 1_000_000;
+
 /// The most jobs of a group that may run at once, where a queue names a number; the least is 1.
 pub const GROUP_CONCURRENCY: u32 = 1_000_000;
 

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::{Backoff, Name, Push, limits};
+use crate::{Backoff, Name, Push, Rate, limits};
 
 /// What an operator set for the jobs of a queue. What is `None` follows the server's default.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -14,9 +14,13 @@ pub struct QueueSettings {
     pub backoff: Option<Backoff>,
     /// The longest time of one attempt, heartbeats or not, for jobs that name none.
     pub timeout: Option<Duration>,
+    /// How many jobs may run at once; 1 to [`limits::CONCURRENCY`].
+    pub concurrency: Option<u32>,
     /// How many jobs of one group may run at once; 1 to [`limits::GROUP_CONCURRENCY`]. Jobs without a group
     /// are in none and not limited.
     pub group_concurrency: Option<u32>,
+    /// How many attempts may begin in a period.
+    pub rate: Option<Rate>,
     /// When a job that was not done expires, for jobs that name no time.
     pub expires_in: Option<Duration>,
     /// How long an ended job is kept, for jobs that name no time.
@@ -37,8 +41,12 @@ pub struct QueuePatch {
     pub backoff: Option<Option<Backoff>>,
     /// See [`QueueSettings::timeout`].
     pub timeout: Option<Option<Duration>>,
+    /// See [`QueueSettings::concurrency`].
+    pub concurrency: Option<Option<u32>>,
     /// See [`QueueSettings::group_concurrency`].
     pub group_concurrency: Option<Option<u32>>,
+    /// See [`QueueSettings::rate`].
+    pub rate: Option<Option<Rate>>,
     /// See [`QueueSettings::expires_in`].
     pub expires_in: Option<Option<Duration>>,
     /// See [`QueueSettings::result_retention`].
@@ -60,7 +68,9 @@ impl QueuePatch {
             max_attempts: Some(settings.max_attempts),
             backoff: Some(settings.backoff),
             timeout: Some(settings.timeout),
+            concurrency: Some(settings.concurrency),
             group_concurrency: Some(settings.group_concurrency),
+            rate: Some(settings.rate),
             expires_in: Some(settings.expires_in),
             result_retention: Some(settings.result_retention),
             push: Some(settings.push.clone()),
@@ -119,6 +129,8 @@ impl Queue {
                 max_attempts: patch.max_attempts.unwrap_or(old.max_attempts),
                 backoff: patch.backoff.unwrap_or(old.backoff),
                 timeout: patch.timeout.unwrap_or(old.timeout),
+                concurrency: patch.concurrency.unwrap_or(old.concurrency),
+                rate: patch.rate.unwrap_or(old.rate),
                 group_concurrency: patch.group_concurrency.unwrap_or(old.group_concurrency),
                 expires_in: patch.expires_in.unwrap_or(old.expires_in),
                 result_retention: patch.result_retention.unwrap_or(old.result_retention),

@@ -12,7 +12,7 @@ pub enum Refusal {
     /// The job is not waiting, so that no worker can have it.
     #[error("the job does not wait for a worker")]
     NotWaiting,
-    /// The job is not due yet, has expired, or its queue is paused.
+    /// The job is not due yet, has expired, or its queue is paused or has begun as many as it may.
     #[error("the job is held back")]
     HeldBack,
     /// The run has ended in another way than was asked for.

@@ -1,7 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::{Endpoint, File, FileId, Job, Name, Position, Queue, Schedule, Stepped};
+use crate::{Endpoint, File, FileId, Job, Name, Position, Queue, Schedule, Started, Stepped};
 
 /// What a decision sees of the ledger: the rows that [`crate::Command::needs`] names, as they are
 /// after the command before it.
@@ -17,6 +17,8 @@ pub struct View {
     /// For each submission, in order, its queue; or the one queue that is named, or that the named job
     /// is of. `None` where nobody has configured it; empty where no queue is configured.
     pub queues: Vec<Option<Arc<Queue>>>,
+    /// When attempts at the jobs of the named job's queue began, where that is limited.
+    pub started: Option<Started>,
     /// The named endpoint, if there is one.
     pub endpoint: Option<Arc<Endpoint>>,
     /// How many endpoints there are, where one is named.

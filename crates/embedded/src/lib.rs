@@ -41,6 +41,7 @@ mod schedules;
 mod schema;
 mod scrub;
 mod shared;
+mod started;
 mod store;
 #[cfg(test)]
 mod tests;

@@ -78,6 +78,8 @@ fn lay_out(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
             queue INTEGER PRIMARY KEY,
             init INTEGER, processing INTEGER, done INTEGER, failed INTEGER, cancelled INTEGER, expired INTEGER
         );
+        -- When attempts at the jobs of a queue began, where that is limited.
+        CREATE TABLE started (queue TEXT PRIMARY KEY, times TEXT NOT NULL, crc INTEGER) WITHOUT ROWID;
         CREATE TABLE lane (
             id INTEGER PRIMARY KEY,
             queue INTEGER NOT NULL,

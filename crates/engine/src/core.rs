@@ -110,6 +110,8 @@ pub(crate) struct Shared {
 /// See the module.
 pub struct Core {
     ledger: Box<dyn Ledger>,
+    /// For what was committed last, where a commit has failed.
+    reader: Arc<dyn LedgerReader>,
     dispatcher: Dispatcher,
     leases: LiveLeases,
     asks: BTreeMap<AskId, Parked>,
@@ -131,6 +133,8 @@ pub struct Core {
     reads: Vec<PagerRequest>,
     /// When dispatch goes on after a failed commit.
     resting_until: Option<Duration>,
+    /// When the lanes are to be read again, because a job fell out of its window.
+    read_again_at: Option<Duration>,
     next_expiry: Duration,
     looking_for_expired: bool,
     retention: Retention,
@@ -171,11 +175,13 @@ impl Core {
         }
         // What a crash left half told.
         let own = parts.reader.unresolved()?.into_iter().map(|number| Command::Resolve { number, told: 0 }).collect();
-        let running = leases.of_groups();
+        let running = leases.running();
+        dispatcher.step(dispatch::Input::Started(parts.reader.started()?), now, &mut outputs);
         dispatcher.step(dispatch::Input::Leased(&running), now, &mut outputs);
         dispatcher.step(dispatch::Input::Lanes(parts.reader.lanes()?), now, &mut outputs);
         Ok(Core {
             ledger: parts.ledger,
+            reader: parts.reader,
             dispatcher,
             leases,
             asks: BTreeMap::new(),
@@ -192,6 +198,7 @@ impl Core {
             delayed: Vec::new(),
             reads: Vec::new(),
             resting_until: None,
+            read_again_at: None,
             next_expiry: tick,
             looking_for_expired: false,
             retention: Retention::new(parts.feed_retention, tick),
@@ -234,8 +241,8 @@ impl Core {
         if let Some(due) = self.retention.next_due() {
             until = until.min(due.saturating_sub(tick));
         }
-        if let Some(rested) = self.resting_until {
-            until = until.min(rested.saturating_sub(tick));
+        for at in [self.resting_until, self.read_again_at].into_iter().flatten() {
+            until = until.min(at.saturating_sub(tick));
         }
         if let Some(due) = self.leases.next_due() {
             until = until.min(due.saturating_sub(tick));
@@ -286,6 +293,7 @@ impl Core {
                 Command::Heartbeat { lease, ttl: None, progress: Some(progress), checkpoint: None }
             }
         }));
+        self.queues.limited(self.dispatcher.take_limited());
         self.stats.live_leases.store(self.leases.len() as u64, Ordering::Relaxed);
         self.stats.parked_asks.store(self.dispatcher.parked() as u64, Ordering::Relaxed);
     }
@@ -414,6 +422,9 @@ impl Core {
             self.reads.push(PagerRequest::Expired(now, EXPIRED_AT_ONCE));
         }
         self.retention.look(now, tick, &mut self.reads);
+        if self.read_again_at.take_if(|at| *at <= tick).is_some() {
+            self.reads.push(PagerRequest::Lanes);
+        }
         if self.resting_until.is_some_and(|until| until <= tick) {
             self.resting_until = None;
             self.own.append(&mut self.delayed);
@@ -551,6 +562,10 @@ impl Core {
                     self.reads.push(PagerRequest::Lanes);
                 }
             }
+            if let (Origin::Ask { .. }, Err(Refusal::HeldBack)) = (&origin, &answer) {
+                // The ledger knows better, as after a clock that went back; the job stands in no window any more.
+                self.read_again_at.get_or_insert(tick + REST);
+            }
             match origin {
                 Origin::Request(at, beat) => {
                     if let (Some(lease), Ok(Answer::Beat { ttl, .. })) = (beat, &answer) {
@@ -596,7 +611,12 @@ impl Core {
             self.dispatcher.step(dispatch::Input::Configured(name, rules), now, outputs);
         }
         self.dispatcher.step(dispatch::Input::Reset, now, outputs);
-        self.dispatcher.step(dispatch::Input::Leased(&self.leases.of_groups()), now, outputs);
+        self.dispatcher.step(dispatch::Input::Leased(&self.leases.running()), now, outputs);
+        match self.reader.started() {
+            Ok(started) => self.dispatcher.step(dispatch::Input::Started(started), now, outputs),
+            // Then what was to begin and did not counts for a period.
+            Err(error) => tracing::warn!(%error, "what began in the queues with a rate cannot be read"),
+        }
         outputs.clear();
         self.resting_until.get_or_insert(tick + REST);
     }
@@ -646,7 +666,12 @@ pub(crate) fn token(job: &Job) -> Option<LeaseToken> {
 
 /// What of the queue's settings matters to dispatch.
 const fn rules(queue: &Queue) -> QueueRules {
-    QueueRules { paused: queue.paused, group_concurrency: queue.settings.group_concurrency }
+    QueueRules {
+        paused: queue.paused,
+        concurrency: queue.settings.concurrency,
+        group_concurrency: queue.settings.group_concurrency,
+        rate: queue.settings.rate,
+    }
 }
 
 fn report(read: Result<Pages, ReadError>) {

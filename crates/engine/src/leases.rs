@@ -48,8 +48,8 @@ pub enum Count {
 struct Watched {
     token: LeaseToken,
     worker: Option<Arc<str>>,
-    /// The job, where it belongs to a group.
-    of_group: Option<Arc<Job>>,
+    queue: Name,
+    group: Option<Arc<str>>,
     ttl: Duration,
     /// When the lease runs out for want of a heartbeat.
     silent_at: Duration,
@@ -60,6 +60,24 @@ struct Watched {
     held: Option<Progress>,
     /// The entry in `due`.
     look_at: Duration,
+}
+
+/// A job that runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Running {
+    /// Its acceptance number.
+    pub number: u64,
+    /// Its queue.
+    pub queue: Name,
+    /// Its group.
+    pub group: Option<Arc<str>>,
+}
+
+/// Notes that one more or one less of the group is live.
+fn count(counts: &mut Vec<(Name, Arc<str>, Count)>, watched: &Watched, count: Count) {
+    if let Some(group) = &watched.group {
+        counts.push((watched.queue.clone(), Arc::clone(group), count));
+    }
 }
 
 impl Watched {
@@ -170,10 +188,15 @@ impl LiveLeases {
         tokens
     }
 
-    /// The jobs with a live lease that belong to a group, each as of when it was leased.
+    /// The jobs with a live lease.
     #[must_use]
-    pub fn of_groups(&self) -> Vec<Arc<Job>> {
-        self.live.values().filter_map(|watched| watched.of_group.clone()).collect()
+    pub fn running(&self) -> Vec<Running> {
+        let running = |(number, it): (&u64, &Watched)| Running {
+            number: *number,
+            queue: it.queue.clone(),
+            group: it.group.clone(),
+        };
+        self.live.iter().map(running).collect()
     }
 
     /// By how much the live leases of each group have changed since the last call, in order.
@@ -200,7 +223,8 @@ impl LiveLeases {
         let mut watched = Watched {
             token: lease.token(number),
             worker: job.worker.clone(),
-            of_group: job.spec.group.is_some().then(|| Arc::clone(job)),
+            queue: job.spec.queue.clone(),
+            group: job.spec.group.clone(),
             ttl: lease.ttl,
             silent_at: tick + lease.ttl,
             timeout_at: lease.timeout.map(|timeout| tick + timeout.saturating_sub(elapsed)),
@@ -210,22 +234,14 @@ impl LiveLeases {
         };
         watched.look_at = watched.next_look();
         self.due.insert((watched.look_at, number));
-        self.count(watched.of_group.as_ref(), Count::More);
+        count(&mut self.counts, &watched, Count::More);
         self.live.insert(number, watched);
-    }
-
-    fn count(&mut self, job: Option<&Arc<Job>>, count: Count) {
-        if let Some(job) = job
-            && let Some(group) = &job.spec.group
-        {
-            self.counts.push((job.spec.queue.clone(), Arc::clone(group), count));
-        }
     }
 
     fn disarm(&mut self, number: u64) {
         if let Some(watched) = self.live.remove(&number) {
             self.due.remove(&(watched.look_at, number));
-            self.count(watched.of_group.as_ref(), Count::Less);
+            count(&mut self.counts, &watched, Count::Less);
         }
     }
 

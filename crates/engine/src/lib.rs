@@ -51,5 +51,5 @@ pub use push::{PushOptions, Pusher};
 pub use read::{BLOCKERS, Record};
 pub use stats::{Histogram, Stats};
 pub use tail::FeedEntry;
-pub use waiting::{NO_WORKER_AFTER, Waiting};
+pub use waiting::{Limit, NO_WORKER_AFTER, Waiting};
 pub use work::{Granted, Grants, WorkRequest};

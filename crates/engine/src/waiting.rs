@@ -5,7 +5,7 @@ use std::time::Duration;
 use ackd_domain::{Failure, Job, JobId, Name, Status, Timestamp};
 use rustc_hash::FxHashMap;
 
-use crate::dispatch::QueueRules;
+use crate::dispatch::{Limited, QueueRules};
 use crate::leases::Count;
 
 /// After so long without anybody asking a queue for jobs, it counts as having no worker.
@@ -22,12 +22,23 @@ pub enum Waiting {
     Scheduled(Timestamp),
     /// Its last attempt failed, and the next is not due yet.
     Retrying(Timestamp, Option<Failure>),
-    /// As many jobs of its group run as its queue allows at once.
-    GroupLimited,
+    /// As many jobs run, or have begun, as its queue allows.
+    Limited(Limit),
     /// Nobody has asked its queue for jobs in the last [`NO_WORKER_AFTER`].
     NoWorker,
     /// Others are before it.
     Queued,
+}
+
+/// What a queue limits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Limit {
+    /// How many jobs run at once.
+    Concurrency,
+    /// How many jobs of a group run at once.
+    GroupConcurrency,
+    /// How many begin in a period.
+    Rate,
 }
 
 /// What is known of the queues beside their waiting jobs: their rules, who asked when, and how many jobs of
@@ -49,6 +60,8 @@ struct AllSeen {
 #[derive(Debug, Clone, Copy, Default)]
 struct Seen {
     rules: QueueRules,
+    /// What keeps all its jobs from beginning.
+    limited: Option<Limited>,
     asked_at: Option<Duration>,
 }
 
@@ -82,6 +95,19 @@ impl QueuesSeen {
     pub(crate) fn configured(&self, name: &Name, rules: QueueRules) -> QueueRules {
         let mut seen = self.seen.write().unwrap_or_else(PoisonError::into_inner);
         std::mem::replace(&mut seen.queues.entry(name.clone()).or_default().rules, rules)
+    }
+
+    /// Notes which queues let no job begin, and why, and which do again.
+    pub(crate) fn limited(&self, limited: Vec<(Name, Option<Limited>)>) {
+        if limited.is_empty() {
+            return;
+        }
+        let mut seen = self.seen.write().unwrap_or_else(PoisonError::into_inner);
+        for (name, limited) in limited {
+            if let Some(seen) = seen.queues.get_mut(&name) {
+                seen.limited = limited;
+            }
+        }
     }
 
     /// The rules of the queue, as far as is committed.
@@ -122,7 +148,7 @@ impl QueuesSeen {
             return None;
         }
         let seen = self.read(&job.spec.queue).unwrap_or_default();
-        let is_limited = || {
+        let group_is_limited = || {
             let (most, group) = (seen.rules.group_concurrency, job.spec.group.as_ref());
             most.zip(group).is_some_and(|(most, group)| self.running(&job.spec.queue, group) >= most)
         };
@@ -136,8 +162,10 @@ impl QueuesSeen {
                 Some(error) => Waiting::Retrying(job.run_at, Some(error.clone())),
                 None => Waiting::Scheduled(job.run_at),
             }
-        } else if is_limited() {
-            Waiting::GroupLimited
+        } else if let Some(limited) = seen.limited.filter(|limited| limited.holds_at(now)) {
+            Waiting::Limited(limited.limit())
+        } else if group_is_limited() {
+            Waiting::Limited(Limit::GroupConcurrency)
         } else if tick.saturating_sub(seen.asked_at.unwrap_or(self.started)) >= NO_WORKER_AFTER {
             Waiting::NoWorker
         } else {

@@ -7,7 +7,7 @@ use ackd_api::job::{BodyInfo, Inline, Links, Progress};
 use ackd_api::raw::{Json, is_shallow};
 use ackd_api::{CallbackSecret, JobDocument, Secret, Status, Waiting, limits};
 use ackd_domain::{Body, Failure, Job};
-use ackd_engine::JobInput;
+use ackd_engine::{JobInput, Limit};
 use serde_json::value::RawValue;
 
 use crate::app::time;
@@ -159,9 +159,18 @@ fn why(waiting: &ackd_engine::Waiting) -> Waiting<'_> {
         ackd_engine::Waiting::Retrying(at, error) => {
             Waiting::Retrying { run_at: time(*at), error: error.as_ref().and_then(failure) }
         }
-        ackd_engine::Waiting::GroupLimited => Waiting::Limited { limit: Cow::Borrowed("group_concurrency") },
+        ackd_engine::Waiting::Limited(limit) => Waiting::Limited { limit: Cow::Borrowed(limit_name(*limit)) },
         ackd_engine::Waiting::NoWorker => Waiting::NoWorker,
         ackd_engine::Waiting::Queued => Waiting::Queued,
+    }
+}
+
+/// A limit as the queue's settings call it.
+const fn limit_name(limit: Limit) -> &'static str {
+    match limit {
+        Limit::Concurrency => "concurrency",
+        Limit::GroupConcurrency => "group_concurrency",
+        Limit::Rate => "rate",
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ackd_api::{Backoff, Code, Counts, Faults, Patch, Problem, QueueDocument, QueueList, QueueSettings};
-use ackd_domain::{Answer, Command, Name, Push, Queue, QueuePatch, limits};
+use ackd_domain::{Answer, Command, Name, Push, Queue, QueuePatch, Rate, limits};
 use ackd_engine::Engine;
 
 use crate::answer;
@@ -73,6 +73,8 @@ pub(crate) async fn merge(mut call: Call) -> Outcome {
         max_attempts: touched_by(&touched.max_attempts, merged.max_attempts),
         backoff: touched_by(&touched.backoff, merged.backoff),
         timeout: touched_by(&touched.timeout, merged.timeout),
+        concurrency: touched_by(&touched.concurrency, merged.concurrency),
+        rate: touched_by(&touched.rate, merged.rate),
         group_concurrency: touched_by(&touched.group_concurrency, merged.group_concurrency),
         expires_in: touched_by(&touched.expires_in, merged.expires_in),
         result_retention: touched_by(&touched.result_retention, merged.result_retention),
@@ -193,7 +195,9 @@ fn given(queue: &Queue) -> QueueSettings {
         max_attempts: settings.max_attempts,
         backoff: settings.backoff.map(shown_backoff),
         timeout: settings.timeout.map(Into::into),
+        concurrency: settings.concurrency,
         group_concurrency: settings.group_concurrency,
+        rate: settings.rate.map(|rate| ackd_api::Rate { limit: rate.limit, per: rate.per.into() }),
         expires_in: settings.expires_in.map(Into::into),
         result_retention: settings.result_retention.map(Into::into),
         push: settings.push.as_deref().map(shown_push),
@@ -223,14 +227,8 @@ pub(crate) fn shown_backoff(backoff: ackd_domain::Backoff) -> Backoff {
 /// The settings as the domain understands them, but for `push`, which is judged apart.
 fn set(settings: &QueueSettings) -> Result<ackd_domain::QueueSettings, Problem> {
     let mut faults = Faults::new();
-    for (name, is_given) in [
-        ("concurrency", settings.concurrency.is_some()),
-        ("rate", settings.rate.is_some()),
-        ("dead_letter", settings.dead_letter.is_some()),
-    ] {
-        if is_given {
-            faults.add(&query::pointer(name), NOT_YET);
-        }
+    if settings.dead_letter.is_some() {
+        faults.add(&query::pointer("dead_letter"), NOT_YET);
     }
     faults.into_result()?;
     let backoff = match &settings.backoff {
@@ -242,7 +240,9 @@ fn set(settings: &QueueSettings) -> Result<ackd_domain::QueueSettings, Problem> 
         max_attempts: settings.max_attempts,
         backoff,
         timeout: settings.timeout.map(Duration::from),
+        concurrency: settings.concurrency,
         group_concurrency: settings.group_concurrency,
+        rate: settings.rate.map(|rate| Rate { limit: rate.limit, per: rate.per.into() }),
         expires_in: settings.expires_in.map(Duration::from),
         result_retention: settings.result_retention.map(Duration::from),
         push: None,

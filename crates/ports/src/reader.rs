@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use ackd_domain::{
-    Body, Change, Endpoint, File, FileId, Job, JobId, Name, Position, Queue, Schedule, Status, Timestamp,
+    Body, Change, Endpoint, File, FileId, Job, JobId, Name, Position, Queue, Schedule, Started, Status, Timestamp,
 };
 
 use crate::DeadCause;
@@ -60,6 +60,9 @@ pub trait LedgerReader: Send + Sync {
 
     /// The webhook endpoints.
     fn endpoints(&self) -> Result<Vec<Arc<Endpoint>>, ReadError>;
+
+    /// When attempts at the jobs of the queues that limit them began, as it was written last.
+    fn started(&self) -> Result<Vec<(Name, Started)>, ReadError>;
 
     /// How far the consumer of this name has come in the change feed, if it has begun.
     fn position_of(&self, consumer: &Name) -> Result<Option<Position>, ReadError>;

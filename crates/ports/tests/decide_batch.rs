@@ -5,8 +5,8 @@
 use std::sync::Arc;
 
 use ackd_domain::{
-    Body, Command, Draws, Endpoint, IdempotencyKey, JSON, Job, Name, Position, Queue, Refusal, Schedule, Submission,
-    Timestamp, Write,
+    Body, Command, Draws, Endpoint, IdempotencyKey, JSON, Job, Name, Position, Queue, Refusal, Schedule, Started,
+    Submission, Timestamp, Write,
 };
 use ackd_ports::{Applied, Idle, LedgerError, ReadError, Rows, decide_batch};
 use bytes::Bytes;
@@ -54,6 +54,10 @@ impl Rows for Bad {
 
     fn queue(&mut self, _: &Name) -> Result<Option<Arc<Queue>>, ReadError> {
         Ok(None)
+    }
+
+    fn started(&mut self, queue: &Name) -> Result<Option<Started>, ReadError> {
+        Err(ReadError::Damaged(format!("what began in {queue}")))
     }
 
     fn endpoint(&mut self, name: &Name) -> Result<Option<Arc<Endpoint>>, ReadError> {

@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use ackd_client::api::queue_patch::{BackoffPatch, PushPatch};
+use ackd_client::api::queue_patch::{BackoffPatch, PushPatch, RatePatch};
 use ackd_client::api::{Duration, Patch, QueueDocument, QueuePatch, Status};
 use clap::{Args, Subcommand};
 
@@ -88,6 +88,14 @@ struct Settings {
     #[arg(long, value_name = "DURATION")]
     timeout: Option<Setting<Duration>>,
 
+    /// How many jobs run at once, 1 to 1000000 [server's default: no limit]
+    #[arg(long, value_name = "N")]
+    concurrency: Option<Setting<u32>>,
+
+    /// How many jobs begin in a period, as 100/1m [server's default: no limit]
+    #[arg(long, value_name = "N/DURATION")]
+    rate: Option<Setting<Rate>>,
+
     /// How many jobs of one group run at once, 1 to 1000000 [server's default: no limit]
     #[arg(long, value_name = "N")]
     group_concurrency: Option<Setting<u32>>,
@@ -168,6 +176,22 @@ impl FromStr for Statuses {
     }
 }
 
+/// So many in so long.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Rate(u32, Duration);
+
+impl FromStr for Rate {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Rate, String> {
+        let (limit, per) = text.split_once('/').ok_or("not a number, a slash and a duration, as 100/1m")?;
+        Ok(Rate(
+            limit.parse().map_err(|_| format!("{limit:?} is not a number"))?,
+            super::duration(per).map_err(|error| error.to_string())?,
+        ))
+    }
+}
+
 fn patch<T>(setting: Option<Setting<T>>) -> Patch<T> {
     match setting {
         None => Patch::Absent,
@@ -203,6 +227,11 @@ impl Settings {
             max_attempts: patch(self.max_attempts),
             backoff: if backoff == BackoffPatch::default() { Patch::Absent } else { Patch::Value(backoff) },
             timeout: patch(self.timeout),
+            concurrency: patch(self.concurrency),
+            rate: patch(self.rate.map(|rate| match rate {
+                Setting::Default => Setting::Default,
+                Setting::Value(Rate(limit, per)) => Setting::Value(RatePatch { limit: limit.into(), per: per.into() }),
+            })),
             group_concurrency: patch(self.group_concurrency),
             expires_in: patch(self.expires_in),
             result_retention: patch(self.result_retention),
@@ -357,6 +386,15 @@ mod tests {
     #[test]
     fn settings_become_a_merge_patch() {
         assert_eq!(set(&["--lease-ttl", "3s"]).as_deref(), Ok(r#"{"lease_ttl":"3s"}"#));
+        assert_eq!(
+            set(&["--rate", "100/1m", "--concurrency", "4"]).as_deref(),
+            Ok(r#"{"concurrency":4,"rate":{"limit":100,"per":"1m"}}"#)
+        );
+        assert_eq!(set(&["--rate", "default"]).as_deref(), Ok(r#"{"rate":null}"#));
+        assert_eq!(
+            (set(&["--rate", "100"]), set(&["--rate", "x/1s"]), set(&["--rate", "1/x"])),
+            (Err(2), Err(2), Err(2))
+        );
         assert_eq!(set(&["--group-concurrency", "2"]).as_deref(), Ok(r#"{"group_concurrency":2}"#));
         assert_eq!(set(&["--group-concurrency", "default"]).as_deref(), Ok(r#"{"group_concurrency":null}"#));
         assert_eq!(

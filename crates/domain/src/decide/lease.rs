@@ -1,7 +1,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::{ChangeKind, Decision, Draws, Lease, LeaseState, Position, Refusal, Status, Timestamp, View, limits};
+use crate::{
+    ChangeKind, Decision, Draws, Lease, LeaseState, Position, Refusal, Status, Timestamp, View, Write, limits,
+};
 
 use super::{step, stepped};
 
@@ -20,6 +22,17 @@ pub(super) fn decide(
     if !job.held.is_free() || job.run_at > now || job.expires_at <= now || queue.is_some_and(|queue| queue.paused) {
         return Err(Refusal::HeldBack);
     }
+    let started = match queue.and_then(|queue| queue.settings.rate) {
+        Some(rate) => {
+            let mut started = view.started.clone().unwrap_or_default();
+            if started.room(rate, now) == 0 {
+                return Err(Refusal::HeldBack);
+            }
+            started.begin(rate, now);
+            Some(Write::Started(job.spec.queue.clone(), started))
+        }
+        None => None,
+    };
     let lease = Lease {
         // The position of the granting change, which is drawn only once nothing is refused any more.
         fence: Position::START,
@@ -29,12 +42,14 @@ pub(super) fn decide(
         granted_at: now,
         state: LeaseState::Live,
     };
-    Ok(stepped(step(job, ChangeKind::Leased, now, draws, |position, next| {
+    let mut decision = stepped(step(job, ChangeKind::Leased, now, draws, |position, next| {
         next.status = Status::Processing;
         next.attempt += 1;
         next.started_at = Some(now);
         next.worker = worker;
         next.lease = Some(Lease { fence: position, ..lease });
         next.progress = None;
-    })))
+    }));
+    decision.writes.extend(started);
+    Ok(decision)
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use ackd_domain::{
     Answer, Change, Command, Decision, Draws, Endpoint, File, FileId, Job, LeaseToken, Name, Position, Queue,
-    QueuePatch, Refusal, Schedule, Stepped, Submission, Timestamp, View, Write, decide,
+    QueuePatch, Refusal, Schedule, Started, Stepped, Submission, Timestamp, View, Write, decide,
 };
 
 use crate::samples::START;
@@ -15,6 +15,7 @@ pub(crate) struct Book {
     pub(crate) now: Timestamp,
     pub(crate) jobs: BTreeMap<u64, Arc<Job>>,
     pub(crate) queues: BTreeMap<Name, Arc<Queue>>,
+    pub(crate) started: BTreeMap<Name, Started>,
     pub(crate) endpoints: BTreeMap<Name, Arc<Endpoint>>,
     pub(crate) positions: BTreeMap<Name, Position>,
     pub(crate) schedules: BTreeMap<Name, Arc<Schedule>>,
@@ -58,6 +59,7 @@ impl Book {
             now: START,
             jobs: BTreeMap::new(),
             queues: BTreeMap::new(),
+            started: BTreeMap::new(),
             endpoints: BTreeMap::new(),
             positions: BTreeMap::new(),
             schedules: BTreeMap::new(),
@@ -92,6 +94,7 @@ impl Book {
                 Write::Queue(queue) => {
                     self.queues.insert(queue.name.clone(), queue);
                 }
+                Write::Started(queue, started) => drop(self.started.insert(queue, started)),
                 Write::Endpoint(endpoint) => {
                     self.endpoints.insert(endpoint.name.clone(), endpoint);
                 }
@@ -180,6 +183,7 @@ impl Book {
         let behind = needs.submissions.iter().filter(|it| in_line(&it.queue, &it.ordering_key).is_some());
         View {
             rivals,
+            started: named.filter(|_| needs.starts).and_then(|queue| self.started.get(queue)).cloned(),
             predecessors: self.jobs.clone(),
             behind: behind.filter_map(|it| Some((it.queue.clone(), it.ordering_key.clone()?))).collect(),
             later_queues: self.queues.clone(),

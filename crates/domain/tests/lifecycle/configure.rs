@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use ackd_domain::{Answer, Command, Push, Queue, QueuePatch, QueueSettings, Submission, limits};
+use ackd_domain::{Answer, Command, Push, Queue, QueuePatch, QueueSettings, Rate, Submission, limits};
 
 use crate::book::Book;
 use crate::samples::{HOUR, SECOND, backoff, fail, name, submission};
@@ -11,7 +11,9 @@ fn full() -> QueueSettings {
         max_attempts: Some(3),
         backoff: Some(backoff(SECOND)),
         timeout: Some(2 * SECOND),
+        concurrency: Some(9),
         group_concurrency: Some(7),
+        rate: Some(Rate { limit: 5, per: SECOND }),
         expires_in: Some(HOUR),
         result_retention: Some(2 * HOUR),
         push: Some(push("https://example.com/work").into()),

@@ -1,7 +1,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use ackd_domain::{Body, Draws, Endpoint, File, FileId, IdempotencyKey, Job, Name, Position, Queue, Schedule, Write};
+use ackd_domain::{
+    Body, Draws, Endpoint, File, FileId, IdempotencyKey, Job, Name, Position, Queue, Schedule, Started, Write,
+};
 use ackd_ports::{LedgerError, ReadError, Rows};
 use rustc_hash::FxHashMap;
 
@@ -25,6 +27,7 @@ pub(super) struct Batch<'a> {
     /// The new jobs whose unique key another had before, with its number.
     renewed: FxHashMap<u64, u64>,
     pub(super) queues: Vec<Arc<Queue>>,
+    pub(super) started: FxHashMap<Name, Started>,
     /// Those that are written; `None` where it is deleted.
     pub(super) endpoints: FxHashMap<Name, Option<Arc<Endpoint>>>,
     pub(super) positions: FxHashMap<Name, Position>,
@@ -43,6 +46,7 @@ pub(super) struct Outcome {
     /// As that of the batch.
     pub(super) renewed: FxHashMap<u64, u64>,
     pub(super) queues: Vec<Arc<Queue>>,
+    pub(super) started: FxHashMap<Name, Started>,
     pub(super) endpoints: FxHashMap<Name, Option<Arc<Endpoint>>>,
     pub(super) positions: FxHashMap<Name, Position>,
     pub(super) schedules: FxHashMap<Name, Option<Arc<Schedule>>>,
@@ -63,6 +67,7 @@ impl<'a> Batch<'a> {
             ended: FxHashMap::default(),
             renewed: FxHashMap::default(),
             queues: Vec::new(),
+            started: FxHashMap::default(),
             endpoints: FxHashMap::default(),
             positions: FxHashMap::default(),
             schedules: FxHashMap::default(),
@@ -74,8 +79,18 @@ impl<'a> Batch<'a> {
 
     /// What the batch leaves, for when it is committed.
     pub(super) fn into_outcome(self) -> Outcome {
-        let Batch { touched, renewed, queues, endpoints, positions, schedules, links, .. } = self;
-        Outcome { touched, renewed, queues, endpoints, positions, schedules, linked: links.has_made(), first: None }
+        let Batch { touched, renewed, queues, started, endpoints, positions, schedules, links, .. } = self;
+        Outcome {
+            touched,
+            renewed,
+            queues,
+            started,
+            endpoints,
+            positions,
+            schedules,
+            linked: links.has_made(),
+            first: None,
+        }
     }
 
     /// A row that is damaged refuses the command; one that cannot be read fails the batch.
@@ -190,6 +205,10 @@ impl Rows for Batch<'_> {
         Ok(written.or_else(|| self.ledger.queues.get(name)).cloned())
     }
 
+    fn started(&mut self, queue: &Name) -> Result<Option<Started>, ReadError> {
+        Ok(self.started.get(queue).or_else(|| self.ledger.started.get(queue)).cloned())
+    }
+
     fn endpoint(&mut self, name: &Name) -> Result<Option<Arc<Endpoint>>, ReadError> {
         let written = self.endpoints.get(name).cloned();
         Ok(written.unwrap_or_else(|| self.ledger.endpoints.get(name).cloned()))
@@ -292,6 +311,10 @@ impl Rows for Batch<'_> {
             Write::Queue(queue) => {
                 self.queues.retain(|earlier| earlier.name != queue.name);
                 self.queues.push(queue);
+                Ok(())
+            }
+            Write::Started(queue, started) => {
+                self.started.insert(queue, started);
                 Ok(())
             }
             Write::Endpoint(endpoint) => {

@@ -19,7 +19,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use ackd_domain::{Command, Endpoint, Name, Position, Queue, Schedule, Timestamp};
+use ackd_domain::{Command, Endpoint, Name, Position, Queue, Schedule, Started, Timestamp};
 use ackd_ports::{Applied, Entropy, Ledger, LedgerError, Reactor, decide_batch};
 use rusqlite::Connection;
 use rusqlite::config::DbConfig;
@@ -35,7 +35,7 @@ use crate::options::Options;
 use crate::rows::{Columns, Loaded, select_job};
 use crate::scrub::Scrubber;
 use crate::shared::Shared;
-use crate::{again, consumers, endpoints, links, meta, queues, schedules};
+use crate::{again, consumers, endpoints, links, meta, queues, schedules, started};
 use batch::{Batch, Outcome};
 use cache::Cache;
 use counters::Counters;
@@ -65,6 +65,8 @@ pub struct EmbeddedLedger {
     lanes: LaneNames,
     /// Every queue that somebody configured.
     queues: FxHashMap<Name, Arc<Queue>>,
+    /// When attempts at the jobs of queues began that limit how many do.
+    started: FxHashMap<Name, Started>,
     /// Every webhook endpoint.
     endpoints: FxHashMap<Name, Arc<Endpoint>>,
     schedules: FxHashMap<Name, Arc<Schedule>>,
@@ -106,6 +108,7 @@ impl EmbeddedLedger {
             &shared.trouble,
         )?;
         let queues = queues::all(&connection)?;
+        let started = started::all(&connection)?;
         let endpoints = endpoints::all(&connection)?;
         let schedules = schedules::all(&connection)?;
         let positions = consumers::all(&connection)?;
@@ -120,6 +123,7 @@ impl EmbeddedLedger {
             written: Written::new(),
             lanes: LaneNames::default(),
             queues: queues.into_iter().map(|queue| (queue.name.clone(), queue)).collect(),
+            started: started.into_iter().collect(),
             endpoints: endpoints.into_iter().map(|endpoint| (endpoint.name.clone(), endpoint)).collect(),
             schedules: schedules.into_iter().map(|schedule| (schedule.name.clone(), schedule)).collect(),
             positions: positions.into_iter().collect(),
@@ -270,6 +274,7 @@ impl EmbeddedLedger {
         for queue in outcome.queues {
             self.queues.insert(queue.name.clone(), queue);
         }
+        self.started.extend(outcome.started);
         for (name, endpoint) in outcome.endpoints {
             match endpoint {
                 Some(endpoint) => self.endpoints.insert(name, endpoint),

@@ -21,7 +21,7 @@ use crate::rows::{
     BodyRow, ChangeRefs, ChangeRow, JobRow, KeyRow, Settings, Shape, SubmissionRow, change_columns, job_columns,
     queue_sum, replace_payload, submission_columns,
 };
-use crate::{again, consumers, dead, endpoints, files, schedules};
+use crate::{again, consumers, dead, endpoints, files, schedules, started};
 
 /// The statements that write, by table and shape.
 #[derive(Debug)]
@@ -53,8 +53,8 @@ impl Statements {
 
 /// Writes everything that `batch` has decided. Where that is nothing, no transaction is begun.
 pub(super) fn persist(batch: &mut Batch<'_>, changes: &[Change]) -> Result<(), Fault> {
-    let Batch { ledger, touched, queues, endpoints, positions, schedules, files, links, forget, .. } = batch;
-    let others = queues.len() + endpoints.len() + positions.len() + schedules.len() + files.len();
+    let Batch { ledger, touched, queues, started, endpoints, positions, schedules, files, links, forget, .. } = batch;
+    let others = queues.len() + started.len() + endpoints.len() + positions.len() + schedules.len() + files.len();
     let forgets = *forget > Position::START;
     let touches = |job: &TouchedJob| job.written || job.erased;
     if changes.is_empty() && others == 0 && links.is_empty() && !forgets && !touched.jobs.iter().any(touches) {
@@ -64,6 +64,9 @@ pub(super) fn persist(batch: &mut Batch<'_>, changes: &[Change]) -> Result<(), F
     let EmbeddedLedger { connection, checksum, lanes, statements, shared, .. } = &mut **ledger;
     for queue in queues.iter() {
         write_queue(connection, queue)?;
+    }
+    for (queue, started) in started.iter() {
+        started::write(connection, queue, started)?;
     }
     for (name, endpoint) in endpoints.iter() {
         endpoints::write(connection, name, endpoint.as_deref())?;

@@ -10,7 +10,9 @@ mod waiting;
 use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
 
-use ackd_domain::{Body, Endpoint, File, FileId, Job, JobId, Name, Position, Queue, Schedule, Status, Timestamp};
+use ackd_domain::{
+    Body, Endpoint, File, FileId, Job, JobId, Name, Position, Queue, Schedule, Started, Status, Timestamp,
+};
 use ackd_ports::{
     Counts, DeadCause, Filter, Lane, LedgerReader, OldChanges, Outlived, Page, ReadError, Ready, Timeline,
 };
@@ -22,7 +24,7 @@ use crate::lane::Lanes;
 use crate::pool::{Pool, Reading};
 use crate::rows::{BodyRow, Columns, Unreadable};
 use crate::shared::Shared;
-use crate::{consumers, dead, endpoints, files, links, queues, schedules};
+use crate::{consumers, dead, endpoints, files, links, queues, schedules, started};
 
 /// The reader and change feed of the ledger on SQLite. Any number of threads may share it.
 #[derive(Debug)]
@@ -123,6 +125,10 @@ impl LedgerReader for EmbeddedReader {
 
     fn endpoints(&self) -> Result<Vec<Arc<Endpoint>>, ReadError> {
         self.read(|reading, _| endpoints::all(&reading.connection))
+    }
+
+    fn started(&self) -> Result<Vec<(Name, Started)>, ReadError> {
+        self.read(|reading, _| started::all(&reading.connection))
     }
 
     fn position_of(&self, consumer: &Name) -> Result<Option<Position>, ReadError> {

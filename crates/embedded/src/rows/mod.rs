@@ -32,7 +32,7 @@ pub(crate) use endpoint::{endpoint_sum, read_endpoint, write_endpoint};
 pub(crate) use file::{FILE_COLUMNS, file_sum, read_file};
 pub(crate) use job::{JOB_COLUMNS, JobRow, Loaded, job_columns, select_job, spec_columns, spec_joins};
 pub(crate) use key::{KeyRow, once};
-pub(crate) use queue::{Settings, queue_sum};
+pub(crate) use queue::{Settings, queue_sum, started_sum};
 pub(crate) use schedule::{read_schedule, schedule_sum, write_schedule};
 pub(crate) use shape::Shape;
 pub(crate) use state::{Refs, USUAL_RETENTION, expiry, leaving, state_columns};
@@ -55,5 +55,6 @@ mod table {
     pub(super) const CONSUMER: u8 = 12;
     pub(super) const SCHEDULE: u8 = 13;
     pub(super) const FILE: u8 = 14;
+    pub(super) const STARTED: u8 = 15;
 }
 pub(crate) use table::LANE;

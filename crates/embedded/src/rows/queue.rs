@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ackd_domain::{Backoff, Push, QueueSettings};
+use ackd_domain::{Backoff, Push, QueueSettings, Rate};
 use serde::{Deserialize, Serialize};
 
 use super::{Unreadable, table};
@@ -19,7 +19,12 @@ pub(crate) struct Settings {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     timeout: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    concurrency: Option<u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     group_concurrency: Option<u32>,
+    /// The limit and the milliseconds of the period.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    rate: Option<(u32, u64)>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     expires_in: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -59,7 +64,9 @@ impl Settings {
             max_attempts: settings.max_attempts,
             backoff: settings.backoff.map(StoredBackoff::of),
             timeout: settings.timeout.map(millis),
+            concurrency: settings.concurrency,
             group_concurrency: settings.group_concurrency,
+            rate: settings.rate.map(|rate| (rate.limit, millis(rate.per))),
             expires_in: settings.expires_in.map(millis),
             result_retention: settings.result_retention.map(millis),
             push: settings.push.as_deref().map(StoredPush::of),
@@ -74,7 +81,9 @@ impl Settings {
             max_attempts: settings.max_attempts,
             backoff: settings.backoff.map(StoredBackoff::get).transpose()?,
             timeout: settings.timeout.map(Duration::from_millis),
+            concurrency: settings.concurrency,
             group_concurrency: settings.group_concurrency,
+            rate: settings.rate.map(|(limit, per)| Rate { limit, per: Duration::from_millis(per) }),
             expires_in: settings.expires_in.map(Duration::from_millis),
             result_retention: settings.result_retention.map(Duration::from_millis),
             push: settings.push.map(|push| Arc::new(push.get())),
@@ -129,6 +138,11 @@ pub(crate) fn queue_sum(
     checksum: &mut Checksum,
 ) -> i64 {
     checksum.row(table::QUEUE, id).text(Some(name)).text(settings).maybe(paused).value()
+}
+
+/// The checksum of what began in a queue.
+pub(crate) fn started_sum(queue: &str, times: &str, checksum: &mut Checksum) -> i64 {
+    checksum.row(table::STARTED, 0).text(Some(queue)).text(Some(times)).value()
 }
 
 pub(super) fn millis(duration: Duration) -> u64 {

@@ -11,6 +11,7 @@ use proptest::prelude::*;
 
 use super::*;
 
+mod limits;
 mod retention;
 mod schedules;
 mod unique;
@@ -468,6 +469,11 @@ fn of_group(group: &str) -> Submission {
     Submission { group: Some(group.into()), ..submission() }
 }
 
+fn concurrency(most: Option<u32>) -> Command {
+    let patch = QueuePatch { concurrency: Some(most), ..QueuePatch::default() };
+    Command::Configure { queue: name("video"), patch: Box::new(patch) }
+}
+
 fn limit(most: Option<u32>) -> Command {
     let patch = QueuePatch { group_concurrency: Some(most), ..QueuePatch::default() };
     Command::Configure { queue: name("video"), patch: Box::new(patch) }
@@ -503,7 +509,7 @@ fn a_group_at_its_limit_is_set_aside_until_one_of_its_leases_ends() {
     assert_eq!(groups(&leased).iter().filter(|group| **group == "a").count(), 2);
     assert_eq!(leased.len(), 2 + plain.len(), "who has no group is not limited");
     let why = |world: &World, job: &Job| world.core.queues.why(job, world.now(), world.tick());
-    assert_eq!(why(&world, &last), Some(crate::Waiting::GroupLimited));
+    assert_eq!(why(&world, &last), Some(crate::Waiting::Limited(crate::Limit::GroupConcurrency)));
 
     // However a lease ends, the next job begins, also for a worker that waits.
     let held: Vec<&Assigned> = leased.iter().filter(|it| it.job.spec.group.is_some()).collect();
@@ -548,7 +554,10 @@ fn a_restart_forgets_no_running_job_of_a_group() {
 
     let mut world = World::on(&ledger, WindowLimits::default());
     assert!(world.lease(ask(4)).is_empty());
-    assert_eq!(world.core.queues.why(&jobs[3], world.now(), world.tick()), Some(crate::Waiting::GroupLimited));
+    assert_eq!(
+        world.core.queues.why(&jobs[3], world.now(), world.tick()),
+        Some(crate::Waiting::Limited(crate::Limit::GroupConcurrency))
+    );
     world.run(complete(&leased[0])).unwrap();
     assert_eq!(world.lease(ask(4)).len(), 1);
 }
@@ -606,6 +615,7 @@ enum Act {
         which: usize,
     },
     Limit(Option<u32>),
+    Concurrency(Option<u32>),
     Pause,
     Pass {
         millis: u64,
@@ -623,6 +633,7 @@ fn act() -> impl Strategy<Value = Act> {
         4 => (any::<usize>(), 0..4u8).prop_map(|(which, how)| Act::Settle { which, how }),
         1 => any::<usize>().prop_map(|which| Act::Cancel { which }),
         1 => prop::option::of(1..4u32).prop_map(Act::Limit),
+        1 => prop::option::of(1..6u32).prop_map(Act::Concurrency),
         1 => Just(Act::Pause),
         2 => (1..400u64).prop_map(|millis| Act::Pass { millis }),
         1 => Just(Act::Fail),
@@ -630,13 +641,11 @@ fn act() -> impl Strategy<Value = Act> {
     ]
 }
 
-/// The jobs of each group that run, as a scan of the ledger has them.
-fn running(world: &World) -> BTreeMap<Arc<str>, usize> {
+/// The jobs of each group, and of none, that run, as a scan of the ledger has them.
+fn running(world: &World) -> BTreeMap<Option<Arc<str>>, usize> {
     let mut running = BTreeMap::new();
     for job in world.reader.leased().unwrap() {
-        if let Some(group) = &job.spec.group {
-            *running.entry(Arc::clone(group)).or_default() += 1;
-        }
+        *running.entry(job.spec.group.clone()).or_default() += 1;
     }
     running
 }
@@ -645,12 +654,15 @@ fn running(world: &World) -> BTreeMap<Arc<str>, usize> {
 fn finds(world: &World, ask: &Ask, rules: QueueRules) -> bool {
     let running = running(world);
     let mut lanes = world.reader.lanes().unwrap().into_iter().filter(|lane| {
-        let is_free = |(most, group): (u32, &Arc<str>)| running.get(group).is_none_or(|jobs| *jobs < most as usize);
+        let is_free = |(most, group): (u32, &Arc<str>)| {
+            running.get(&Some(Arc::clone(group))).is_none_or(|jobs| *jobs < most as usize)
+        };
         (ask.kinds.is_empty() || lane.kind.as_ref().is_some_and(|kind| ask.kinds.contains(kind)))
             && rules.group_concurrency.zip(lane.group.as_ref()).is_none_or(is_free)
     });
     let due = |lane: Lane| world.reader.eligible(&lane, None, 1).unwrap().iter().any(|it| it.job.run_at <= world.now());
-    !rules.paused && lanes.any(due)
+    let has_room = rules.concurrency.is_none_or(|most| running.values().sum::<usize>() < most as usize);
+    !rules.paused && has_room && lanes.any(due)
 }
 
 proptest! {
@@ -692,8 +704,12 @@ proptest! {
                     let running = running(&world);
                     for it in &leased {
                         if let Some((most, group)) = rules.group_concurrency.zip(it.job.spec.group.as_ref()) {
-                            prop_assert!(running[group] <= most as usize, "{:?} of {}", running, most);
+                            let running = running[&Some(Arc::clone(group))];
+                            prop_assert!(running <= most as usize, "{} of {}", running, most);
                         }
+                    }
+                    if let (Some(most), false) = (rules.concurrency, leased.is_empty()) {
+                        prop_assert!(running.values().sum::<usize>() <= most as usize, "{:?} of {}", running, most);
                     }
                     for (at, it) in leased.iter().enumerate() {
                         let key = |it: &Assigned| (it.job.run_at, it.job.id.number());
@@ -719,6 +735,7 @@ proptest! {
                     drop(world.try_run(Command::Cancel { id: jobs[which % jobs.len()] }));
                 }
                 Act::Limit(most) => drop(world.try_run(limit(most))),
+                Act::Concurrency(most) => drop(world.try_run(concurrency(most))),
                 Act::Pause => {
                     let paused = !world.core.queues.rules(&name("video")).paused;
                     let patch = Box::new(QueuePatch::pause(paused));
@@ -737,10 +754,12 @@ proptest! {
             prop_assert!(world.core.dispatcher.in_memory() <= SMALL.total + SMALL.page);
             let running: usize = running(&world).into_values().sum();
             prop_assert_eq!(world.core.dispatcher.running(), running);
-            prop_assert_eq!(world.core.leases.of_groups().len(), running);
+            prop_assert_eq!(world.core.leases.running().len(), running);
         }
         drop(world.try_run(limit(None)));
         drop(world.try_run(limit(Some(2))));
+        drop(world.try_run(concurrency(Some(7))));
+        drop(world.try_run(concurrency(Some(7))));
         let resume = || Command::Configure { queue: name("video"), patch: Box::new(QueuePatch::pause(false)) };
         drop(world.try_run(resume()));
         drop(world.try_run(resume()));

@@ -1,23 +1,31 @@
 use ackd_domain::Name;
 use rustc_hash::FxHashMap;
 
-/// The jobs that are leased, or assigned to somebody who asks, and belong to a group: a job counts once,
-/// however often it is told.
+/// The jobs that are leased, or assigned to somebody who asks: a job counts once, however often it is told.
 #[derive(Debug, Default)]
-pub(super) struct Live(FxHashMap<u64, (Name, usize)>);
+pub(super) struct Live(FxHashMap<u64, Running>);
+
+/// A job that runs.
+#[derive(Debug)]
+pub(super) struct Running {
+    pub(super) queue: Name,
+    pub(super) group: usize,
+    /// It is not leased yet.
+    pub(super) is_assigned: bool,
+}
 
 impl Live {
-    /// The job of this number runs, of this queue and its group. Says whether that is new.
-    pub(super) fn begin(&mut self, number: u64, queue: &Name, group: usize) -> bool {
-        let is_new = !self.0.contains_key(&number);
-        if is_new {
-            self.0.insert(number, (queue.clone(), group));
-        }
-        is_new
+    /// The job of this number, of which nothing is known yet, runs.
+    pub(super) fn begin(&mut self, number: u64, running: Running) {
+        self.0.insert(number, running);
     }
 
-    /// The job of this number does not run. Gives its queue and group if it did.
-    pub(super) fn end(&mut self, number: u64) -> Option<(Name, usize)> {
+    pub(super) fn get(&mut self, number: u64) -> Option<&mut Running> {
+        self.0.get_mut(&number)
+    }
+
+    /// The job of this number does not run. Gives what is known of it if it did.
+    pub(super) fn end(&mut self, number: u64) -> Option<Running> {
         self.0.remove(&number)
     }
 

@@ -19,16 +19,17 @@ mod window;
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use ackd_domain::{Body, Change, ChangeKind, Job, Name, Spec, Status, Timestamp};
+use ackd_domain::{Body, Change, ChangeKind, Name, Spec, Started, Status, Timestamp};
 use ackd_ports::{Lane, Ready};
 use rustc_hash::FxHashMap;
 
+use crate::leases::Running;
 use asks::Asks;
 pub use asks::{Ask, AskId};
 use live::Live;
 use memory::{Memory, Pace};
 use queue::QueueLanes;
-pub use queue::QueueRules;
+pub use queue::{Limited, QueueRules};
 use window::Key;
 pub use window::WindowLimits;
 
@@ -57,7 +58,9 @@ pub enum Input<'a> {
     /// A queue is configured.
     Configured(&'a Name, QueueRules),
     /// These jobs are leased. With those told of as changes since the start, or since a reset, they are all.
-    Leased(&'a [Arc<Job>]),
+    Leased(&'a [Running]),
+    /// When attempts at the jobs of these queues began.
+    Started(Vec<(Name, Started)>),
     /// These lanes have jobs waiting in the ledger.
     Lanes(Vec<Lane>),
     /// A part of the backlog that was asked for by [`Output::Read`].
@@ -122,6 +125,8 @@ pub struct Dispatcher {
     alarms: BTreeSet<(Timestamp, Name)>,
     memory: Memory,
     live: Live,
+    /// The queues that let no job begin of late, and those that do again, since somebody took note.
+    limited: Vec<(Name, Option<Limited>)>,
 }
 
 impl Dispatcher {
@@ -138,6 +143,7 @@ impl Dispatcher {
             alarms: BTreeSet::new(),
             memory: Memory::default(),
             live: Live::default(),
+            limited: Vec::new(),
         }
     }
 
@@ -178,7 +184,17 @@ impl Dispatcher {
                 queue.follow(rules, pace, memory);
                 self.stir(name);
             }
-            Input::Leased(jobs) => jobs.iter().for_each(|job| self.began(job)),
+            Input::Leased(jobs) => {
+                for Running { number, queue, group } in jobs {
+                    self.began(*number, queue, group);
+                }
+            }
+            Input::Started(started) => {
+                for (name, started) in started {
+                    self.queue(&name).started = started;
+                    self.stir(&name);
+                }
+            }
             Input::Lanes(lanes) => self.find(lanes, pace),
             Input::Page(request, page) => self.page(&request, page, pace),
             Input::Unread(request) => self.unread(request, pace),
@@ -222,7 +238,12 @@ impl Dispatcher {
         self.memory.jobs
     }
 
-    /// How many jobs of groups run, as far as it was told.
+    /// The queues that let no job begin, and why, and those that do again; since this was asked for last.
+    pub fn take_limited(&mut self) -> Vec<(Name, Option<Limited>)> {
+        std::mem::take(&mut self.limited)
+    }
+
+    /// How many jobs run, as far as it was told.
     #[must_use]
     pub fn running(&self) -> usize {
         self.live.len()
@@ -253,8 +274,10 @@ impl Dispatcher {
         let job = &change.job;
         let spec = &*job.spec;
         if job.status == Status::Processing {
-            self.began(job);
-        } else if spec.group.is_some() {
+            if self.began(job.id.number(), &spec.queue, &spec.group) {
+                self.note_start(&spec.queue, change.at);
+            }
+        } else if change.kind != ChangeKind::Submitted {
             self.ended(job.id.number(), pace);
         }
         if let Some(due) = change.was_due {
@@ -305,23 +328,38 @@ impl Dispatcher {
         });
     }
 
-    /// A job runs that belongs to a group.
-    fn began(&mut self, job: &Job) {
-        let spec = &*job.spec;
-        if spec.group.is_some() {
-            let queue = self.queue(&spec.queue);
-            let group = queue.lanes.group(&spec.group);
-            if self.live.begin(job.id.number(), &spec.queue, group) {
-                self.queue(&spec.queue).lanes.begin(group);
+    /// A job is leased. Says whether that is new.
+    fn began(&mut self, number: u64, name: &Name, group: &Option<Arc<str>>) -> bool {
+        if let Some(running) = self.live.get(number) {
+            let was_assigned = std::mem::take(&mut running.is_assigned);
+            if was_assigned {
+                self.queue(name).assigned -= 1;
             }
+            return was_assigned;
+        }
+        let queue = self.queue(name);
+        let group = queue.lanes.group(group);
+        queue.lanes.begin(group);
+        self.live.begin(number, live::Running { queue: name.clone(), group, is_assigned: false });
+        true
+    }
+
+    /// An attempt at a job of this queue began.
+    fn note_start(&mut self, name: &Name, now: Timestamp) {
+        let queue = self.queue(name);
+        if let Some(rate) = queue.rules.rate {
+            queue.started.begin(rate, now);
+            self.stir(name);
         }
     }
 
     /// A job does not run, if it did.
     fn ended(&mut self, number: u64, pace: Pace) {
-        if let Some((name, group)) = self.live.end(number) {
+        if let Some(live::Running { queue: name, group, is_assigned }) = self.live.end(number) {
             let (queue, memory) = self.queue_and_memory(&name);
-            if queue.lanes.end(group, pace, memory) || queue.is_idle() {
+            queue.assigned -= usize::from(is_assigned);
+            let was_at_its_limit = queue.is_at_its_limit() || is_assigned && queue.rules.rate.is_some();
+            if queue.lanes.end(group, pace, memory) || was_at_its_limit || queue.is_idle() {
                 self.stir(&name);
             }
         }
@@ -399,6 +437,10 @@ impl Dispatcher {
             queue.stirred = false;
             let pace = self.memory.pace(&self.limits, now);
             queue.serve(&name, &mut self.asks, pace, (&mut self.memory, &mut self.live), outputs);
+            let limited = queue.why_limited(now);
+            if std::mem::replace(&mut queue.limited, limited) != limited {
+                self.limited.push((name.clone(), limited));
+            }
             if !queue.lanes.is_read() {
                 self.read_on(&name, pace, outputs);
             }

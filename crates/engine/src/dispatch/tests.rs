@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use ackd_domain::{Backoff, BodyInfo, JobId, Position, Spec};
+use ackd_domain::{Backoff, BodyInfo, Job, JobId, Position, Rate, Spec};
 use proptest::prelude::*;
 
 use super::*;
@@ -36,11 +36,16 @@ enum Act {
     Rules {
         paused: bool,
         most: Option<u32>,
+        concurrency: Option<u32>,
+        /// How many may begin in [`PERIOD`].
+        rate: Option<u32>,
     },
     Pass {
         millis: u64,
     },
 }
+
+const PERIOD: Duration = Duration::from_millis(8);
 
 /// How the lease of a job ends.
 #[derive(Debug, Clone, Copy)]
@@ -74,8 +79,13 @@ fn act() -> impl Strategy<Value = (Act, Fate)> {
         6 => (0..KINDS.len(), 1..6usize, any::<bool>()).prop_map(|(kinds, max, stays)| Act::Ask { kinds, max, stays }),
         5 => (any::<usize>(), end).prop_map(|(which, end)| Act::Settle { which, end }),
         1 => any::<usize>().prop_map(|which| Act::Cancel { which }),
-        1 => (prop_oneof![4 => Just(false), 1 => Just(true)], prop::option::of(1..4u32))
-            .prop_map(|(paused, most)| Act::Rules { paused, most }),
+        1 => (
+            prop_oneof![4 => Just(false), 1 => Just(true)],
+            prop::option::of(1..4u32),
+            prop::option::weighted(0.3, 1..6u32),
+            prop::option::weighted(0.3, 1..6u32),
+        )
+            .prop_map(|(paused, most, concurrency, rate)| Act::Rules { paused, most, concurrency, rate }),
         2 => (1..5u64).prop_map(|millis| Act::Pass { millis }),
     ];
     (act, prop_oneof![9 => Just(Fate::Granted), 1 => Just(Fate::Refused)])
@@ -101,9 +111,21 @@ struct Model {
     clock: u64,
     leased: u64,
     parked: Vec<(AskId, Vec<Arc<str>>, usize)>,
+    /// When attempts began while there was a rate.
+    begun: Vec<Timestamp>,
+    /// How many are assigned and not leased.
+    assigned: usize,
 }
 
 impl Model {
+    /// Whether the limits of the queue itself let another job begin.
+    fn has_room(&self) -> bool {
+        let running = self.jobs.iter().filter(|(_, state)| *state == State::Running).count();
+        let begun = |rate: Rate| self.begun.iter().filter(|at| at.after(rate.per) > self.now).count() + self.assigned;
+        self.rules.concurrency.is_none_or(|most| running < most as usize)
+            && self.rules.rate.is_none_or(|rate| begun(rate) < rate.limit as usize)
+    }
+
     fn waits(&mut self, at: usize, run_at: Timestamp) {
         let spec = Arc::clone(&self.jobs[at].0.spec);
         let same = |job: &Job| job.spec.group == spec.group && job.spec.priority == spec.priority;
@@ -142,6 +164,13 @@ impl Model {
         going.min_by_key(|(_, (job, _))| rank(job)).map(|(at, _)| at)
     }
 
+    /// An attempt began.
+    fn began(&mut self) {
+        if self.rules.rate.is_some() {
+            self.begun.push(self.now);
+        }
+    }
+
     /// What the dispatcher is to want done, now that something has happened.
     fn serve(&mut self) -> Vec<Output> {
         let mut outputs = Vec::new();
@@ -152,6 +181,7 @@ impl Model {
         for (ask, kinds, max) in std::mem::take(&mut self.parked) {
             let mut taken = 0;
             while taken < max
+                && self.has_room()
                 && let Some(at) = self.choose(&kinds)
             {
                 self.leased += 1;
@@ -164,6 +194,7 @@ impl Model {
                     outputs.push(Output::Expire { number });
                 } else {
                     *state = State::Running;
+                    self.assigned += 1;
                     taken += 1;
                     outputs.push(Output::Lease { ask, number, payload: None, version: job.version });
                 }
@@ -199,6 +230,8 @@ impl Pair {
             clock: 0,
             leased: 0,
             parked: Vec::new(),
+            begun: Vec::new(),
+            assigned: 0,
         };
         Pair { dispatcher: Dispatcher::new(WindowLimits::default()), model, asks: 0, position: 0 }
     }
@@ -214,8 +247,10 @@ impl Pair {
                 Output::Lease { ask, number, .. } => {
                     let at = self.at(number);
                     asks.push(ask);
+                    self.model.assigned -= 1;
                     match fate {
                         Fate::Granted => {
+                            self.model.began();
                             self.step(Input::Granted(ask), fate);
                             self.change(at, ChangeKind::Leased, Status::Processing, fate);
                         }
@@ -249,6 +284,8 @@ impl Pair {
         for output in outputs {
             if let Output::Lease { ask, number, .. } = output {
                 let at = self.at(number);
+                self.model.assigned -= 1;
+                self.model.began();
                 self.step(Input::Granted(ask), Fate::Granted);
                 self.change(at, ChangeKind::Leased, Status::Processing, Fate::Granted);
             }
@@ -319,8 +356,9 @@ impl Pair {
                     self.change(at, ChangeKind::Cancelled, Status::Cancelled, fate);
                 }
             }
-            Act::Rules { paused, most } => {
-                let rules = QueueRules { paused, group_concurrency: most };
+            Act::Rules { paused, most, concurrency, rate } => {
+                let rate = rate.map(|limit| Rate { limit, per: PERIOD });
+                let rules = QueueRules { paused, group_concurrency: most, concurrency, rate };
                 self.model.rules = rules;
                 self.step(Input::Configured(&queue(), rules), fate);
             }
@@ -391,7 +429,7 @@ proptest! {
         for (act, fate) in acts {
             pair.act(act, fate);
         }
-        let running = pair.model.jobs.iter().filter(|(job, state)| *state == State::Running && job.spec.group.is_some());
+        let running = pair.model.jobs.iter().filter(|(_, state)| *state == State::Running);
         prop_assert_eq!(pair.dispatcher.running(), running.count());
     }
 }

@@ -67,10 +67,15 @@ async fn settings_that_cannot_be_are_refused_and_change_nothing() {
         (put("q", r#"{"paused":true}"#), "/paused"),
         (patch("q", r#"{"backoff":{"max":"1s"}}"#), "/backoff/max"),
         (patch("q", r#"{"lease_tt":"1s"}"#), "/lease_tt"),
-        (put("q", r#"{"concurrency":1}"#), "/concurrency"),
+        (put("q", r#"{"concurrency":0}"#), "/concurrency"),
+        (put("q", r#"{"concurrency":1000001}"#), "/concurrency"),
         (patch("q", r#"{"group_concurrency":0}"#), "/group_concurrency"),
         (put("q", r#"{"group_concurrency":1000001}"#), "/group_concurrency"),
-        (patch("q", r#"{"rate":{"limit":1,"per":"1s"}}"#), "/rate"),
+        (patch("q", r#"{"rate":{"limit":0,"per":"1s"}}"#), "/rate/limit"),
+        (patch("q", r#"{"rate":{"limit":1000001,"per":"1s"}}"#), "/rate/limit"),
+        (patch("q", r#"{"rate":{"limit":1,"per":"0s"}}"#), "/rate/per"),
+        (put("q", r#"{"rate":{"limit":1,"per":"3651d"}}"#), "/rate/per"),
+        (patch("q", r#"{"rate":{"limit":1}}"#), "/rate/per"),
         (put("q", r#"{"dead_letter":"d"}"#), "/dead_letter"),
         (put("q", r#"{"push":{"concurrency":1}}"#), "/push/url"),
     ] {
@@ -109,6 +114,43 @@ async fn a_group_has_no_more_leases_than_its_queue_allows() {
         json!(null)
     );
     assert_eq!(worker.finish(&asking).await.header("ackd-job"), Some(&*second));
+}
+
+/// Whom a worker gets that asks for nine jobs at once.
+async fn leased(server: &Server) -> Vec<String> {
+    let answer = server.call(Request::post("/v1/leases").json(r#"{"queues":["q"],"max":9}"#)).await;
+    if answer.status == 204 {
+        return Vec::new();
+    }
+    let leases = answer.at("/leases");
+    leases.as_array().unwrap().iter().map(|lease| lease["job"]["id"].as_str().unwrap().to_owned()).collect()
+}
+
+#[tokio::test]
+async fn a_queue_has_no_more_leases_than_it_allows_and_begins_no_more_than_it_may() {
+    let server = Server::start().await;
+    let edge = r#"{"concurrency":1000000,"rate":{"limit":1000000,"per":"3650d"}}"#;
+    let set = server.call(put("q", edge)).await;
+    assert_eq!((set.at("/settings/concurrency"), set.at("/settings/rate/limit")), (json!(1_000_000), json!(1_000_000)));
+    server.call(put("q", r#"{"concurrency":2}"#)).await;
+    let mut jobs = Vec::new();
+    for _ in 0..5 {
+        jobs.push(server.submit(r#"{"queue":"q"}"#).await);
+    }
+    assert_eq!(leased(&server).await, jobs[..2]);
+    assert_eq!(server.job(&jobs[4]).await.at("/waiting"), json!({"reason": "limited", "limit": "concurrency"}));
+    // A worker that waits gets the next one as soon as the limit is lifted; and only the rate counts from then on.
+    let mut worker = server.connect().await;
+    let asking = Request::post("/v1/queues/q/lease?wait=20");
+    worker.send(&asking).await;
+    let rate = patch("q", r#"{"concurrency":null,"rate":{"limit":1,"per":"1h"}}"#);
+    assert_eq!(server.call(rate).await.at("/settings/rate"), json!({"limit": 1, "per": "1h"}));
+    assert_eq!(worker.finish(&asking).await.header("ackd-job"), Some(&*jobs[2]));
+    assert!(leased(&server).await.is_empty());
+    assert_eq!(server.job(&jobs[4]).await.at("/waiting"), json!({"reason": "limited", "limit": "rate"}));
+    // A part of the rate may change.
+    assert_eq!(server.call(patch("q", r#"{"rate":{"limit":2}}"#)).await.at("/settings/rate/per"), "1h");
+    assert_eq!(leased(&server).await, [&*jobs[3]]);
 }
 
 #[tokio::test]

@@ -3,7 +3,8 @@ use std::sync::Arc;
 
 use ackd_domain::{
     After, Answer, Change, Command, Draws, Endpoint, File, FileId, IdempotencyKey, Job, LeaseToken, Name, Needs,
-    PayloadFile, Position, Queue, Refusal, Schedule, Stepped, Submission, Timestamp, View, Write, decide, limits,
+    PayloadFile, Position, Queue, Refusal, Schedule, Started, Stepped, Submission, Timestamp, View, Write, decide,
+    limits,
 };
 
 use crate::{Applied, LedgerError, Reactor, ReadError};
@@ -37,6 +38,12 @@ pub trait Rows: Draws {
     /// # Errors
     /// As [`Rows::job`].
     fn queue(&mut self, name: &Name) -> Result<Option<Arc<Queue>>, ReadError>;
+
+    /// When attempts at the jobs of this queue began, as it was written last.
+    ///
+    /// # Errors
+    /// As [`Rows::job`].
+    fn started(&mut self, queue: &Name) -> Result<Option<Started>, ReadError>;
 
     /// The webhook endpoint of this name.
     ///
@@ -228,6 +235,7 @@ fn load(rows: &mut impl Rows, needs: Needs<'_>, view: &mut View) -> Result<(), R
     view.holders.clear();
     view.rivals.clear();
     view.queues.clear();
+    view.started = None;
     view.endpoint = None;
     view.position = None;
     view.schedule = None;
@@ -243,7 +251,11 @@ fn load(rows: &mut impl Rows, needs: Needs<'_>, view: &mut View) -> Result<(), R
     if let Some(number) = needs.job {
         view.job = rows.job(number)?;
         if let Some(job) = &view.job {
-            put(&mut view.queues, 0, rows.queue(&job.spec.queue)?);
+            let queue = rows.queue(&job.spec.queue)?;
+            if needs.starts && queue.as_ref().is_some_and(|queue| queue.settings.rate.is_some()) {
+                view.started = rows.started(&job.spec.queue)?;
+            }
+            put(&mut view.queues, 0, queue);
         }
     }
     if let (Some(job), true) = (&view.job, needs.ends) {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use ackd_domain::{
     Body, Change, Endpoint, File, FileId, JSON, Job, JobId, LeaseState, Name, Position, Queue, QueueSettings, Schedule,
-    Status, Timestamp, limits,
+    Started, Status, Timestamp, limits,
 };
 use ackd_ports::{
     ChangeFeed, Counts, DeadCause, FeedError, Filter, Lane, LedgerReader, MemoryReader, OldChanges, Outlived, Page,
@@ -202,6 +202,10 @@ impl LedgerReader for PlantedReader {
             endpoints.iter_mut().for_each(|endpoint| Arc::make_mut(endpoint).former.clear());
         }
         Ok(endpoints)
+    }
+
+    fn started(&self) -> Result<Vec<(Name, Started)>, ReadError> {
+        self.reader.started()
     }
 
     fn position_of(&self, consumer: &Name) -> Result<Option<Position>, ReadError> {

@@ -154,6 +154,7 @@ fn written(write: &Write) -> Option<&Job> {
         Write::Erase(_)
         | Write::Forget(_)
         | Write::Queue(_)
+        | Write::Started(..)
         | Write::Endpoint(_)
         | Write::NoEndpoint(_)
         | Write::Position(..)

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ackd_domain::{Answer, Backoff, Command, Push, Queue, QueuePatch, QueueSettings, Refusal, limits};
+use ackd_domain::{Answer, Backoff, Command, Push, Queue, QueuePatch, QueueSettings, Rate, Refusal, Started, limits};
 
 use super::Case;
 use super::samples::{HOUR, SECOND, name, submission, sure_backoff};
@@ -11,6 +11,7 @@ pub(super) const CASES: &[Case] = &[
     ("a queue keeps every setting", a_queue_keeps_every_setting),
     ("settings go into the jobs that come after", settings_go_into_jobs),
     ("a queue that is drained takes no new jobs", a_drained_queue_takes_no_new_jobs),
+    ("no more attempts begin in a period than a queue allows", a_rate_is_kept),
     ("a paused queue grants no lease", a_paused_queue_grants_no_lease),
 ];
 
@@ -28,7 +29,9 @@ fn extreme() -> QueueSettings {
         max_attempts: Some(limits::ATTEMPTS),
         backoff: Backoff::new(Duration::from_millis(1), 1.1, Backoff::LONGEST, 1.0 / 3.0).ok(),
         timeout: Some(limits::DURATION),
+        concurrency: Some(limits::CONCURRENCY),
         group_concurrency: Some(limits::GROUP_CONCURRENCY),
+        rate: Some(Rate { limit: limits::RATE, per: limits::DURATION }),
         expires_in: Some(limits::DURATION),
         result_retention: Some(limits::DURATION),
         push: Some(Arc::new(Push {
@@ -129,4 +132,27 @@ fn a_drained_queue_takes_no_new_jobs(world: &mut World) {
     let resumed = configure(world, "video", QueuePatch::resume());
     assert_eq!((resumed.draining, resumed.paused), (false, false));
     world.submit(submission("video"));
+}
+
+fn a_rate_is_kept(world: &mut World) {
+    let rate = Rate { limit: 2, per: HOUR };
+    configure(world, "video", QueuePatch { rate: Some(Some(rate)), ..QueuePatch::default() });
+    let jobs: Vec<_> = (0..5).map(|_| world.submit(submission("video"))).collect();
+    let lease = |n: usize| Command::Lease { number: jobs[n].id.number(), worker: None, ttl: None };
+    world.job(lease(0));
+    world.pass(SECOND);
+    // Whether in one batch or in several.
+    let answers = world.apply(vec![lease(1), lease(2)]).answers;
+    assert!(answers[0].is_ok() && answers[1] == Err(Refusal::HeldBack), "{answers:?}");
+    let began = vec![(name("video"), Started::of(vec![(world.now.before(SECOND), 1), (world.now, 1)]))];
+    assert_eq!(world.reader().started(), Ok(began.clone()));
+    world.reopen();
+    assert_eq!(world.reader().started(), Ok(began));
+    world.refused(lease(2), &Refusal::HeldBack);
+    world.pass(HOUR - SECOND);
+    world.job(lease(2));
+    world.refused(lease(3), &Refusal::HeldBack);
+    configure(world, "video", QueuePatch { rate: Some(None), ..QueuePatch::default() });
+    world.job(lease(3));
+    assert!(!world.reader().started().expect("it can be read").is_empty(), "nothing is lost by lifting the limit");
 }

@@ -1,7 +1,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
-use ackd_domain::{Draws, Endpoint, File, FileId, IdempotencyKey, Job, Name, Position, Queue, Schedule, Write};
+use ackd_domain::{
+    Draws, Endpoint, File, FileId, IdempotencyKey, Job, Name, Position, Queue, Schedule, Started, Write,
+};
 
 use crate::{LedgerError, ReadError, Rows};
 
@@ -18,6 +20,7 @@ pub(super) struct Batch<'a> {
     /// The jobs of the batch by queue and unique key, as far as it knows the latest.
     uniques: BTreeMap<(Name, Arc<str>), u64>,
     queues: BTreeMap<Name, Arc<Queue>>,
+    started: BTreeMap<Name, Started>,
     /// `None` where the batch has deleted it.
     endpoints: BTreeMap<Name, Option<Arc<Endpoint>>>,
     positions: BTreeMap<Name, Position>,
@@ -37,6 +40,7 @@ impl<'a> Batch<'a> {
             keys: BTreeMap::new(),
             uniques: BTreeMap::new(),
             queues: BTreeMap::new(),
+            started: BTreeMap::new(),
             endpoints: BTreeMap::new(),
             positions: BTreeMap::new(),
             schedules: BTreeMap::new(),
@@ -91,6 +95,11 @@ impl Rows for Batch<'_> {
     fn queue(&mut self, name: &Name) -> Result<Option<Arc<Queue>>, ReadError> {
         let written = self.queues.get(name).cloned();
         Ok(written.or_else(|| locked(self.state).queues.get(name).cloned()))
+    }
+
+    fn started(&mut self, queue: &Name) -> Result<Option<Started>, ReadError> {
+        let written = self.started.get(queue).cloned();
+        Ok(written.or_else(|| locked(self.state).started.get(queue).cloned()))
     }
 
     fn endpoint(&mut self, name: &Name) -> Result<Option<Arc<Endpoint>>, ReadError> {
@@ -207,6 +216,9 @@ impl Rows for Batch<'_> {
             Write::Forget(_) => {}
             Write::Queue(queue) => {
                 self.queues.insert(queue.name.clone(), Arc::clone(queue));
+            }
+            Write::Started(queue, started) => {
+                self.started.insert(queue.clone(), started.clone());
             }
             Write::Endpoint(endpoint) => {
                 self.endpoints.insert(endpoint.name.clone(), Some(Arc::clone(endpoint)));

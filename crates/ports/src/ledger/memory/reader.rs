@@ -4,7 +4,8 @@ use std::ops::Bound;
 use std::sync::Arc;
 
 use ackd_domain::{
-    Body, Change, Endpoint, File, FileId, Job, JobId, LeaseState, Name, Position, Queue, Schedule, Status, Timestamp,
+    Body, Change, Endpoint, File, FileId, Job, JobId, LeaseState, Name, Position, Queue, Schedule, Started, Status,
+    Timestamp,
 };
 
 use crate::{
@@ -131,6 +132,10 @@ impl LedgerReader for MemoryReader {
 
     fn endpoints(&self) -> Result<Vec<Arc<Endpoint>>, ReadError> {
         Ok(locked(&self.0).endpoints.values().cloned().collect())
+    }
+
+    fn started(&self) -> Result<Vec<(Name, Started)>, ReadError> {
+        Ok(locked(&self.0).started.iter().map(|(name, started)| (name.clone(), started.clone())).collect())
     }
 
     fn position_of(&self, consumer: &Name) -> Result<Option<Position>, ReadError> {

@@ -2,7 +2,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::mem;
 use std::sync::Arc;
 
-use ackd_domain::{Body, Change, Endpoint, File, FileId, Job, Name, Position, Queue, Schedule, Status, Write};
+use ackd_domain::{Body, Change, Endpoint, File, FileId, Job, Name, Position, Queue, Schedule, Started, Status, Write};
 
 use crate::{LedgerError, cause};
 
@@ -19,6 +19,8 @@ pub(super) struct State {
     pub(super) uniques: BTreeMap<(Name, Arc<str>), u64>,
     /// The queues that somebody configured.
     pub(super) queues: BTreeMap<Name, Arc<Queue>>,
+    /// When attempts at the jobs of a queue began, where that is limited.
+    pub(super) started: BTreeMap<Name, Started>,
     /// The webhook endpoints.
     pub(super) endpoints: BTreeMap<Name, Arc<Endpoint>>,
     /// How far each consumer of the change feed has come.
@@ -121,6 +123,7 @@ impl State {
             Write::Queue(queue) => {
                 self.queues.insert(queue.name.clone(), queue);
             }
+            Write::Started(queue, started) => drop(self.started.insert(queue, started)),
             Write::Endpoint(endpoint) => {
                 self.endpoints.insert(endpoint.name.clone(), endpoint);
             }
