@@ -14,7 +14,7 @@ use crate::blocks::Blocks;
 use crate::core::{Core, CoreParts, Input, Shared, token};
 use crate::dispatch::{Ask, AskId, WindowLimits};
 use crate::hub::Hub;
-use crate::inputs::inputs;
+use crate::inputs::Inputs;
 use crate::mailbox::{Mailbox, MailboxLimits, Rejected, Weight};
 use crate::pager;
 use crate::push::Pushes;
@@ -402,7 +402,10 @@ impl Engine {
             return;
         }
         let reader = Arc::clone(self.reader());
-        let read = move || jobs.iter().map(|job| inputs(&*reader, job)).collect::<Vec<_>>();
+        let read = move || {
+            let mut inputs = Inputs::of(&*reader);
+            jobs.iter().map(|job| inputs.read(job)).collect::<Vec<_>>()
+        };
         let mut read = tokio::task::spawn_blocking(read).await.unwrap_or_default().into_iter();
         let mut unread = Vec::new();
         unpacked.assigned.retain_mut(|it| {

@@ -6,7 +6,7 @@ use ackd_domain::{Body, Job, JobId, Name, Position, Queue};
 use ackd_ports::{Counts, Filter, LedgerReader, Page, ReadError, Timeline};
 
 use crate::engine::Engine;
-use crate::inputs::{JobInput, inputs};
+use crate::inputs::{Inputs, JobInput};
 use crate::waiting::Waiting;
 
 /// The most jobs that are named of those that block one.
@@ -38,7 +38,7 @@ impl Engine {
                 Some(_) => reader.result(id.number())?,
                 None => None,
             };
-            let inputs = inputs(reader, &job)?;
+            let inputs = Inputs::of(reader).read(&job)?;
             Ok(Some(Record { job, payload, result, inputs }))
         })
         .await

@@ -21,6 +21,10 @@ pub trait LedgerReader: Send + Sync {
     /// The result of the job with this acceptance number.
     fn result(&self, number: u64) -> Result<Option<Body>, ReadError>;
 
+    /// The results of the jobs with these acceptance numbers, in their order; `None` where there is none in the ledger, or
+    /// one of more than `most` bytes.
+    fn results(&self, numbers: &[u64], most: u64) -> Result<Vec<Option<Body>>, ReadError>;
+
     /// The jobs that match `filter`, newest first, from below the number `before` on. At most `limit`
     /// of them, and fewer where a bounded number of rows was examined without finding more.
     fn list(&self, filter: &Filter, before: Option<u64>, limit: usize) -> Result<Page, ReadError>;

@@ -20,6 +20,7 @@ use rusqlite::OptionalExtension;
 
 use crate::fault::Fault;
 use crate::feed;
+use crate::integer::saturated;
 use crate::lane::Lanes;
 use crate::pool::{Pool, Reading};
 use crate::rows::{BodyRow, Columns, Unreadable};
@@ -58,7 +59,11 @@ impl LedgerReader for EmbeddedReader {
     }
 
     fn result(&self, number: u64) -> Result<Option<Body>, ReadError> {
-        self.read(|reading, _| result(reading, number))
+        self.read(|reading, _| result(reading, number, u64::MAX))
+    }
+
+    fn results(&self, numbers: &[u64], most: u64) -> Result<Vec<Option<Body>>, ReadError> {
+        self.read(|reading, _| numbers.iter().map(|number| result(reading, *number, most)).collect())
     }
 
     fn list(&self, filter: &Filter, before: Option<u64>, limit: usize) -> Result<Page, ReadError> {
@@ -222,12 +227,14 @@ fn payload(reading: &mut Reading, number: u64) -> Result<Option<Body>, Fault> {
     read().map(Some).map_err(|_| Fault::Damaged(format!("the payload of job {number}")))
 }
 
-fn result(reading: &mut Reading, number: u64) -> Result<Option<Body>, Fault> {
-    const RESULT: &str = "SELECT id, crc, content_type, body FROM result WHERE id = ?1";
+fn result(reading: &mut Reading, number: u64, most: u64) -> Result<Option<Body>, Fault> {
+    // How long it is is known without reading it.
+    const RESULT: &str = "SELECT id, crc, content_type, body FROM result WHERE id = ?1 AND length(body) <= ?2";
     let Reading { connection, checksum } = reading;
     let mut statement = connection.prepare_cached(RESULT)?;
-    let body = statement
-        .query_row([number.cast_signed()], |row| Ok(BodyRow::read_result(&mut Columns::from(row, 0), checksum)));
+    let body = statement.query_row([number.cast_signed(), saturated(most)], |row| {
+        Ok(BodyRow::read_result(&mut Columns::from(row, 0), checksum))
+    });
     match body.optional()? {
         Some(body) => body.map(Some).map_err(|_| Fault::Damaged(format!("the result of job {number}"))),
         None => Ok(None),

@@ -204,6 +204,10 @@ impl LedgerReader for PlantedReader {
         Ok(endpoints)
     }
 
+    fn results(&self, numbers: &[u64], most: u64) -> Result<Vec<Option<Body>>, ReadError> {
+        self.reader.results(numbers, most)
+    }
+
     fn started(&self) -> Result<Vec<(Name, Started)>, ReadError> {
         self.reader.started()
     }

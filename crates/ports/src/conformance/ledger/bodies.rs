@@ -46,6 +46,13 @@ fn bodies_are_kept(world: &mut World) {
         );
         assert_eq!(world.reader().result(number), Ok(Some(result.clone())), "a result of {}", result.bytes.len());
     }
+    let known: Vec<(u64, Option<Body>)> = world.results.clone().into_iter().chain([(u64::MAX >> 20, None)]).collect();
+    let numbers: Vec<u64> = known.iter().map(|(number, _)| *number).collect();
+    for most in [0, 999, 1000, 65_536, u64::MAX] {
+        let fits = |result: &Body| result.bytes.len() as u64 <= most;
+        let expected: Vec<Option<Body>> = known.iter().map(|(_, result)| result.clone().filter(fits)).collect();
+        assert_eq!(world.reader().results(&numbers, most), Ok(expected), "of at most {most} bytes");
+    }
     // All at once, and those that wait.
     world.submit_all(bodies.iter().map(|body| Submission { payload: body.clone(), ..submission("audio") }).collect());
 }

@@ -41,6 +41,12 @@ impl LedgerReader for MemoryReader {
         Ok(locked(&self.0).jobs.get(&number).and_then(|row| row.result.clone()))
     }
 
+    fn results(&self, numbers: &[u64], most: u64) -> Result<Vec<Option<Body>>, ReadError> {
+        let state = locked(&self.0);
+        let result = |number: &u64| state.jobs.get(number)?.result.clone();
+        Ok(numbers.iter().map(|number| result(number).filter(|body| body.bytes.len() as u64 <= most)).collect())
+    }
+
     fn list(&self, filter: &Filter, before: Option<u64>, limit: usize) -> Result<Page, ReadError> {
         let state = locked(&self.0);
         let end = before.map_or(Bound::Unbounded, Bound::Excluded);
