@@ -104,6 +104,7 @@ fn explained(error: &Error, url: &str) -> String {
         }
         Error::Timeout(_) => format!("{error} from {url}\nWhether the request had any effect is not known."),
         Error::BadAnswer { .. } => format!("{error}\nIs {url} an ackd server? Name another by --url or ACKD_URL."),
+        Error::Local(error) => format!("cannot read or write here: {error}"),
         Error::BadRequest(text) => text.clone(),
     }
 }

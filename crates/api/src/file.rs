@@ -11,12 +11,10 @@ use crate::Time;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct FileDocument<'a> {
     /// Its name, for `payload_file` and `/v1/files/{name}`.
-    #[serde(borrow)]
     pub file: Cow<'a, str>,
     /// Its length in bytes.
     pub size: u64,
     /// Its media type, as it was uploaded.
-    #[serde(borrow)]
     pub content_type: Cow<'a, str>,
     /// When it goes, unless a job refers to it then: with the last such job it goes too.
     pub expires_at: Time,

@@ -30,6 +30,9 @@ pub enum Error {
         /// What was wrong with it.
         detail: String,
     },
+    /// What was to be sent cannot be read here, or what was received cannot be written.
+    #[error("{0}")]
+    Local(#[source] std::io::Error),
     /// The request itself cannot be written.
     #[error("the request cannot be written: {0}")]
     BadRequest(String),
@@ -44,7 +47,7 @@ impl Error {
             Error::Refused { problem, .. } => is_transient_status(problem.status),
             Error::BadAnswer { status, .. } => is_transient_status(*status),
             Error::Unreachable(_) | Error::Timeout(_) => true,
-            Error::BadRequest(_) => false,
+            Error::Local(_) | Error::BadRequest(_) => false,
         }
     }
 

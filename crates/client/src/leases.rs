@@ -112,7 +112,7 @@ impl Client {
     }
 }
 
-fn lease_path(lease: &str, verb: &str) -> Path {
+pub(crate) fn lease_path(lease: &str, verb: &str) -> Path {
     Path::new("/v1/leases").segment(lease).segment(verb)
 }
 

@@ -23,7 +23,9 @@ mod backoff;
 mod cancel;
 mod client;
 mod deliveries;
+mod download;
 mod error;
+mod files;
 mod filter;
 mod follow;
 mod jobs;
@@ -36,12 +38,14 @@ mod submission;
 #[cfg(test)]
 mod testing;
 mod transport;
+mod upload;
 mod webhooks;
 mod worker;
 
 pub use address::{DEFAULT_URL, UrlError};
 pub use cancel::Cancellation;
 pub use client::{Client, ClientBuilder};
+pub use download::Download;
 pub use error::{Error, ResultError};
 pub use filter::{EventFilter, JobFilter};
 pub use follow::{Event, Follow};
@@ -49,7 +53,8 @@ pub use jobs::{Accepted, Body, Submitted};
 pub use leases::GrantedLease;
 pub use socket::{Socket, Subscription};
 pub use submission::{Submission, SubmissionError};
-pub use worker::{CheckpointError, Context, Job, JobError, Worker, WorkerError};
+pub use upload::Upload;
+pub use worker::{CheckpointError, Context, Job, JobError, Reply, Worker, WorkerError};
 
 /// The JSON of the API, for what this crate hands over as it is.
 pub use ackd_api as api;

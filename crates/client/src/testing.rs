@@ -202,6 +202,14 @@ impl Request {
         sender
     }
 
+    /// The same with a body that is to have so many bytes.
+    pub(crate) fn stream_of(self, length: usize) -> mpsc::Sender<Vec<u8>> {
+        let (sender, chunks) = mpsc::channel(16);
+        let head = head(200, &[], &format!("content-length: {length}"));
+        let _ = self.answer.send(Answer { bytes: head.into_bytes(), stream: Some(chunks), switch: None });
+        sender
+    }
+
     /// Answers 101 and gives the connection.
     pub(crate) async fn switch(self, headers: &[(&str, &str)]) -> Box<dyn Duplex> {
         let (sender, stream) = oneshot::channel();

@@ -1,6 +1,6 @@
 //! One request and its answer over HTTP/1.1, with pooled connections.
 
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -9,15 +9,17 @@ use ackd_api::Problem;
 use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER, USER_AGENT};
 use http::{Method, Request, Response, StatusCode, Uri};
-use http_body_util::{BodyExt, Full, Limited};
+use http_body_util::{BodyExt, Either, Full, Limited};
 use hyper::body::Incoming;
 use hyper_util::client::legacy::Client as HttpClient;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use serde::de::DeserializeOwned;
+use tokio::sync::Notify;
 use tower_service::Service;
 
-use crate::Error;
 use crate::address::{Address, Path};
+use crate::upload::Sending;
+use crate::{Download, Error, Upload};
 
 /// The largest answer in bytes that is read, 256 MiB: a thousand leases with large payloads are far below it.
 const ANSWER_BYTES: usize = 256 << 20;
@@ -37,10 +39,13 @@ pub(crate) const JSON: &str = "application/json";
 /// The media type of JSON lines.
 pub(crate) const NDJSON: &str = "application/x-ndjson";
 
+/// The body of a request: there already, or read as it goes.
+type Sent = Either<Full<Bytes>, Sending>;
+
 /// Sends requests to one server. Cloning shares the connections.
 #[derive(Debug, Clone)]
 pub(crate) struct Transport {
-    http: HttpClient<Dial, Full<Bytes>>,
+    http: HttpClient<Dial, Sent>,
     address: Arc<Address>,
     timeout: Duration,
 }
@@ -181,9 +186,40 @@ impl Transport {
         tokio::time::timeout(self.timeout, upgraded).await.map_err(|_| Error::Timeout(self.timeout))?
     }
 
-    async fn request(&self, call: Call) -> Result<Response<Incoming>, Error> {
+    /// Sends a request whose body is read as it goes. The client's timeout is for a standstill, not for all of it.
+    pub(crate) async fn upload(&self, mut call: Call, upload: Upload) -> Result<Answer, Error> {
+        let moved = Arc::new(Notify::new());
+        let (body, content_type, fault) = upload.into_parts(Arc::clone(&moved));
+        if let Some(content_type) = content_type {
+            call = call.header(CONTENT_TYPE, &content_type)?;
+        }
+        let mut answer = pin!(async { read(self.request_with(call, Either::Right(body)).await?).await });
+        let answer = loop {
+            tokio::select! {
+                answer = &mut answer => break answer,
+                () = moved.notified() => {}
+                () = tokio::time::sleep(self.timeout) => break Err(Error::Timeout(self.timeout)),
+            }
+        };
+        match fault.take() {
+            Some(error) if answer.is_err() => Err(Error::Local(error)),
+            _ => accepted(answer?),
+        }
+    }
+
+    /// Sends a request and leaves the answer's body to be downloaded.
+    pub(crate) async fn download(&self, call: Call) -> Result<Download, Error> {
+        Ok(Download::new(self.open(call).await?, self.timeout))
+    }
+
+    async fn request(&self, mut call: Call) -> Result<Response<Incoming>, Error> {
+        let body = Full::new(std::mem::take(&mut call.body));
+        self.request_with(call, Either::Left(body)).await
+    }
+
+    async fn request_with(&self, call: Call, body: Sent) -> Result<Response<Incoming>, Error> {
         let uri = self.address.uri(&call.path).map_err(|error| Error::BadRequest(error.to_string()))?;
-        let mut request = Request::new(Full::new(call.body));
+        let mut request = Request::new(body);
         *request.method_mut() = call.method;
         *request.uri_mut() = uri;
         *request.headers_mut() = call.headers;

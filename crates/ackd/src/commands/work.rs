@@ -12,12 +12,15 @@ use crate::failure::Failure;
 use crate::notices;
 use crate::work::{self, Crew};
 
+/// The most bytes of a result, unless another limit is given: as many as a server takes by default.
+const DEFAULT_RESULT: u64 = 16 << 30;
+
 /// The arguments of `ackd work`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 The command gets the payload on stdin; what it writes to stdout is the result: JSON if it parses, else text, else
 bytes. Exit code 0: done. 65: failed for good. Any other, or a signal: failed, and tried again; the end of what it
-wrote to stderr says why. A line on stderr that begins so is a report, not output:
+wrote to stderr says why. Payloads and results beyond 1 MiB stand in temporary files (TMPDIR) meanwhile. A line on stderr that begins so is a report, not output:
   ackd:progress 42 encoding        how far it has come, in per cent, and what it does
   ackd:checkpoint {\"at\":17}        a note for the next attempt, which finds it in ACKD_CHECKPOINT
 Environment: ACKD_JOB_ID, ACKD_QUEUE, ACKD_TYPE, ACKD_ATTEMPT, ACKD_MAX_ATTEMPTS, ACKD_CHECKPOINT, ACKD_CONTENT_TYPE,
@@ -48,6 +51,10 @@ pub(crate) struct WorkArgs {
     #[arg(long, value_name = "DURATION", value_parser = super::duration)]
     ttl: Option<Duration>,
 
+    /// The most bytes of a result; more fails the job for good, and so does what is too large for the server
+    #[arg(long, value_name = "BYTES", default_value_t = DEFAULT_RESULT)]
+    max_result: u64,
+
     /// How long a job may take to finish or to stop when it has to
     #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = super::duration)]
     grace: Duration,
@@ -77,6 +84,7 @@ pub(crate) fn run(args: WorkArgs, globals: Globals) -> Result<Exit, Failure> {
         name: args.name,
         kinds: args.kinds,
         ttl: args.ttl.map(Duration::get),
+        max_result: args.max_result,
         grace: args.grace.get(),
         command: args.command,
     };

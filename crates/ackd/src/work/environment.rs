@@ -10,7 +10,7 @@ pub(crate) struct Environment(Vec<(&'static str, Option<String>)>);
 
 impl Environment {
     /// The variables of a job.
-    pub(crate) fn of(job: &Job<Body>, context: &Context, url: &str) -> Environment {
+    pub(crate) fn of(job: &Job<Option<Body>>, context: &Context, url: &str) -> Environment {
         let text = |text: &Option<std::borrow::Cow<'_, str>>| text.as_deref().map(str::to_owned);
         Environment(vec![
             ("ACKD_URL", Some(url.to_owned())),
@@ -20,7 +20,7 @@ impl Environment {
             ("ACKD_ATTEMPT", Some(job.attempt.to_string())),
             ("ACKD_MAX_ATTEMPTS", Some(job.max_attempts.to_string())),
             ("ACKD_CHECKPOINT", job.checkpoint.as_ref().map(|json| json.get().to_owned())),
-            ("ACKD_CONTENT_TYPE", Some(job.payload.content_type.clone()).filter(|text| !text.is_empty())),
+            ("ACKD_CONTENT_TYPE", job.payload_info.as_ref().map(|info| info.content_type.to_string())),
             ("ACKD_LEASE", Some(context.lease().to_owned())),
             ("TRACEPARENT", text(&job.traceparent)),
         ])

@@ -1,21 +1,22 @@
 //! One job: a command from its start to its end.
 
 use std::future::pending;
+use std::io;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ackd_client::{Body, Cancellation, Context, Job, JobError};
-use bytes::Bytes;
+use ackd_client::{Body, Cancellation, Context, Job, JobError, Reply};
 use rustix::process::Signal;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::AsyncReadExt;
 use tokio::net::unix::pipe;
 use tokio::time::Instant;
 
 use super::environment::Environment;
 use super::group::{Group, Pipes};
+use super::input::Input;
 use super::outcome::Outcome;
-use super::output::{Output, TooLarge};
+use super::output::{Output, OutputError};
 use super::reports::Reports;
 use super::sink::Sink;
 use super::{Crew, LAST_GRACE};
@@ -36,12 +37,28 @@ enum Stop {
     Told(Cancellation),
     /// The attempt took longer than the job allows.
     OutOfTime(Duration),
-    /// It wrote more than any server takes.
-    TooLarge,
+    /// It wrote more than a result may have.
+    TooLarge(u64),
+    /// What it reads or writes cannot be kept here.
+    Local(io::ErrorKind),
+}
+
+impl From<OutputError> for Stop {
+    fn from(error: OutputError) -> Stop {
+        match error {
+            OutputError::TooLarge(most) => Stop::TooLarge(most),
+            OutputError::Local(error) => Stop::Local(error.kind()),
+        }
+    }
 }
 
 /// Runs the command for a job.
-pub(crate) async fn run(crew: Arc<Crew>, sink: Sink, job: Job<Body>, context: Context) -> Result<Body, JobError> {
+pub(crate) async fn run(
+    crew: Arc<Crew>,
+    sink: Sink,
+    job: Job<Option<Body>>,
+    context: Context,
+) -> Result<Reply, JobError> {
     let id = job.id.to_string();
     let started = Instant::now();
     sink.say(format!("{id} starts: {}, attempt {} of {}", job.queue, job.attempt, job.max_attempts)).await;
@@ -59,23 +76,32 @@ pub(crate) async fn run(crew: Arc<Crew>, sink: Sink, job: Job<Body>, context: Co
 }
 
 /// Runs the command to its end, and says what came out.
-async fn ended(crew: &Crew, sink: &Sink, job: Job<Body>, context: Context) -> Result<Body, (Option<Stop>, JobError)> {
+async fn ended(
+    crew: &Crew,
+    sink: &Sink,
+    mut job: Job<Option<Body>>,
+    context: Context,
+) -> Result<Reply, (Option<Stop>, JobError)> {
+    let input = match Input::of(&mut job, &context).await {
+        Ok(input) => input,
+        Err(error) => return Err((context.is_cancelled().map(Stop::Told), error)),
+    };
     let environment = Environment::of(&job, &context, &crew.url);
     let (mut group, Pipes { stdin, mut stdout, mut stderr }) = Group::start(&crew.command, &environment)
         .map_err(|error| (None, JobError::retryable(Outcome::NotStarted(error.to_string()))))?;
-    let mut output = Output::default();
+    let mut output = Output::new(crew.max_result);
     let mut reports = Reports::start(job.id.to_string(), context.clone(), sink.clone());
     let (outcome, mut stop) = {
         let told = told(&context, job.timeout.map(Into::into), crew.grace);
-        let feeding = feed(stdin, job.payload.bytes.clone());
+        let feeding = input.feed(stdin);
         let collecting = collect(&mut stdout, &mut output);
         let reporting = report(&mut stderr, &mut reports);
         attend(&mut group, feeding, collecting, reporting, told, crew.grace).await
     };
     // What the command left behind ends with it; only then everything that was written is in the pipes.
     drop(group);
-    if rest(&stdout).try_for_each(|chunk| output.feed(&chunk)).is_err() {
-        stop.get_or_insert(Stop::TooLarge);
+    if let Err(error) = rest(&stdout).try_for_each(|chunk| output.feed(&chunk)) {
+        stop.get_or_insert(error.into());
     }
     for chunk in rest(&stderr) {
         reports.feed(&chunk);
@@ -84,7 +110,7 @@ async fn ended(crew: &Crew, sink: &Sink, job: Job<Body>, context: Context) -> Re
     reports.shown().await;
     if stop.is_none() && outcome == Outcome::Exited(0) {
         // No checkpoint matters any more.
-        return Ok(output.into_body());
+        return output.into_reply().map_err(|error| (None, error.into()));
     }
     let tail = reports.finish().await;
     Err((stop, verdict(&outcome, stop, &tail)))
@@ -99,9 +125,9 @@ fn verdict(outcome: &Outcome, stop: Option<Stop>, tail: &str) -> JobError {
             let most = ackd_client::api::Duration::new(most);
             JobError::retryable(text(&format!("not done within its timeout of {most}")))
         }
-        (Some(Stop::TooLarge), _) => {
-            let most = ackd_domain::limits::BODY_BYTES;
-            JobError::permanent(text(&format!("the result is larger than the {most} bytes a job can have")))
+        (Some(Stop::TooLarge(most)), _) => JobError::permanent(text(&OutputError::TooLarge(most).to_string())),
+        (Some(Stop::Local(kind)), _) => {
+            JobError::retryable(text(&format!("the worker cannot keep payload or result: {kind}")))
         }
         (None, Outcome::Exited(FAILED_FOR_GOOD)) => JobError::permanent(text(&outcome.to_string())),
         (None, _) => JobError::retryable(text(&outcome.to_string())),
@@ -140,8 +166,8 @@ async fn told(context: &Context, timeout: Option<Duration>, grace: Duration) -> 
 /// grace as a whole: a shell ends at once, and what it started may still have to tidy up.
 async fn attend(
     group: &mut Group,
-    feeding: impl Future<Output = ()>,
-    collecting: impl Future<Output = Result<(), TooLarge>>,
+    feeding: impl Future<Output = io::Result<()>>,
+    collecting: impl Future<Output = Result<(), OutputError>>,
     reporting: impl Future<Output = ()>,
     told: impl Future<Output = Stop>,
     grace: Duration,
@@ -165,9 +191,12 @@ async fn attend(
                 ended = Some(outcome);
                 continue;
             }
-            () = &mut feeding, if !is_fed => {
+            fed = &mut feeding, if !is_fed => {
                 is_fed = true;
-                continue;
+                match fed {
+                    Ok(()) => continue,
+                    Err(error) => Stop::Local(error.kind()),
+                }
             }
             () = &mut reporting, if !is_reported => {
                 is_reported = true;
@@ -175,8 +204,10 @@ async fn attend(
             }
             collected = &mut collecting, if !is_collected => {
                 is_collected = true;
-                if collected.is_ok() { continue }
-                Stop::TooLarge
+                match collected {
+                    Ok(()) => continue,
+                    Err(error) => error.into(),
+                }
             }
             stop = &mut told, if stop.is_none() => stop,
             () = until(kill_at) => {
@@ -202,14 +233,8 @@ async fn until(time: Option<Instant>) {
     }
 }
 
-/// Writes the payload, as far as the command reads it, and closes the pipe.
-async fn feed(mut stdin: pipe::Sender, payload: Bytes) {
-    // A command that does not want it all closes its end: that is its own affair.
-    let _ = stdin.write_all(&payload).await;
-}
-
 /// Reads the result, to its end.
-async fn collect(stdout: &mut pipe::Receiver, output: &mut Output) -> Result<(), TooLarge> {
+async fn collect(stdout: &mut pipe::Receiver, output: &mut Output) -> Result<(), OutputError> {
     let mut chunk = vec![0; CHUNK];
     while let Ok(count @ 1..) = stdout.read(&mut chunk).await {
         output.feed(&chunk[..count])?;

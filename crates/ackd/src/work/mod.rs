@@ -11,12 +11,14 @@
 mod environment;
 mod group;
 mod handover;
+mod input;
 mod job;
 mod lines;
 mod outcome;
 mod output;
 mod reports;
 mod sink;
+mod spool;
 mod supervisor;
 mod tail;
 
@@ -52,6 +54,8 @@ pub(crate) struct Crew {
     pub(crate) kinds: Vec<String>,
     /// How long a lease lasts without a heartbeat.
     pub(crate) ttl: Option<Duration>,
+    /// The most bytes of a result.
+    pub(crate) max_result: u64,
     /// How long a job may take to finish or to stop when it has to.
     pub(crate) grace: Duration,
     /// The program and its arguments.
@@ -80,7 +84,7 @@ pub(crate) async fn run(crew: Crew, client: Client) -> Result<(), Failure> {
     for queue in queues {
         let (crew, sink) = (Arc::clone(&crew), sink.clone());
         worker =
-            worker.handle_bytes(queue, move |job, context| job::run(Arc::clone(&crew), sink.clone(), job, context));
+            worker.handle_streamed(queue, move |job, context| job::run(Arc::clone(&crew), sink.clone(), job, context));
     }
     drop(sink);
     let ended = worker.run(stop).await;

@@ -1,56 +1,150 @@
 //! What a command writes to stdout: the result.
 
-use ackd_client::Body;
+use std::fs::File;
+use std::io::{self, BufReader, Seek};
+
 use ackd_client::api::raw::is_shallow;
-use ackd_domain::limits::BODY_BYTES;
+use ackd_client::{Body, Reply};
+use ackd_domain::limits::{BODY_BYTES, FILE_BYTES};
+use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
+use tokio::task::block_in_place;
 
-/// More than any server takes as a result.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct TooLarge;
+use super::spool::Spool;
 
-/// Collects the result. What a server takes at most, it tells when it is told the result; here only what none of them
-/// would take is not even kept.
-#[derive(Debug, Default)]
-pub(crate) struct Output(Vec<u8>);
+/// Why a result is none.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum OutputError {
+    /// More than a result may have.
+    #[error("the result is larger than the {0} bytes a job can have")]
+    TooLarge(u64),
+    /// The disk did not take it.
+    #[error("the result cannot be kept until it is handed in: {0}")]
+    Local(#[from] io::Error),
+}
+
+/// Collects the result: a small one in memory, and a larger one in a file. What a server takes at most, it tells when it
+/// is told the result.
+#[derive(Debug)]
+pub(crate) struct Output {
+    spool: Spool,
+    most: u64,
+    text: Text,
+}
 
 impl Output {
-    /// Adds some bytes.
-    pub(crate) fn feed(&mut self, bytes: &[u8]) -> Result<(), TooLarge> {
-        if self.0.len() + bytes.len() > BODY_BYTES {
-            return Err(TooLarge);
-        }
-        self.0.extend_from_slice(bytes);
-        Ok(())
+    /// A result of at most so many bytes, and never more than any server takes.
+    pub(crate) fn new(most: u64) -> Output {
+        Output { spool: Spool::default(), most: most.min(FILE_BYTES), text: Text::default() }
     }
 
-    /// The result as what it looks like: JSON, else text, else bytes.
-    pub(crate) fn into_body(self) -> Body {
-        let body = |content_type: &str, bytes: Vec<u8>| Body { content_type: content_type.into(), bytes: bytes.into() };
-        let text = match String::from_utf8(self.0) {
+    /// Adds some bytes.
+    pub(crate) fn feed(&mut self, bytes: &[u8]) -> Result<(), OutputError> {
+        if self.spool.size() + bytes.len() as u64 > self.most {
+            return Err(OutputError::TooLarge(self.most));
+        }
+        self.text.feed(bytes);
+        Ok(self.spool.write(bytes)?)
+    }
+
+    /// The result as what it looks like: JSON, else text, else bytes. One that is larger than any document is not read
+    /// again to find out whether it is JSON.
+    pub(crate) fn into_reply(self) -> Result<Reply, OutputError> {
+        let body = |content_type: &str, bytes: Vec<u8>| {
+            Ok(Reply::Body(Body { content_type: content_type.into(), bytes: bytes.into() }))
+        };
+        let bytes = match self.spool {
+            Spool::Memory(bytes) => bytes,
+            Spool::File { file, size } => {
+                let mut file = file.try_clone()?;
+                let content_type = match self.text.is_text() {
+                    true if size <= BODY_BYTES as u64 && block_in_place(|| is_json(&mut file))? => JSON,
+                    true => TEXT,
+                    false => BYTES,
+                };
+                return Ok(Reply::File { content_type: content_type.into(), file });
+            }
+        };
+        let text = match String::from_utf8(bytes) {
             Ok(text) => text,
-            Err(error) => return body("application/octet-stream", error.into_bytes()),
+            Err(error) => return body(BYTES, error.into_bytes()),
         };
         if text.is_empty() {
             // Nothing at all is no text, but no result.
-            return body("", Vec::new());
+            return Ok(Reply::Nothing);
         }
         match serde_json::from_str::<&RawValue>(&text) {
-            Ok(json) if is_shallow(json) => body("application/json", json.get().as_bytes().to_vec()),
-            _ => body("text/plain; charset=utf-8", text.into_bytes()),
+            Ok(json) if is_shallow(json) => body(JSON, json.get().as_bytes().to_vec()),
+            _ => body(TEXT, text.into_bytes()),
         }
+    }
+}
+
+/// Whether a file holds one JSON value.
+fn is_json(file: &mut File) -> io::Result<bool> {
+    file.rewind()?;
+    match serde_json::from_reader::<_, IgnoredAny>(BufReader::new(file)) {
+        Ok(_) => Ok(true),
+        Err(error) if error.is_io() => Err(error.into()),
+        Err(_) => Ok(false),
+    }
+}
+
+const JSON: &str = "application/json";
+
+const TEXT: &str = "text/plain; charset=utf-8";
+
+const BYTES: &str = "application/octet-stream";
+
+/// Whether bytes that come piece by piece are UTF-8.
+#[derive(Debug, Default)]
+struct Text {
+    /// The begin of a character whose rest is to come.
+    begun: Vec<u8>,
+    is_none: bool,
+}
+
+impl Text {
+    fn feed(&mut self, bytes: &[u8]) {
+        if self.is_none {
+            return;
+        }
+        let joined;
+        let bytes = if self.begun.is_empty() {
+            bytes
+        } else {
+            joined = [&self.begun, bytes].concat();
+            &joined
+        };
+        let rest = match std::str::from_utf8(bytes) {
+            Ok(_) => &[][..],
+            Err(error) if error.error_len().is_some() => {
+                self.is_none = true;
+                return;
+            }
+            Err(error) => &bytes[error.valid_up_to()..],
+        };
+        self.begun = rest.to_vec();
+    }
+
+    fn is_text(&self) -> bool {
+        !self.is_none && self.begun.is_empty()
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::spool::IN_MEMORY;
     use super::*;
 
     fn sniff(bytes: &[u8]) -> (String, Vec<u8>) {
-        let mut output = Output::default();
+        let mut output = Output::new(u64::MAX);
         output.feed(bytes).unwrap();
-        let body = output.into_body();
-        (body.content_type, body.bytes.to_vec())
+        match output.into_reply().unwrap() {
+            Reply::Nothing => (String::new(), Vec::new()),
+            Reply::Body(body) => (body.content_type, body.bytes.to_vec()),
+            Reply::File { content_type, .. } => panic!("a file of {content_type}"),
+        }
     }
 
     #[test]
@@ -72,10 +166,38 @@ mod tests {
     }
 
     #[test]
-    fn what_no_server_takes_is_not_kept() {
-        let mut output = Output::default();
-        let chunk = vec![b'x'; BODY_BYTES];
-        output.feed(&chunk).unwrap();
-        assert_eq!(output.feed(b"x"), Err(TooLarge));
+    fn a_large_result_is_a_file_and_its_text_may_be_cut_anywhere() {
+        let kind = |end: &[&[u8]]| {
+            let mut output = Output::new(u64::MAX);
+            output.feed(&vec![b'x'; IN_MEMORY]).unwrap();
+            end.iter().for_each(|bytes| output.feed(bytes).unwrap());
+            match output.into_reply().unwrap() {
+                Reply::File { content_type, file } => (content_type, file.metadata().unwrap().len() - IN_MEMORY as u64),
+                other => panic!("{other:?}"),
+            }
+        };
+        assert_eq!(kind(&[b"\xe2", b"\x82", b"\xac!"]), (TEXT.to_owned(), 4));
+        assert_eq!(kind(&[b"\xe2", b"\x82"]), (BYTES.to_owned(), 2));
+        assert_eq!(kind(&[b"\xe2", b"x"]), (BYTES.to_owned(), 2));
+    }
+
+    #[test]
+    fn a_large_result_may_be_json() {
+        let kind = |end: &[u8]| {
+            let mut output = Output::new(u64::MAX);
+            output.feed(&[b"\"", &vec![b'x'; IN_MEMORY][..], end].concat()).unwrap();
+            match output.into_reply().unwrap() {
+                Reply::File { content_type, .. } => content_type,
+                other => panic!("{other:?}"),
+            }
+        };
+        assert_eq!((kind(b"\" \n").as_str(), kind(b"").as_str(), kind(b"\"1").as_str()), (JSON, TEXT, TEXT));
+    }
+
+    #[test]
+    fn what_is_too_large_is_not_kept() {
+        let mut output = Output::new(10);
+        output.feed(b"0123456789").unwrap();
+        assert!(matches!(output.feed(b"x"), Err(OutputError::TooLarge(10))));
     }
 }

@@ -158,9 +158,9 @@ fn what_went_wrong_is_said_with_what_to_do() {
 
 #[test]
 fn a_payload_that_is_too_large_is_refused() {
-    let server = Server::start();
+    let server = Server::with(&["--max-file", "2000000"]);
     for byte in [b'x', b'\xff'] {
-        let refused = server.run_with(&["submit", "q", "--file", "-"], &vec![byte; (1 << 20) + 1]).failed(1);
+        let refused = server.run_with(&["submit", "q", "--file", "-"], &vec![byte; 2_000_001]).failed(1);
         assert!(refused.contains("too large"), "{refused}");
     }
     assert!(server.run(&["list"]).stderr.contains("no such jobs"));

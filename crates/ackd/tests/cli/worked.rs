@@ -120,19 +120,40 @@ fn a_result_is_what_it_looks_like() {
 
 #[test]
 fn a_result_that_is_too_large_fails_for_good() {
-    let server = Server::start();
-    let _worker = server.work(&["-j", "2"], "eval \"$(cat)\"");
+    let server = Server::with(&["--max-file", "3000000"]);
+    let _worker = server.work(&["-j", "2", "--max-result", "4000000"], "eval \"$(cat)\"");
     for (script, text) in [
         // More than this server takes.
-        ("head -c 1048577 /dev/zero", "too large"),
-        ("yes | head -c 1048577", "too large"),
-        // More than any server takes, and without an end.
-        ("yes", "larger than the"),
+        ("head -c 3000001 /dev/zero", "too large"),
+        ("yes | head -c 3000001", "too large"),
+        // More than this worker takes, and without an end.
+        ("yes", "larger than the 4000000 bytes"),
     ] {
         let said = server.run(&["submit", "q", script, "--wait"]).failed(1);
         assert!(said.contains(text), "{script}: {said}");
     }
-    assert_eq!(server.run(&["submit", "q", "yes | head -c 1048576", "--wait"]).fine().len(), 1 << 20);
+    assert_eq!(server.run(&["submit", "q", "yes | head -c 3000000", "--wait"]).fine().len(), 3_000_000);
+}
+
+#[test]
+fn payloads_and_results_may_be_files() {
+    let server = Server::start();
+    let bytes: Vec<u8> = (0..60_000_000u32).map(|at| at.to_le_bytes()[(at % 3) as usize]).collect();
+    // With the shortest of leases: it is kept by heartbeats while payload and result are on their way.
+    let worker = server.work(&["--ttl", "1s"], "cat");
+    let said = server.run_with(&["submit", "q", "--file", "-", "--wait"], &bytes);
+    assert_eq!(said.code, Some(0), "{}", said.stderr);
+    assert!(said.stdout == bytes);
+    // Neither is ever in its memory as a whole, let alone both.
+    assert!(worker.peak() < 52 << 20, "{}", worker.peak());
+}
+
+#[test]
+fn a_command_may_leave_a_large_payload_unread() {
+    let server = Server::start();
+    let _worker = server.work(&[], "exec 0<&-; echo $ACKD_CONTENT_TYPE");
+    let said = server.run_with(&["submit", "q", "--file", "-", "--content-type", "a/b", "--wait"], &vec![0; 3_000_000]);
+    assert_eq!(said.fine(), "a/b\n");
 }
 
 #[test]

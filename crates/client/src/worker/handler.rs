@@ -8,7 +8,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
-use crate::{Body, Client, Context, Document, Error, Job, JobError};
+use crate::error::is_transient_status;
+use crate::{Body, Client, Context, Document, Error, Job, JobError, Upload};
 
 /// What came out of a job that is done.
 #[derive(Debug)]
@@ -16,6 +17,28 @@ pub(crate) enum Output {
     Json(Box<RawValue>),
     Bytes(Body),
     Nothing,
+    /// The handler's side has told the server already.
+    Settled,
+}
+
+/// The most bytes of a payload that a handler is given at once, 64 MiB. A job with a larger one fails for good, unless
+/// its handler is one of [`crate::Worker::handle_streamed`].
+const PAYLOAD_BYTES: u64 = 64 << 20;
+
+/// What comes out of a job of [`crate::Worker::handle_streamed`].
+#[derive(Debug)]
+pub enum Reply {
+    /// No result.
+    Nothing,
+    /// A result that is in memory.
+    Body(Body),
+    /// A result of any size in a file, from its first byte to its last.
+    File {
+        /// The media type (RFC 9110, section 8.3.1).
+        content_type: String,
+        /// The file. It must not change any more.
+        file: std::fs::File,
+    },
 }
 
 pub(crate) type Outcome = Result<Output, JobError>;
@@ -54,11 +77,8 @@ where
     Box::new(move |document, context| {
         let handle = std::sync::Arc::clone(&handle);
         Box::pin(async move {
-            let payload = match inline(&document) {
-                Some(json) => {
-                    Body { content_type: content_type(&document).to_owned(), bytes: json.get().to_owned().into() }
-                }
-                None if document.payload_info.is_none() => Body { content_type: String::new(), bytes: Bytes::new() },
+            let payload = match at_hand(&document) {
+                Some(payload) => payload,
                 None => fetch_payload(&document, context.client()).await?,
             };
             let result = handle(Job { payload, document }, context).await?;
@@ -66,6 +86,61 @@ where
             Ok(if is_nothing { Output::Nothing } else { Output::Bytes(result) })
         })
     })
+}
+
+/// A handler that reads payloads by itself, and whose results may be files.
+pub(crate) fn streamed<F, Fut>(handle: F) -> Handler
+where
+    F: Fn(Job<Option<Body>>, Context) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = Result<Reply, JobError>> + Send + 'static,
+{
+    let handle = std::sync::Arc::new(handle);
+    Box::new(move |document, context| {
+        let handle = std::sync::Arc::clone(&handle);
+        Box::pin(async move {
+            let payload = at_hand(&document);
+            match handle(Job { payload, document }, context.clone()).await? {
+                Reply::Nothing => Ok(Output::Nothing),
+                Reply::Body(body) => Ok(Output::Bytes(body)),
+                Reply::File { content_type, file } => hand_in(&context, &content_type, file).await,
+            }
+        })
+    })
+}
+
+/// Uploads a result. It is part of the handler's time, so that heartbeats are sent meanwhile.
+async fn hand_in(context: &Context, content_type: &str, file: std::fs::File) -> Result<Output, JobError> {
+    let size = file.metadata()?.len();
+    let file = std::sync::Arc::new(file);
+    let client = context.client();
+    let mut persistence = client.persistence().endless();
+    loop {
+        let upload = Upload::file(std::sync::Arc::clone(&file), size).content_type(content_type);
+        let error = match client.complete_upload(context.lease(), upload).await {
+            Ok(_) => return Ok(Output::Settled),
+            Err(Error::Refused { problem, .. }) if !is_transient_status(problem.status) => {
+                // No further attempt would be better, and of a lease that is lost nothing can be told.
+                return Err(JobError::permanent("the result was refused").with_problem(&problem));
+            }
+            Err(error) => error,
+        };
+        // Not while it is under way: that the lease has ended may just be its own doing.
+        tokio::select! {
+            waited = persistence.failed(error) => waited?,
+            () = context.lease_lost() => return Err(JobError::cancelled()),
+        }
+    }
+}
+
+/// The payload where it is in the document, byte for byte, or where there is none.
+fn at_hand(document: &Document) -> Option<Body> {
+    match inline(document) {
+        Some(json) => {
+            Some(Body { content_type: content_type(document).to_owned(), bytes: json.get().to_owned().into() })
+        }
+        None if document.payload_info.is_none() => Some(Body { content_type: String::new(), bytes: Bytes::new() }),
+        None => None,
+    }
 }
 
 /// The payload's type; JSON where there is no payload.
@@ -89,7 +164,13 @@ fn is_json(content_type: &str) -> bool {
 }
 
 /// The payload's bytes from the server. A restart of it between the lease and this must not cost the job an attempt.
-async fn fetch_payload(document: &Document, client: &Client) -> Result<Body, Error> {
+async fn fetch_payload(document: &Document, client: &Client) -> Result<Body, JobError> {
+    if let Some(info) = &document.payload_info
+        && info.size > PAYLOAD_BYTES
+    {
+        let text = format!("the payload is too large for this worker\n{} bytes, of {PAYLOAD_BYTES} at most", info.size);
+        return Err(JobError::permanent(text));
+    }
     let mut persistence = client.persistence();
     loop {
         match client.payload_bytes(&document.id).await {

@@ -203,6 +203,10 @@ impl Keeper {
 
     /// Tells the server how the handler ended.
     async fn settle(&self, ended: Ended) -> Result<(), ReportError> {
+        if matches!(ended, Ended::Returned(Ok(Output::Settled))) {
+            // A heartbeat that came after it may have found the lease ended.
+            return Ok(());
+        }
         let reason = self.end.canceller.reason();
         if reason == Some(Cancellation::LeaseLost) {
             return Err(ReportError::Lost);
@@ -231,6 +235,7 @@ impl Keeper {
             }
             Output::Json(json) => self.report(SettleVerb::Complete(Complete { result: Some(json) })).await,
             Output::Bytes(body) => self.complete_bytes(body).await,
+            Output::Settled => Ok(()),
             Output::Nothing => self.report(SettleVerb::Complete(Complete { result: None })).await,
         }
     }

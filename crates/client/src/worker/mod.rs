@@ -26,6 +26,7 @@ mod tests;
 
 pub use context::{Context, Job};
 pub use error::{CheckpointError, JobError, WorkerError};
+pub use handler::Reply;
 
 use handler::Handler;
 use keeper::Shared;
@@ -78,7 +79,7 @@ impl Worker {
     /// Does the jobs of a queue, with payloads and results that are JSON (a payload of `text/*` is a JSON string here).
     /// A further handler of the same queue takes the place of the one before.
     ///
-    /// A payload that is not what the handler expects fails the job for good. A handler that panics fails the attempt.
+    /// A payload that is not what the handler expects, or has more than 64 MiB, fails the job for good. A handler that panics fails the attempt.
     #[must_use]
     pub fn handle<T, R, F, Fut>(mut self, queue: impl Into<String>, handler: F) -> Worker
     where
@@ -92,7 +93,7 @@ impl Worker {
     }
 
     /// Does the jobs of a queue, with payloads and results of any media type, byte for byte. Where there is none, both
-    /// type and bytes are empty.
+    /// type and bytes are empty. A payload of more than 64 MiB fails the job for good.
     #[must_use]
     pub fn handle_bytes<F, Fut>(mut self, queue: impl Into<String>, handler: F) -> Worker
     where
@@ -100,6 +101,19 @@ impl Worker {
         Fut: Future<Output = Result<Body, JobError>> + Send + 'static,
     {
         self.handlers.insert(queue.into(), Arc::new(handler::bytes(handler)));
+        self
+    }
+
+    /// Does the jobs of a queue, with payloads and results of any media type and size. The payload is given where it came
+    /// with the job, empty where there is none; otherwise it is `None`, and the handler reads it by
+    /// [`Client::payload_stream`]. A result in a file is uploaded while heartbeats go on, again if the server was away.
+    #[must_use]
+    pub fn handle_streamed<F, Fut>(mut self, queue: impl Into<String>, handler: F) -> Worker
+    where
+        F: Fn(Job<Option<Body>>, Context) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<Reply, JobError>> + Send + 'static,
+    {
+        self.handlers.insert(queue.into(), Arc::new(handler::streamed(handler)));
         self
     }
 
