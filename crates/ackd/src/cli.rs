@@ -8,6 +8,7 @@ use crate::commands::cancel::CancelArgs;
 use crate::commands::completions::CompletionsArgs;
 use crate::commands::dead::DeadArgs;
 use crate::commands::delete::DeleteArgs;
+use crate::commands::file::FileArgs;
 use crate::commands::get::GetArgs;
 use crate::commands::list::ListArgs;
 use crate::commands::payload::PayloadArgs;
@@ -88,6 +89,8 @@ pub(crate) enum Command {
     Redrive(RedriveArgs),
     /// Erase jobs that have ended
     Delete(DeleteArgs),
+    /// Upload, download and delete files, for payloads of any size
+    File(FileArgs),
     /// Show and set queues
     Queue(QueueArgs),
     /// Have jobs made at certain times

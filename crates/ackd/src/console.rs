@@ -4,9 +4,10 @@ use std::io::{self, IsTerminal, Write};
 
 use serde::Serialize;
 
-use ackd_client::Body;
 use ackd_client::api::Status;
+use ackd_client::{Body, Download};
 
+use crate::failure::Failure;
 use crate::json;
 use crate::words::shown;
 
@@ -83,6 +84,15 @@ impl Console {
             Some(colour) if self.is_coloured => colour.paint(text),
             _ => text.to_owned(),
         }
+    }
+
+    /// Writes what is downloaded as it comes, whatever its size.
+    pub(crate) async fn download(self, mut download: Download) -> Result<(), Failure> {
+        let mut out = io::stdout().lock();
+        while let Some(bytes) = download.next().await? {
+            out.write_all(&bytes)?;
+        }
+        Ok(out.flush()?)
     }
 
     /// Prints the bytes of a payload or a result: as they are to a file or a pipe, so that they can be read by people

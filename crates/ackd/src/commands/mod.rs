@@ -7,6 +7,7 @@ pub(crate) mod completions;
 pub(crate) mod dead;
 pub(crate) mod delete;
 mod deliveries;
+pub(crate) mod file;
 pub(crate) mod get;
 mod job_args;
 pub(crate) mod list;
@@ -60,6 +61,7 @@ pub(crate) fn run(command: Command, globals: Globals) -> Result<Exit, Failure> {
             Command::Redrive(args) => redrive::run(args, &session).await,
             Command::Bulk(args) => bulk::run(args, &session).await,
             Command::Delete(args) => delete::run(args, &session).await,
+            Command::File(args) => file::run(args, &session).await,
             Command::Queue(args) => queue::run(args, &session).await,
             Command::Schedule(args) => schedule::run(args, &session).await,
             Command::Webhook(args) => webhook::run(args, &session).await,

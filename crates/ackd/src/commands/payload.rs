@@ -18,6 +18,10 @@ pub(crate) struct PayloadArgs {
 
 /// Prints the payload.
 pub(crate) async fn run(args: PayloadArgs, session: &Session) -> Result<Exit, Failure> {
+    if !session.console.is_terminal {
+        session.console.download(session.client.payload_stream(&args.id).await?).await?;
+        return Ok(Exit::Fine);
+    }
     let payload = session.client.payload_bytes(&args.id).await?;
     session.console.body(&payload)?;
     Ok(Exit::Fine)

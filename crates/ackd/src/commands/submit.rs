@@ -36,6 +36,10 @@ pub(crate) struct SubmitArgs {
     #[arg(long, short, conflicts_with = "payload")]
     file: Option<PathBuf>,
 
+    /// Take an uploaded file of this name as the payload
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["payload", "file", "content_type"])]
+    payload_file: Option<String>,
+
     /// The payload's media type [default: JSON if it is, else text, else bytes]
     #[arg(long, value_name = "TYPE")]
     content_type: Option<String>,
@@ -133,6 +137,9 @@ impl SubmitArgs {
                 Err(error) => submission.payload_bytes("application/octet-stream", error.into_bytes()),
             },
         };
+        if let Some(file) = self.payload_file {
+            submission = submission.payload_file(file);
+        }
         if let Some(delay) = self.delay {
             submission = submission.delay(delay.into());
         }

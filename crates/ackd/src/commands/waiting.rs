@@ -13,6 +13,9 @@ use crate::failure::{Failure, headline};
 use crate::notices;
 use crate::words;
 
+/// A result of more bytes is written as it comes. A smaller one is read whole, again if the server goes away meanwhile.
+const IN_MEMORY: u64 = 1 << 20;
+
 /// Waits until `job` has ended, at most so long, across restarts of the server.
 pub(super) async fn until_end(
     session: &Session,
@@ -72,7 +75,13 @@ fn show(bar: &ProgressBar, job: &Document) {
 /// Prints what came out of a job that has ended: its result, or on stderr why there is none.
 pub(super) async fn print_end(session: &Session, job: &Document) -> Result<Exit, Failure> {
     let is_done = job.status == Status::Done;
-    if is_done && job.result_info.is_some() {
+    if is_done
+        && let Some(info) = &job.result_info
+        && info.size > IN_MEMORY
+        && !session.console.is_terminal
+    {
+        session.console.download(session.client.result_stream(&job.id).await?).await?;
+    } else if is_done && job.result_info.is_some() {
         let result = session.client.result_bytes(&job.id).await?;
         session.console.body(&result)?;
     }

@@ -7,6 +7,7 @@
 #![allow(clippy::unwrap_used, reason = "this is a test, all of it")]
 
 mod ackd;
+mod files;
 mod jobs;
 mod killed;
 mod pipes;
