@@ -10,6 +10,7 @@
 mod bulk;
 mod deleted;
 mod disk;
+mod files;
 mod http;
 mod kill;
 mod server;

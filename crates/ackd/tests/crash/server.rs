@@ -46,6 +46,13 @@ impl Server {
         self.connect().post(path, body).unwrap()
     }
 
+    /// The most memory that it ever had, in bytes (`VmHWM`, proc_pid_status(5)).
+    pub(crate) fn peak(&self) -> usize {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+        line.trim().trim_end_matches(" kB").parse::<usize>().unwrap() << 10
+    }
+
     /// SIGKILL. What it said on stderr is given back.
     pub(crate) fn kill(mut self) -> String {
         self.child.kill().unwrap();
