@@ -27,6 +27,8 @@ pub(crate) struct Links {
     lines: FxHashMap<i64, Moved>,
     /// The links that were made (true) and undone.
     links: BTreeMap<(u64, u64), bool>,
+    /// The same by follower: those that were made and not undone.
+    back: BTreeSet<(u64, u64)>,
     /// The jobs whose followers remain to be told (true) and those that have none to tell any more.
     unresolved: BTreeMap<u64, bool>,
 }
@@ -58,6 +60,11 @@ impl Links {
 
     pub(crate) fn link(&mut self, job: u64, follower: u64, made: bool) {
         self.links.insert((job, follower), made);
+        if made {
+            self.back.insert((follower, job));
+        } else {
+            self.back.remove(&(follower, job));
+        }
     }
 
     pub(crate) fn resolve(&mut self, job: u64, open: bool) {
@@ -120,9 +127,11 @@ impl Links {
         follower: u64,
         limit: usize,
     ) -> rusqlite::Result<Vec<u64>> {
-        // A batch changes few links, and hardly ever many of one follower.
-        let of_follower = self.links.iter().filter(|((_, to), _)| *to == follower);
-        let mut found: BTreeSet<u64> = of_follower.filter(|(_, made)| **made).map(|((job, _), _)| *job).collect();
+        let of_follower = self.back.range((follower, 0)..=(follower, u64::MAX));
+        let mut found: BTreeSet<u64> = of_follower.map(|(_, job)| *job).take(limit).collect();
+        if found.len() == limit {
+            return Ok(found.into_iter().collect());
+        }
         let mut statement = connection.prepare_cached("SELECT job FROM link WHERE follower = ?1 ORDER BY job")?;
         let mut rows = statement.query([follower.cast_signed()])?;
         let mut read = 0;
