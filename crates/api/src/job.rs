@@ -219,6 +219,9 @@ pub struct JobDocument<'a> {
     #[serde(default)]
     #[schemars(with = "BTreeMap<String, serde_json::Value>")]
     pub inputs: BTreeMap<Cow<'a, str>, Option<Inline<'a>>>,
+    /// The id of the dead job that it was made of in this dead-letter queue; left out where it was not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dead_letter_of: Option<Cow<'a, str>>,
     /// The topic that its terminal document goes to.
     pub reply_to: Option<Cow<'a, str>>,
     /// Only in the answer to its submission, and only where a secret was made for its callback.

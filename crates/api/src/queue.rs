@@ -37,7 +37,8 @@ pub struct QueueSettings {
     pub expires_in: Option<Duration>,
     /// How long a job is kept after its end, for jobs that name no time; default 7 days.
     pub result_retention: Option<Duration>,
-    /// The queue that jobs go to which failed for good; default none, so that they stay here as `FAILED`.
+    /// The queue in which a job is made of each one that failed for good or expired here, with its payload; it stays here as
+    /// it is. Default none.
     pub dead_letter: Option<String>,
     /// Where the server takes the jobs to by itself; default nowhere: workers come for them.
     pub push: Option<Push>,

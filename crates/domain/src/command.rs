@@ -239,6 +239,8 @@ pub struct Needs<'a> {
     pub submissions: &'a [Submission],
     /// The queue of this name.
     pub queue: Option<&'a Name>,
+    /// The queue of this name, and those to which its dead letters go on, at most [`crate::limits::DEAD_LETTER_HOPS`] in all.
+    pub dead_letter: Option<&'a Name>,
     /// The endpoint of this name, and the number of all.
     pub endpoint: Option<&'a Name>,
     /// The position of the consumer of this name.
@@ -247,7 +249,8 @@ pub struct Needs<'a> {
     pub schedule: Option<&'a Name>,
     /// When attempts at jobs of the named job's queue began, if that is limited.
     pub starts: bool,
-    /// The next in line of the named job, and whether others come after it: for when it ends.
+    /// The next in line of the named job, whether others come after it, its dead-letter queue and the file of its payload: for
+    /// when it ends.
     pub ends: bool,
     /// The other unfinished job with the unique key of the named job.
     pub rival: bool,
@@ -304,7 +307,10 @@ impl Command {
             Command::Resolve { number, told } => {
                 Needs { job: Some(*number), followers: Some(*told), ..Needs::default() }
             }
-            Command::Configure { queue, .. } => Needs { queue: Some(queue), ..Needs::default() },
+            Command::Configure { queue, patch } => {
+                let dead_letter = patch.dead_letter.as_ref().and_then(Option::as_ref);
+                Needs { queue: Some(queue), dead_letter, ..Needs::default() }
+            }
             Command::PutEndpoint { name, .. } | Command::DeleteEndpoint { name } | Command::NotePost { name, .. } => {
                 Needs { endpoint: Some(name), ..Needs::default() }
             }

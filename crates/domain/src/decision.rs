@@ -22,6 +22,14 @@ pub struct Decision {
 pub enum Write {
     /// A new job and its payload.
     Insert(Arc<Job>, Body),
+    /// A new job whose payload is that of the job with this number, as it is when the batch is committed: of any number of jobs
+    /// no more than one payload needs to be in memory.
+    Copy {
+        /// Whose payload it is.
+        from: u64,
+        /// The new job.
+        job: Arc<Job>,
+    },
     /// A waiting job's new state, and the payload that it has from now on.
     Replace(Arc<Job>, Body),
     /// A job's new state.

@@ -2,8 +2,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::{
-    Backoff, BodyInfo, Callback, Delivery, Failure, FileId, FlowPart, Held, IdempotencyKey, JobId, Lease, LeaseState,
-    LeaseToken, Name, OnFailure, Position, Predecessor, Progress, Status, Timestamp, limits,
+    Backoff, BodyInfo, Callback, DeadLetter, Delivery, Failure, FileId, FlowPart, Held, IdempotencyKey, JobId, Lease,
+    LeaseState, LeaseToken, Name, OnFailure, Position, Predecessor, Progress, Status, Timestamp, limits,
 };
 
 /// What the client asked for. But for what the payload is it does not change in a job's life; the payload's bytes stand
@@ -52,6 +52,8 @@ pub struct Spec {
     pub flow: Option<Arc<FlowPart>>,
     /// What it delivers, where it is one of the server's own that does.
     pub delivery: Option<Arc<Delivery>>,
+    /// The dead job that it was made of.
+    pub dead_letter_of: Option<DeadLetter>,
     /// What the payload is. A submission with the unique key of the waiting job may replace it.
     pub payload: BodyInfo,
     /// Where the payload's bytes are, if not in the ledger.

@@ -164,3 +164,6 @@ pub const DEFAULT_PUSH_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The most jobs that are looked at in one step when one that they come after has ended.
 pub const RESOLVED_AT_ONCE: usize = 128;
+
+/// The most dead-letter queues that a job goes through one after the other.
+pub const DEAD_LETTER_HOPS: u8 = 8;

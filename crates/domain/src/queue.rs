@@ -25,6 +25,8 @@ pub struct QueueSettings {
     pub expires_in: Option<Duration>,
     /// How long an ended job is kept, for jobs that name no time.
     pub result_retention: Option<Duration>,
+    /// The queue in which a job is made anew that failed for good or expired here.
+    pub dead_letter: Option<Name>,
     /// Where the server takes the jobs to by itself, beside workers that come for them.
     pub push: Option<Arc<Push>>,
 }
@@ -51,6 +53,8 @@ pub struct QueuePatch {
     pub expires_in: Option<Option<Duration>>,
     /// See [`QueueSettings::result_retention`].
     pub result_retention: Option<Option<Duration>>,
+    /// See [`QueueSettings::dead_letter`].
+    pub dead_letter: Option<Option<Name>>,
     /// See [`QueueSettings::push`].
     pub push: Option<Option<Arc<Push>>>,
     /// Pause or resume the queue.
@@ -73,6 +77,7 @@ impl QueuePatch {
             rate: Some(settings.rate),
             expires_in: Some(settings.expires_in),
             result_retention: Some(settings.result_retention),
+            dead_letter: Some(settings.dead_letter.clone()),
             push: Some(settings.push.clone()),
             paused: None,
             draining: None,
@@ -134,6 +139,7 @@ impl Queue {
                 group_concurrency: patch.group_concurrency.unwrap_or(old.group_concurrency),
                 expires_in: patch.expires_in.unwrap_or(old.expires_in),
                 result_retention: patch.result_retention.unwrap_or(old.result_retention),
+                dead_letter: patch.dead_letter.clone().unwrap_or_else(|| old.dead_letter.clone()),
                 push: patch.push.clone().unwrap_or_else(|| old.push.clone()),
             },
             paused: patch.paused.unwrap_or(self.paused),

@@ -68,6 +68,12 @@ pub enum Refusal {
     /// The file is needed still.
     #[error("the file is needed")]
     FileNeeded,
+    /// The dead letters of a queue would come back to it: through these queues, itself first.
+    #[error("its dead letters would come back to it")]
+    DeadLetterRing(Vec<Name>),
+    /// The dead letters of a queue would go on through too many others.
+    #[error("its dead letters would go through more than {} queues", crate::limits::DEAD_LETTER_HOPS)]
+    DeadLettersTooFar,
     /// A row that the decision needs does not match its checksum.
     #[error("what is stored of {0} is damaged")]
     Damaged(String),

@@ -31,7 +31,7 @@ pub struct View {
     pub schedules: usize,
     /// The jobs that the submissions come after, by number; those that are not there are missing.
     pub predecessors: BTreeMap<u64, Arc<Job>>,
-    /// The queues of what comes after the submissions, where somebody has configured them.
+    /// The queues of what comes after the submissions, or to which dead letters go, where somebody has configured them.
     pub later_queues: BTreeMap<Name, Arc<Queue>>,
     /// The ordering keys of the submissions that have unfinished jobs in their queue already.
     pub behind: BTreeSet<(Name, Arc<str>)>,

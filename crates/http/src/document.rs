@@ -75,6 +75,7 @@ pub(crate) fn document<'a>(
         after: spec.after.iter().map(|it| Cow::Owned(it.id.to_string())).collect(),
         flow: spec.flow.as_ref().map(|flow| Cow::Owned(flow.id.to_string())),
         inputs: BTreeMap::new(),
+        dead_letter_of: spec.dead_letter_of.map(|it| Cow::Owned(it.of.to_string())),
         reply_to: None,
         callback: None,
         traceparent: spec.traceparent.as_deref().map(Cow::Borrowed),

@@ -129,6 +129,9 @@ impl From<serde_json::Error> for Rejection {
     }
 }
 
+/// Where a queue's settings name its dead-letter queue.
+pub(crate) const DEAD_LETTER: &str = "/dead_letter";
+
 /// What a refused command comes to, alone or as a line of many.
 pub(crate) fn problem_of(refusal: Refusal) -> Problem {
     match refusal {
@@ -156,6 +159,20 @@ pub(crate) fn problem_of(refusal: Refusal) -> Problem {
         Refusal::Draining(queue) => Problem::new(
             Code::Draining,
             format!("queue {queue} is being drained and takes no new jobs; send this one again once it is resumed"),
+        ),
+        Refusal::DeadLetterRing(way) => {
+            let way: Vec<&str> = way.iter().map(ackd_domain::Name::as_str).collect();
+            Problem::at(
+                DEAD_LETTER,
+                format!("the dead letters of a queue must not come back to it: {}", way.join(" -> ")),
+            )
+        }
+        Refusal::DeadLettersTooFar => Problem::at(
+            DEAD_LETTER,
+            format!(
+                "the queue has a `dead_letter` itself, and so on: dead letters go through at most {} queues",
+                ackd_domain::limits::DEAD_LETTER_HOPS
+            ),
         ),
         Refusal::NoPredecessor(missing) => no_predecessor(&missing),
         Refusal::TooManyEndpoints | Refusal::TooManySchedules => {

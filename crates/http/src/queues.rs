@@ -4,17 +4,16 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ackd_api::{Backoff, Code, Counts, Faults, Patch, Problem, QueueDocument, QueueList, QueueSettings};
+use ackd_api::{Backoff, Code, Counts, Patch, Problem, QueueDocument, QueueList, QueueSettings};
 use ackd_domain::{Answer, Command, Name, Push, Queue, QueuePatch, Rate, limits};
 use ackd_engine::Engine;
 
 use crate::answer;
-use crate::call::{Call, Outcome, unsupported};
+use crate::call::{Call, Outcome, reserved, unsupported};
 use crate::headers::Media;
 use crate::intake::Whole;
 use crate::list::{OTHER_LIST, page_size};
-use crate::problem::{NOT_YET, Rejection};
-use crate::query;
+use crate::problem::{DEAD_LETTER, Rejection};
 use crate::submission::{backoff, misfit};
 
 /// `GET /v1/queues`.
@@ -78,6 +77,7 @@ pub(crate) async fn merge(mut call: Call) -> Outcome {
         group_concurrency: touched_by(&touched.group_concurrency, merged.group_concurrency),
         expires_in: touched_by(&touched.expires_in, merged.expires_in),
         result_retention: touched_by(&touched.result_retention, merged.result_retention),
+        dead_letter: touched_by(&touched.dead_letter, merged.dead_letter),
         push,
         paused: None,
         draining: None,
@@ -200,8 +200,8 @@ fn given(queue: &Queue) -> QueueSettings {
         rate: settings.rate.map(|rate| ackd_api::Rate { limit: rate.limit, per: rate.per.into() }),
         expires_in: settings.expires_in.map(Into::into),
         result_retention: settings.result_retention.map(Into::into),
+        dead_letter: settings.dead_letter.as_ref().map(Name::to_string),
         push: settings.push.as_deref().map(shown_push),
-        ..QueueSettings::default()
     }
 }
 
@@ -226,11 +226,13 @@ pub(crate) fn shown_backoff(backoff: ackd_domain::Backoff) -> Backoff {
 
 /// The settings as the domain understands them, but for `push`, which is judged apart.
 fn set(settings: &QueueSettings) -> Result<ackd_domain::QueueSettings, Problem> {
-    let mut faults = Faults::new();
-    if settings.dead_letter.is_some() {
-        faults.add(&query::pointer("dead_letter"), NOT_YET);
+    let dead_letter = match &settings.dead_letter {
+        Some(name) => Some(Name::new(name.as_str()).map_err(|error| Problem::at(DEAD_LETTER, error.to_string()))?),
+        None => None,
+    };
+    if dead_letter.as_ref().is_some_and(Name::is_reserved) {
+        return Err(reserved(DEAD_LETTER));
     }
-    faults.into_result()?;
     let backoff = match &settings.backoff {
         Some(given) => Some(backoff(given).map_err(|error| misfit("/backoff", error))?),
         None => None,
@@ -245,6 +247,7 @@ fn set(settings: &QueueSettings) -> Result<ackd_domain::QueueSettings, Problem> 
         rate: settings.rate.map(|rate| Rate { limit: rate.limit, per: rate.per.into() }),
         expires_in: settings.expires_in.map(Duration::from),
         result_retention: settings.result_retention.map(Duration::from),
+        dead_letter,
         push: None,
     })
 }

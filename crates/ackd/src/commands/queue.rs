@@ -124,6 +124,10 @@ struct Settings {
     #[arg(long, value_name = "DURATION")]
     result_retention: Option<Setting<Duration>>,
 
+    /// Make a job in this queue of each one that fails for good or expires [server's default: none]
+    #[arg(long, value_name = "QUEUE")]
+    dead_letter: Option<Setting<String>>,
+
     /// POST each job to this URL; the answer is its result
     #[arg(long, value_name = "URL")]
     push: Option<String>,
@@ -235,7 +239,7 @@ impl Settings {
             group_concurrency: patch(self.group_concurrency),
             expires_in: patch(self.expires_in),
             result_retention: patch(self.result_retention),
-            ..QueuePatch::default()
+            dead_letter: patch(self.dead_letter),
         }
     }
 }
@@ -395,6 +399,8 @@ mod tests {
             (set(&["--rate", "100"]), set(&["--rate", "x/1s"]), set(&["--rate", "1/x"])),
             (Err(2), Err(2), Err(2))
         );
+        assert_eq!(set(&["--dead-letter", "graveyard"]).as_deref(), Ok(r#"{"dead_letter":"graveyard"}"#));
+        assert_eq!(set(&["--dead-letter", "default"]).as_deref(), Ok(r#"{"dead_letter":null}"#));
         assert_eq!(set(&["--group-concurrency", "2"]).as_deref(), Ok(r#"{"group_concurrency":2}"#));
         assert_eq!(set(&["--group-concurrency", "default"]).as_deref(), Ok(r#"{"group_concurrency":null}"#));
         assert_eq!(

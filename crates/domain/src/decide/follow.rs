@@ -2,17 +2,16 @@ use std::sync::Arc;
 
 use crate::{ChangeKind, Command, Decision, Draws, Held, Timestamp, View, Write};
 
-use super::step;
+use super::{dead_letter, step};
 
 /// What follows for other jobs where `decision` ends the job of `view`: the next with its ordering key may go, and those
-/// that come after it are told.
+/// that come after it are told. Of a dead one another is made in the dead-letter queue.
 pub(super) fn up(view: &View, mut decision: Decision, now: Timestamp, draws: &mut dyn Draws) -> Decision {
     let Some(before) = view.job.as_ref().filter(|job| !job.status.is_terminal()) else { return decision };
-    let ends = |number| decision.changes.iter().any(|it| it.job.id.number() == number && it.job.status.is_terminal());
     let number = before.id.number();
-    if !ends(number) {
-        return decision;
-    }
+    let ended = decision.changes.iter().rev().map(|it| &it.job).find(|job| job.id.number() == number);
+    let Some(ended) = ended.filter(|job| job.status.is_terminal()).cloned() else { return decision };
+    dead_letter::make(view, &mut decision, &ended, now, draws);
     // Whoever stood behind another lets nobody pass by ending.
     if !before.held.behind
         && let Some(next) = view.next_in_line.as_ref().filter(|next| next.held.behind)

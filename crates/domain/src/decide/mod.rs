@@ -6,6 +6,7 @@
 mod bulk;
 mod cancel;
 mod configure;
+mod dead_letter;
 mod deliver;
 mod endpoint;
 mod erase;
@@ -61,7 +62,7 @@ pub fn decide(view: &View, command: Command, now: Timestamp, draws: &mut dyn Dra
         Command::Delete { id } => return erase::delete(view, id),
         Command::Purge { .. } => return erase::purge(view, now),
         Command::PurgeChanges { old, ancient } => return Ok(purge_changes::decide(view, old, ancient)),
-        Command::Configure { queue, patch } => return Ok(configure::decide(view, queue, &patch)),
+        Command::Configure { queue, patch } => return configure::decide(view, queue, &patch),
         Command::PutEndpoint { name, request } => return endpoint::put(view, name, *request, now, draws),
         Command::DeleteEndpoint { name } => return endpoint::delete(view, name),
         Command::NotePost { name: _, revision, outcome } => return endpoint::note(view, revision, outcome, now),

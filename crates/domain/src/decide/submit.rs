@@ -367,5 +367,6 @@ pub(super) fn spec(submission: Submission, queue: Option<&Arc<Queue>>, draws: &m
         on_failure: submission.on_failure,
         flow: None,
         delivery: None,
+        dead_letter_of: None,
     }
 }

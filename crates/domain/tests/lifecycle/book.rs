@@ -86,7 +86,11 @@ impl Book {
         let decision = self.decide(command)?;
         for write in decision.writes {
             match write {
-                Write::Insert(job, _) | Write::Replace(job, _) | Write::Update(job) | Write::Finish(job, _) => {
+                Write::Insert(job, _)
+                | Write::Copy { job, .. }
+                | Write::Replace(job, _)
+                | Write::Update(job)
+                | Write::Finish(job, _) => {
                     self.jobs.insert(job.id.number(), job);
                 }
                 Write::Erase(job) => drop(self.jobs.remove(&job.id.number())),

@@ -16,6 +16,7 @@ fn full() -> QueueSettings {
         rate: Some(Rate { limit: 5, per: SECOND }),
         expires_in: Some(HOUR),
         result_retention: Some(2 * HOUR),
+        dead_letter: Some(name("graveyard")),
         push: Some(push("https://example.com/work").into()),
     }
 }

@@ -6,6 +6,7 @@
 mod book;
 mod bulk;
 mod configure;
+mod dead_letter;
 mod lease;
 mod properties;
 mod retention;

@@ -286,6 +286,11 @@ impl Rows for Batch<'_> {
                 self.touched.put(TouchedJob::inserted(job, payload));
                 Ok(())
             }
+            Write::Copy { from, job } => {
+                self.links.stand(&job);
+                self.touched.put(TouchedJob::copied(job, from));
+                Ok(())
+            }
             Write::Replace(job, payload) => {
                 let number = job.id.number();
                 self.write_job(job, None)?;

@@ -18,8 +18,8 @@ use crate::fault::Fault;
 use crate::lane::queue_id;
 use crate::links::move_in_line;
 use crate::rows::{
-    BodyRow, ChangeRefs, ChangeRow, JobRow, KeyRow, Settings, Shape, SubmissionRow, change_columns, job_columns,
-    queue_sum, replace_payload, submission_columns,
+    BodyRow, ChangeRefs, ChangeRow, JobRow, KeyRow, Settings, Shape, SubmissionRow, change_columns, copy_submission,
+    job_columns, queue_sum, replace_payload, submission_columns,
 };
 use crate::{again, consumers, dead, endpoints, files, schedules, started};
 
@@ -94,6 +94,7 @@ pub(super) fn persist(batch: &mut Batch<'_>, changes: &[Change]) -> Result<(), F
     writer.deliveries(&new)?;
     writer.updates(&old)?;
     writer.replaced(&old)?;
+    writer.copied(&new)?;
     let results: Vec<(&TouchedJob, &Body)> =
         touched.jobs.iter().filter_map(|job| Some((job, job.result.as_ref()?))).collect();
     writer.results(&results)?;
@@ -189,6 +190,17 @@ impl Writer<'_> {
         for job in jobs {
             if let Some(payload) = &job.payload {
                 replace_payload(self.connection, &job.job, job.lane_id(), payload, self.checksum)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives the new jobs their payloads that have those of others. They are in the order of their numbers, so that what is
+    /// copied is there, a copy itself too.
+    fn copied(&mut self, jobs: &[&TouchedJob]) -> Result<(), Fault> {
+        for job in jobs {
+            if let Some(from) = job.copied_from {
+                copy_submission(self.connection, from.cast_signed(), &job.job, job.lane_id(), self.checksum)?;
             }
         }
         Ok(())

@@ -30,6 +30,8 @@ pub(super) struct TouchedJob {
     pub(super) texts: Texts,
     pub(super) written: bool,
     pub(super) payload: Option<Body>,
+    /// The number of the job whose payload it gets, where the batch makes it so.
+    pub(super) copied_from: Option<u64>,
     pub(super) result: Option<Body>,
     /// Of what it was dead before the batch, if it was.
     pub(super) cause: Option<Arc<str>>,
@@ -101,6 +103,7 @@ impl TouchedJob {
             },
             written: false,
             payload: None,
+            copied_from: None,
             result: None,
             cause: cause(&job),
             erased: false,
@@ -110,6 +113,15 @@ impl TouchedJob {
 
     /// A job that the batch makes.
     pub(super) fn inserted(job: Arc<Job>, payload: Body) -> TouchedJob {
+        TouchedJob { payload: Some(payload), ..TouchedJob::made(job, None) }
+    }
+
+    /// A job that the batch makes, with the payload of another.
+    pub(super) fn copied(job: Arc<Job>, from: u64) -> TouchedJob {
+        TouchedJob::made(job, Some(from))
+    }
+
+    fn made(job: Arc<Job>, copied_from: Option<u64>) -> TouchedJob {
         TouchedJob {
             number: job.id.number(),
             job,
@@ -118,7 +130,8 @@ impl TouchedJob {
             refs: Refs::default(),
             texts: Texts::default(),
             written: true,
-            payload: Some(payload),
+            payload: None,
+            copied_from,
             result: None,
             cause: None,
             erased: false,

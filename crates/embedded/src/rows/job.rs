@@ -219,6 +219,7 @@ pub(super) fn read_spec(
         on_failure: more.on_failure()?,
         flow: more.flow()?,
         delivery: more.delivery()?,
+        dead_letter_of: more.dead_letter_of()?,
         payload_file: more.payload_file()?,
         payload: BodyInfo {
             content_type: type_of(submission.content_type),

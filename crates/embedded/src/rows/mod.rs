@@ -36,7 +36,9 @@ pub(crate) use queue::{Settings, queue_sum, started_sum};
 pub(crate) use schedule::{read_schedule, schedule_sum, write_schedule};
 pub(crate) use shape::Shape;
 pub(crate) use state::{Refs, USUAL_RETENTION, expiry, leaving, state_columns};
-pub(crate) use submission::{SubmissionRow, USUAL_EXPIRY, erase_submission, replace_payload, submission_columns};
+pub(crate) use submission::{
+    SubmissionRow, USUAL_EXPIRY, copy_submission, erase_submission, replace_payload, submission_columns,
+};
 pub(crate) use text::TextRow;
 
 /// The number that leads the checksum of each table's rows.

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ackd_domain::{Backoff, Push, QueueSettings, Rate};
+use ackd_domain::{Backoff, Name, Push, QueueSettings, Rate};
 use serde::{Deserialize, Serialize};
 
 use super::{Unreadable, table};
@@ -29,6 +29,8 @@ pub(crate) struct Settings {
     expires_in: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     result_retention: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    dead_letter: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     push: Option<StoredPush>,
 }
@@ -69,6 +71,7 @@ impl Settings {
             rate: settings.rate.map(|rate| (rate.limit, millis(rate.per))),
             expires_in: settings.expires_in.map(millis),
             result_retention: settings.result_retention.map(millis),
+            dead_letter: settings.dead_letter.as_ref().map(Name::to_string),
             push: settings.push.as_deref().map(StoredPush::of),
         })
         .ok()
@@ -86,6 +89,7 @@ impl Settings {
             rate: settings.rate.map(|(limit, per)| Rate { limit, per: Duration::from_millis(per) }),
             expires_in: settings.expires_in.map(Duration::from_millis),
             result_retention: settings.result_retention.map(Duration::from_millis),
+            dead_letter: settings.dead_letter.as_deref().map(Name::new).transpose().map_err(|_| Unreadable)?,
             push: settings.push.map(|push| Arc::new(push.get())),
         })
     }

@@ -2,7 +2,9 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ackd_domain::{Body, Callback, Delivery, FileId, FlowPart, Job, OnFailure, Predecessor, Spec, Timestamp};
+use ackd_domain::{
+    Body, Callback, DeadLetter, Delivery, FileId, FlowPart, Job, OnFailure, Predecessor, Spec, Timestamp,
+};
 use rusqlite::{Connection, Statement};
 use serde::{Deserialize, Serialize};
 
@@ -12,6 +14,7 @@ use super::queue::{StoredBackoff, millis};
 use super::webhook::{StoredCallback, StoredDelivery};
 use super::{BodyRow, Columns, Shape, Unreadable, table};
 use crate::checksum::Checksum;
+use crate::fault::Fault;
 
 /// The attempts of a job whose row names none. Part of the stored format, whatever the server's default.
 const USUAL_ATTEMPTS: u32 = 20;
@@ -66,6 +69,48 @@ pub(crate) fn replace_payload(
         sum,
         row.more.as_deref(),
     ))?;
+    Ok(())
+}
+
+/// Writes the submission of the new `job` with the payload of the job `from`, which is read for that alone. Of one
+/// that is damaged only the length is copied, and that it is damaged.
+pub(crate) fn copy_submission(
+    connection: &Connection,
+    from: i64,
+    job: &Job,
+    lane: i64,
+    checksum: &mut Checksum,
+) -> Result<(), Fault> {
+    const READ: &str = "SELECT crc, content_type, body FROM submission WHERE id = ?1";
+    const WRITE: &str = "INSERT INTO submission (id, created_at, salt, lane, crc, body, keyed, content_type, more) \
+                         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
+    let mut read = connection.prepare_cached(READ)?;
+    let mut rows = read.query([from])?;
+    let payload = match rows.next()? {
+        Some(found) => {
+            let mut columns = Columns::from(found, 0);
+            let mut payload = || -> Result<Body, Unreadable> {
+                let (sums, content_type) = (columns.int()?, columns.text()?);
+                let bytes = columns.blob()?.ok_or(Unreadable)?;
+                BodyRow::read_payload(from, content_type, bytes, sums, checksum)
+            };
+            payload().ok()
+        }
+        None => None,
+    };
+    let row = SubmissionRow::of(job, lane);
+    let mut write = connection.prepare_cached(WRITE)?;
+    match payload {
+        Some(body) => row.bind(&mut write, 1, &body, Shape::Rare, checksum)?,
+        None => {
+            let content_type = Arc::clone(&job.spec.payload.content_type);
+            let body = Body { content_type, bytes: vec![0; usize::try_from(row.size).unwrap_or_default()].into() };
+            row.bind(&mut write, 1, &body, Shape::Rare, checksum)?;
+            // The lowest bit of the body's sum.
+            write.raw_bind_parameter(5, row.sum(&body, checksum) ^ (1 << 32))?;
+        }
+    }
+    write.raw_execute()?;
     Ok(())
 }
 
@@ -220,6 +265,16 @@ pub(super) struct More<'a> {
     flow: Option<StoredFlowPart<'a>>,
     #[serde(default, skip_serializing_if = "Option::is_none", borrow)]
     payload_file: Option<StoredPayloadFile<'a>>,
+    #[serde(default, skip_serializing_if = "Option::is_none", borrow)]
+    dead_letter_of: Option<StoredDeadLetter<'a>>,
+}
+
+/// Of which dead job it was made.
+#[derive(Serialize, Deserialize)]
+struct StoredDeadLetter<'a> {
+    #[serde(borrow)]
+    of: Cow<'a, str>,
+    hops: u8,
 }
 
 /// The file that is a job's payload.
@@ -245,7 +300,8 @@ impl More<'_> {
             && spec.after.is_empty()
             && spec.on_failure == OnFailure::default()
             && spec.flow.is_none()
-            && spec.payload_file.is_none();
+            && spec.payload_file.is_none()
+            && spec.dead_letter_of.is_none();
         if usual {
             return None;
         }
@@ -266,6 +322,9 @@ impl More<'_> {
             payload_file: spec
                 .payload_file
                 .map(|id| StoredPayloadFile { id: id.to_string().into(), size: spec.payload.size }),
+            dead_letter_of: spec
+                .dead_letter_of
+                .map(|DeadLetter { of, hops }| StoredDeadLetter { of: of.to_string().into(), hops }),
         };
         // Every number in it is finite, so that it always can be written.
         serde_json::to_string(&more).ok()
@@ -317,6 +376,11 @@ impl More<'_> {
 
     pub(super) fn payload_file(&self) -> Result<Option<FileId>, Unreadable> {
         self.payload_file.as_ref().map(|file| file.id.parse().map_err(|_| Unreadable)).transpose()
+    }
+
+    pub(super) fn dead_letter_of(&self) -> Result<Option<DeadLetter>, Unreadable> {
+        let stored = self.dead_letter_of.as_ref();
+        stored.map(|it| Ok(DeadLetter { of: it.of.parse().map_err(|_| Unreadable)?, hops: it.hops })).transpose()
     }
 
     /// How long the payload is, where it is in a file.

@@ -225,3 +225,27 @@ fn compare(reader: &EmbeddedReader, truth: &Truth, at: usize) {
         }
     }
 }
+
+#[test]
+fn the_dead_letter_of_a_damaged_payload_is_made_and_its_payload_never_served() {
+    for sql in
+        ["UPDATE submission SET body = 'other' WHERE id = 1", r#"UPDATE submission SET body = x'7b226e223a327d'"#]
+    {
+        let directory = tempfile::tempdir().unwrap();
+        let mut store = open(directory.path());
+        let dead_letter = Some(Some(ackd_domain::Name::new("graveyard").unwrap()));
+        let patch = ackd_domain::QueuePatch { dead_letter, ..Default::default() };
+        let queue = ackd_domain::Name::new("video").unwrap();
+        one(&mut store, Command::Configure { queue, patch: Box::new(patch) }).unwrap();
+        submit(&mut store, submission("video"));
+        let lease = lease(&mut store, 1);
+        let shell = Connection::open(directory.path().join("ackd.db")).unwrap();
+        assert_eq!(shell.execute(sql, []).unwrap(), 1);
+        let error = Failure { problem: r#"{"title":"no luck"}"#.into() };
+        one(&mut store, Command::Fail { lease, error, retryable: false, retry_after: None, cancelled: false }).unwrap();
+        assert_eq!(store.reader.payloads(&[2]), Err(ReadError::Damaged("the payload of job 2".into())), "{sql}");
+        let made = store.reader.job(id_of(&store, 2)).unwrap().unwrap();
+        assert_eq!((made.spec.dead_letter_of.map(|it| it.of.number()), made.spec.payload.size), (Some(1), 7));
+        submit(&mut store, submission("video"));
+    }
+}

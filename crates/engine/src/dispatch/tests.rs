@@ -391,6 +391,7 @@ fn job(number: u64, kind: usize, priority: u8, group: usize) -> Job {
         on_failure: ackd_domain::OnFailure::Cancel,
         flow: None,
         delivery: None,
+        dead_letter_of: None,
         payload_file: None,
         payload: BodyInfo { content_type: "".into(), size: 0 },
     };

@@ -111,3 +111,63 @@ async fn a_redrive_that_cannot_be_meant_changes_nothing() {
     redrive(&server, "?dry=true", "").await.is_problem(400, "invalid-request").points_at("/dry");
     assert_eq!(server.timeline(&id).await, ["submitted", "leased", "failed"]);
 }
+
+/// Has the dead letters of `queue` go to `dead_letter`.
+async fn lead(server: &Server, queue: &str, dead_letter: &str) -> crate::common::Answer {
+    let body = json!({"dead_letter": dead_letter}).to_string();
+    server.call(Request::new("PATCH", &format!("/v1/queues/{queue}")).json(&body)).await
+}
+
+#[tokio::test]
+async fn a_dead_letter_leads_to_the_job_that_died() {
+    let server = Server::start().await;
+    assert_eq!(lead(&server, "q", "graveyard").await.at("/settings/dead_letter"), "graveyard");
+    let id = server.submit(r#"{"queue":"q","type":"clip","tags":["demo"],"payload":{"n": 1}}"#).await;
+    let lease = server.lease("q").await;
+    let fail = r#"{"error":"broken","retryable":false}"#;
+    assert_eq!(server.settle(&lease, "fail", fail).await.at("/status"), "FAILED");
+    let died = server.job(&id).await;
+    assert_eq!((died.at("/status"), died.at("/error/title")), (json!("FAILED"), json!("broken")));
+    assert_eq!(died.json().get("dead_letter_of"), None);
+
+    // A worker of the dead-letter queue gets it, payload and all.
+    let asked = json!({"queues": ["graveyard"], "wait": "10s"}).to_string();
+    let leases = server.call(Request::post("/v1/leases").json(&asked)).await;
+    let made = leases.json()["leases"][0]["job"].clone();
+    assert_eq!((&made["dead_letter_of"], &made["payload"]), (&json!(id), &json!({"n": 1})));
+    assert_eq!((&made["type"], &made["tags"], &made["attempt"]), (&json!("clip"), &json!(["demo"]), &json!(1)));
+    let made = made["id"].as_str().unwrap_or_default();
+    assert_eq!(server.job(made).await.at("/dead_letter_of"), json!(id));
+    assert_eq!(server.timeline(made).await, ["submitted", "leased"]);
+}
+
+#[tokio::test]
+async fn a_worker_that_waits_gets_the_dead_letter_in_time() {
+    let server = Server::start().await;
+    lead(&server, "q", "graveyard").await;
+    server.submit(r#"{"queue":"q"}"#).await;
+    let lease = server.lease("q").await;
+    let waits = server.call(Request::post("/v1/leases").json(r#"{"queues":["graveyard"],"wait":"20s"}"#));
+    let fails = server.settle(&lease, "fail", r#"{"error":"no","retryable":false}"#);
+    let (leases, failed) = tokio::join!(waits, fails);
+    assert_eq!((leases.status, failed.status), (200, 200));
+}
+
+#[tokio::test]
+async fn dead_letters_that_would_come_back_are_refused() {
+    let server = Server::start().await;
+    lead(&server, "q", "q").await.is_problem(400, "invalid-request").points_at("/dead_letter");
+    lead(&server, "q", "a").await;
+    lead(&server, "a", "b").await;
+    let ring = lead(&server, "b", "q").await;
+    ring.is_problem(400, "invalid-request").points_at("/dead_letter");
+    assert_eq!(server.call(Request::get("/v1/queues/b")).await.at("/settings/dead_letter"), json!(null));
+    lead(&server, "b", "ackd.bulk").await.is_problem(403, "forbidden");
+    let put = Request::new("PUT", "/v1/queues/b").json(r#"{"dead_letter":"q"}"#);
+    server.call(put).await.is_problem(400, "invalid-request").points_at("/dead_letter");
+    for queue in 0..8 {
+        lead(&server, &format!("q{}", 7 - queue), &format!("q{}", 8 - queue)).await;
+    }
+    lead(&server, "more", "q0").await.is_problem(400, "invalid-request").points_at("/dead_letter");
+    assert_eq!(lead(&server, "more", "q1").await.status, 200);
+}

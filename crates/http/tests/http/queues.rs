@@ -76,7 +76,8 @@ async fn settings_that_cannot_be_are_refused_and_change_nothing() {
         (patch("q", r#"{"rate":{"limit":1,"per":"0s"}}"#), "/rate/per"),
         (put("q", r#"{"rate":{"limit":1,"per":"3651d"}}"#), "/rate/per"),
         (patch("q", r#"{"rate":{"limit":1}}"#), "/rate/per"),
-        (put("q", r#"{"dead_letter":"d"}"#), "/dead_letter"),
+        (put("q", r#"{"dead_letter":"q"}"#), "/dead_letter"),
+        (patch("q", r#"{"dead_letter":"a b"}"#), "/dead_letter"),
         (put("q", r#"{"push":{"concurrency":1}}"#), "/push/url"),
     ] {
         server.call(request).await.is_problem(400, "invalid-request").points_at(pointer);

@@ -266,6 +266,18 @@ fn load(rows: &mut impl Rows, needs: Needs<'_>, view: &mut View) -> Result<(), R
             view.next_in_line = rows.job(next)?;
         }
         view.followed = !rows.followers(number, 0, 1)?.is_empty();
+        let dead_letter = view.queue().and_then(|queue| queue.settings.dead_letter.clone());
+        if let Some(dead_letter) = dead_letter {
+            // What is made of it if it dies has the same file.
+            if let Some(id) = job.spec.payload_file
+                && let Some(file) = rows.file(id)?
+            {
+                view.files.insert(id, file);
+            }
+            if let Some(queue) = rows.queue(&dead_letter)? {
+                view.later_queues.insert(dead_letter, queue);
+            }
+        }
     }
     if let (Some(job), true) = (&view.job, needs.rival)
         && let Some(key) = &job.spec.unique
@@ -317,6 +329,14 @@ fn load(rows: &mut impl Rows, needs: Needs<'_>, view: &mut View) -> Result<(), R
     }
     if let Some(name) = needs.queue {
         put(&mut view.queues, 0, rows.queue(name)?);
+    }
+    let mut dead_letter = needs.dead_letter.cloned();
+    for _ in 0..limits::DEAD_LETTER_HOPS {
+        let Some(name) = dead_letter.take() else { break };
+        if let Some(queue) = rows.queue(&name)? {
+            dead_letter.clone_from(&queue.settings.dead_letter);
+            view.later_queues.insert(name, queue);
+        }
     }
     if let Some(name) = needs.endpoint {
         view.endpoint = rows.endpoint(name)?;

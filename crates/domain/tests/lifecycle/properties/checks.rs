@@ -150,7 +150,11 @@ pub(super) fn history(book: &Book) {
 
 fn written(write: &Write) -> Option<&Job> {
     match write {
-        Write::Insert(job, _) | Write::Replace(job, _) | Write::Update(job) | Write::Finish(job, _) => Some(job),
+        Write::Insert(job, _)
+        | Write::Copy { job, .. }
+        | Write::Replace(job, _)
+        | Write::Update(job)
+        | Write::Finish(job, _) => Some(job),
         Write::Erase(_)
         | Write::Forget(_)
         | Write::Queue(_)

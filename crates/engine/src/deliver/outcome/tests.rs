@@ -49,6 +49,7 @@ fn delivery(attempt: u32) -> Job {
             on_failure: ackd_domain::OnFailure::Cancel,
             flow: None,
             delivery: Some(delivery.into()),
+            dead_letter_of: None,
             payload_file: None,
             payload: submission.payload.info(),
         }),

@@ -39,7 +39,7 @@ fn named(text: &str) -> Submission {
     Submission { payload, payload_file: file, ..submission("video") }
 }
 
-fn with_file(id: u128) -> Submission {
+pub(super) fn with_file(id: u128) -> Submission {
     let file = Some(Box::new(PayloadFile::New(new_file(id))));
     Submission { payload: super::samples::body("", ""), payload_file: file, ..submission("video") }
 }
@@ -51,7 +51,7 @@ fn file(world: &mut World, command: Command) -> Arc<File> {
     }
 }
 
-fn references(world: &World, id: u128) -> Option<u64> {
+pub(super) fn references(world: &World, id: u128) -> Option<u64> {
     let file = world.reader().file(FileId::new(id)).expect("a file can be read");
     file.map(|file| file.references)
 }

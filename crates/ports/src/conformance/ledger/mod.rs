@@ -23,6 +23,7 @@ mod audit;
 mod batch;
 mod bodies;
 mod dead;
+mod dead_letters;
 mod faults;
 mod feed;
 mod files;
@@ -72,7 +73,7 @@ pub fn exercise(mut open: impl FnMut() -> Fixture) {
 }
 
 fn cases() -> impl Iterator<Item = Case> {
-    let chapters: [&[Case]; 18] = [
+    let chapters: [&[Case]; 19] = [
         submit::CASES,
         unique::CASES,
         lifecycle::CASES,
@@ -89,6 +90,7 @@ fn cases() -> impl Iterator<Item = Case> {
         reopen::CASES,
         retention::CASES,
         dead::CASES,
+        dead_letters::CASES,
         large::CASES,
         files::CASES,
     ];

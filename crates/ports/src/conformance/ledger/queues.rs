@@ -15,7 +15,7 @@ pub(super) const CASES: &[Case] = &[
     ("a paused queue grants no lease", a_paused_queue_grants_no_lease),
 ];
 
-fn configure(world: &mut World, queue: &str, patch: QueuePatch) -> Arc<Queue> {
+pub(super) fn configure(world: &mut World, queue: &str, patch: QueuePatch) -> Arc<Queue> {
     match world.one(Command::Configure { queue: name(queue), patch: Box::new(patch) }) {
         Ok(Answer::Queue(queue)) => queue,
         other => panic!("a queue is not configured: {other:?}"),
@@ -34,6 +34,7 @@ fn extreme() -> QueueSettings {
         rate: Some(Rate { limit: limits::RATE, per: limits::DURATION }),
         expires_in: Some(limits::DURATION),
         result_retention: Some(limits::DURATION),
+        dead_letter: Some(name(&"d".repeat(128))),
         push: Some(Arc::new(Push {
             url: format!("https://example.com/{}", "a".repeat(limits::URL_BYTES - 20)).into(),
             concurrency: Some(limits::PUSH_CONCURRENCY),

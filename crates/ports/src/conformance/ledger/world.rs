@@ -280,6 +280,12 @@ impl World {
                 _ => {}
             }
         }
+        for change in applied.changes.iter().filter(|change| change.kind == ChangeKind::Submitted) {
+            let of = change.job.spec.dead_letter_of.map(|it| it.of.number());
+            if let Some(payload) = of.and_then(|of| self.payloads.get(&of)).cloned() {
+                self.payloads.insert(change.job.id.number(), payload);
+            }
+        }
         self.changes.extend_from_slice(&applied.changes);
     }
 }

@@ -200,7 +200,11 @@ impl Rows for Batch<'_> {
 
     fn write(&mut self, write: Write) -> Result<(), LedgerError> {
         match &write {
-            Write::Insert(job, _) | Write::Replace(job, _) | Write::Update(job) | Write::Finish(job, _) => {
+            Write::Insert(job, _)
+            | Write::Copy { job, .. }
+            | Write::Replace(job, _)
+            | Write::Update(job)
+            | Write::Finish(job, _) => {
                 let number = job.id.number();
                 if let (Write::Insert(..), Some(key)) = (&write, &job.spec.key) {
                     self.keys.insert(Arc::clone(&key.text), number);

@@ -95,6 +95,11 @@ impl State {
 
     fn write(&mut self, write: Write) {
         match write {
+            Write::Copy { from, job } => {
+                // Only what is there dies.
+                let payload = self.jobs.get(&from).map(|row| row.payload.clone());
+                payload.into_iter().for_each(|payload| self.write(Write::Insert(Arc::clone(&job), payload)));
+            }
             Write::Insert(job, payload) => {
                 let number = job.id.number();
                 if let Some(key) = &job.spec.key {
