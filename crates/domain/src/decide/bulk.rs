@@ -1,11 +1,11 @@
 use std::sync::Arc;
 
 use crate::{
-    Answer, Body, BulkAction, BulkCourse, ChangeKind, Decision, Draws, JSON, LeaseState, LeaseToken, Position,
-    Progress, Refusal, Status, Timestamp, Verb, View, Write,
+    Body, BulkAction, BulkCourse, ChangeKind, Decision, Draws, JSON, LeaseToken, Position, Progress, Refusal, Status,
+    Timestamp, View,
 };
 
-use super::{cancel, end, end_lease, job_of_lease, retry, step as next_version};
+use super::{cancel, job_of_lease, retry, settle, step as next_version};
 
 /// Fenced by the bulk job's lease: who lost it does nothing any more, so that what another goes on with is done once.
 pub(super) fn step(
@@ -54,21 +54,13 @@ pub(super) fn part(
     let is_over = course.next.is_none();
     let kind = if is_over { ChangeKind::Completed } else { ChangeKind::Progressed };
     let result = is_over.then(|| Body { content_type: Arc::from(JSON), bytes: course.result().into() });
-    let (job, mut change) = next_version(job, kind, now, draws, |_, next| {
+    let stepped = next_version(job, kind, now, draws, |_, next| {
         let percent = Some(if is_over { 100.0 } else { course.percent });
         next.progress = Some(Progress { percent, message: Some(Arc::from(message)), at: now });
         next.checkpoint = Some(Arc::from(course.checkpoint()));
         if is_over {
-            end(next, Status::Done, now);
-            end_lease(next, LeaseState::Settled(Verb::Complete));
-            next.error = None;
-            next.result = result.as_ref().map(Body::info);
+            settle::complete_run(next, result.as_ref().map(Body::info), now);
         }
     });
-    change.body.clone_from(&result);
-    let write = match result {
-        Some(result) => Write::Finish(Arc::clone(&job), result),
-        None => Write::Update(Arc::clone(&job)),
-    };
-    Ok(Decision { writes: vec![write], changes: vec![change], ..Decision::answer(Answer::Job(job)) })
+    Ok(settle::with_result(stepped, result))
 }

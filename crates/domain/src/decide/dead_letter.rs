@@ -1,8 +1,7 @@
 use std::sync::Arc;
 
 use crate::{
-    Change, ChangeKind, DeadLetter, Decision, Draws, File, Held, Job, OnFailure, Position, Spec, Start, Status,
-    Timestamp, View, Write, limits,
+    DeadLetter, Decision, Draws, File, Held, Job, OnFailure, Spec, Start, Status, Timestamp, View, Write, limits,
 };
 
 use super::submit;
@@ -43,13 +42,5 @@ pub(super) fn make(view: &View, decision: &mut Decision, ended: &Job, now: Times
     }
     let job = Arc::new(submit::job(spec, Held::default(), Start::Now, now, draws, |_| None));
     decision.writes.push(Write::Copy { from: ended.id.number(), job: Arc::clone(&job) });
-    decision.changes.push(Change {
-        position: job.changed,
-        previous: Position::START,
-        at: now,
-        kind: ChangeKind::Submitted,
-        job,
-        body: None,
-        was_due: None,
-    });
+    decision.changes.push(submit::submitted(job, None, now));
 }

@@ -2,8 +2,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::{
-    Answer, Body, BodyInfo, ChangeKind, Decision, Draws, Failure, Job, LeaseState, LeaseToken, NewFile, Refusal,
-    Status, Timestamp, Verb, View, Write,
+    Answer, Body, BodyInfo, Change, ChangeKind, Decision, Draws, Failure, Job, LeaseState, LeaseToken, NewFile,
+    Refusal, Status, Timestamp, Verb, View, Write,
 };
 
 use super::file::noted;
@@ -28,18 +28,28 @@ pub(super) fn complete(
         Found::Live(job) => job,
         Found::Settled(decision) => return Ok(decision),
     };
-    let (job, mut change) = step(job, ChangeKind::Completed, now, draws, |_, next| {
-        end(next, Status::Done, now);
-        end_lease(next, LeaseState::Settled(Verb::Complete));
-        next.error = None;
-        next.result = result.as_ref().map(Body::info);
+    let done = step(job, ChangeKind::Completed, now, draws, |_, next| {
+        complete_run(next, result.as_ref().map(Body::info), now);
     });
+    Ok(with_result(done, result))
+}
+
+/// Ends the run of `job`, whose worker has completed it.
+pub(super) fn complete_run(job: &mut Job, result: Option<BodyInfo>, now: Timestamp) {
+    end(job, Status::Done, now);
+    end_lease(job, LeaseState::Settled(Verb::Complete));
+    job.error = None;
+    job.result = result;
+}
+
+/// The decision that takes a job one step on, with its result where it has one now, and answers with it.
+pub(super) fn with_result((job, mut change): (Arc<Job>, Change), result: Option<Body>) -> Decision {
     change.body.clone_from(&result);
     let write = match result {
         Some(result) => Write::Finish(Arc::clone(&job), result),
         None => Write::Update(Arc::clone(&job)),
     };
-    Ok(Decision { writes: vec![write], changes: vec![change], ..Decision::answer(Answer::Job(job)) })
+    Decision { writes: vec![write], changes: vec![change], ..Decision::answer(Answer::Job(job)) }
 }
 
 /// A file that came too late, for the lease was settled before, is not taken note of.
@@ -56,10 +66,8 @@ pub(super) fn complete_by_file(
     };
     let file = Arc::new(noted(file, now));
     let (job, change) = step(job, ChangeKind::Completed, now, draws, |_, next| {
-        end(next, Status::Done, now);
-        end_lease(next, LeaseState::Settled(Verb::Complete));
-        next.error = None;
-        next.result = Some(BodyInfo { content_type: Arc::clone(&file.content_type), size: file.size });
+        let info = BodyInfo { content_type: Arc::clone(&file.content_type), size: file.size };
+        complete_run(next, Some(info), now);
         next.result_file = Some(file.id);
     });
     let writes = vec![Write::File(file), Write::Update(Arc::clone(&job))];

@@ -284,15 +284,13 @@ fn refuse_mismatches(view: &View, submissions: &[Submission]) -> Result<(), Refu
 /// Adds the new job with its payload to the decision.
 pub(super) fn accept(decision: &mut Decision, job: Arc<Job>, payload: Body, now: Timestamp) {
     decision.writes.push(Write::Insert(Arc::clone(&job), payload.clone()));
-    decision.changes.push(Change {
-        position: job.changed,
-        previous: Position::START,
-        at: now,
-        kind: ChangeKind::Submitted,
-        job,
-        body: Some(payload),
-        was_due: None,
-    });
+    decision.changes.push(submitted(job, Some(payload), now));
+}
+
+/// The change that tells of a new job.
+pub(super) fn submitted(job: Arc<Job>, body: Option<Body>, now: Timestamp) -> Change {
+    let (position, previous) = (job.changed, Position::START);
+    Change { position, previous, at: now, kind: ChangeKind::Submitted, job, body, was_due: None }
 }
 
 /// The new job of this spec; `flow` gives its place in one.
