@@ -3,7 +3,7 @@
 use ackd_domain::{Job, Name};
 use rusqlite::{Connection, OptionalExtension};
 
-use crate::links::line_of;
+use crate::links::{Moves, line_of};
 
 /// Where the job stands among those: under a hash of queue and key, which others may share.
 pub(crate) fn of(job: &Job) -> Option<i64> {
@@ -24,16 +24,11 @@ pub(crate) fn write(
     job: i64,
     (before, now): (Option<i64>, Option<i64>),
 ) -> rusqlite::Result<()> {
-    if before == now {
-        return Ok(());
-    }
-    if let Some(key) = before {
-        connection.prepare_cached("DELETE FROM again WHERE key = ?1 AND job = ?2")?.execute([key, job])?;
-    }
-    if let Some(key) = now {
-        connection.prepare_cached("INSERT INTO again (key, job) VALUES (?1, ?2)")?.execute([key, job])?;
-    }
-    Ok(())
+    const MOVES: Moves = Moves {
+        leave: "DELETE FROM again WHERE key = ?1 AND job = ?2",
+        come: "INSERT INTO again (key, job) VALUES (?1, ?2)",
+    };
+    MOVES.carry_out(connection, job, before, now)
 }
 
 /// Whether there is any.

@@ -173,16 +173,39 @@ pub(crate) fn move_in_line(
     job: i64,
     (before, now): (Option<i64>, Option<i64>),
 ) -> rusqlite::Result<()> {
-    if before == now {
-        return Ok(());
+    const MOVES: Moves = Moves {
+        leave: "DELETE FROM line WHERE key = ?1 AND job = ?2",
+        come: "INSERT INTO line (key, job) VALUES (?1, ?2)",
+    };
+    MOVES.carry_out(connection, job, before, now)
+}
+
+/// The statements that keep a table of jobs by key.
+pub(crate) struct Moves {
+    pub(crate) leave: &'static str,
+    pub(crate) come: &'static str,
+}
+
+impl Moves {
+    /// Moves `job` from one key to another.
+    pub(crate) fn carry_out(
+        &self,
+        connection: &Connection,
+        job: i64,
+        before: Option<i64>,
+        now: Option<i64>,
+    ) -> rusqlite::Result<()> {
+        if before == now {
+            return Ok(());
+        }
+        if let Some(key) = before {
+            connection.prepare_cached(self.leave)?.execute([key, job])?;
+        }
+        if let Some(key) = now {
+            connection.prepare_cached(self.come)?.execute([key, job])?;
+        }
+        Ok(())
     }
-    if let Some(line) = before {
-        connection.prepare_cached("DELETE FROM line WHERE key = ?1 AND job = ?2")?.execute([line, job])?;
-    }
-    if let Some(line) = now {
-        connection.prepare_cached("INSERT INTO line (key, job) VALUES (?1, ?2)")?.execute([line, job])?;
-    }
-    Ok(())
 }
 
 /// Whether any job comes after another.
