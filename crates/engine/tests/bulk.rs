@@ -2,17 +2,16 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod common;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use ackd_domain::{
     Answer, Body, BulkAction, ChangeKind, Command, Failure, JSON, Job, JobId, Name, Status, Submission, Timestamp,
 };
-use ackd_engine::dispatch::WindowLimits;
-use ackd_engine::{
-    BulkOf, BulkOrder, BulkWorker, Engine, EventsStart, Filter, MailboxLimits, Pace, Parts, Record, WorkRequest,
-};
-use ackd_ports::{Faults, LedgerError, MemoryLedger, SeededEntropy, SystemClock};
+use ackd_engine::{BulkOf, BulkOrder, BulkWorker, Engine, EventsStart, Filter, Pace, Record, WorkRequest};
+use ackd_ports::{Faults, LedgerError, SystemClock};
 use bytes::Bytes;
 
 struct World {
@@ -22,18 +21,8 @@ struct World {
 
 impl World {
     fn new() -> World {
-        let ledger = MemoryLedger::new(SeededEntropy::new(3));
-        let (reader, faults) = (ledger.reader(), ledger.faults());
-        let engine = Engine::start(Parts {
-            ledger: Box::new(ledger),
-            reader: reader.clone(),
-            feed: reader,
-            clock: Arc::new(SystemClock::start()),
-            mailbox: MailboxLimits::default(),
-            window: WindowLimits::default(),
-            feed_retention: ackd_domain::limits::DEFAULT_FEED_RETENTION,
-        });
-        World { engine: engine.unwrap(), faults }
+        let (engine, faults) = common::engine(Arc::new(SystemClock::start()));
+        World { engine, faults }
     }
 
     fn work(&self) -> BulkWorker {

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod common;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
@@ -10,14 +12,11 @@ use ackd_domain::{
     Answer, Body, CallbackRequest, Command, Delivery, DisabledReason, Endpoint, EndpointRequest, JSON, Job, JobId,
     Name, Secret, Status, Submission, Timestamp, WebhookEvent, WebhookEvents, WebhookFormat,
 };
-use ackd_engine::dispatch::WindowLimits;
 use ackd_engine::{
-    Deliverer, DeliveryRecord, Engine, Feed, FeedItem, FeedStart, Filter, Interest, MailboxLimits, Parts, Renderer,
-    ReplayError, Told, WorkRequest,
+    Deliverer, DeliveryRecord, Engine, Feed, FeedItem, FeedStart, Filter, Interest, Renderer, ReplayError, Told,
+    WorkRequest,
 };
-use ackd_ports::{
-    Clock, FakeOutbound, Faults, LedgerError, MemoryLedger, Post, Reply, Script, SeededEntropy, SigningKey,
-};
+use ackd_ports::{Clock, FakeOutbound, Faults, LedgerError, Post, Reply, Script, SigningKey};
 use bytes::Bytes;
 
 const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
@@ -62,19 +61,8 @@ struct World {
 
 impl World {
     async fn new() -> World {
-        let ledger = MemoryLedger::new(SeededEntropy::new(3));
-        let (reader, faults) = (ledger.reader(), ledger.faults());
         let clock = Arc::<StoppedClock>::default();
-        let engine = Engine::start(Parts {
-            ledger: Box::new(ledger),
-            reader: reader.clone(),
-            feed: reader,
-            clock: clock.clone(),
-            mailbox: MailboxLimits::default(),
-            window: WindowLimits::default(),
-            feed_retention: ackd_domain::limits::DEFAULT_FEED_RETENTION,
-        });
-        let engine = engine.unwrap();
+        let (engine, faults) = common::engine(clock.clone());
         let interest = Interest::rule(|change| change.job.spec.delivery.is_some());
         let deliveries = engine.feed(interest, FeedStart::Earliest, Some(10_000)).await.unwrap();
         let outbound = FakeOutbound::new();

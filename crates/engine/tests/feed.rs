@@ -2,12 +2,13 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod common;
+
 use std::sync::Arc;
 
 use ackd_domain::{Answer, Body, Command, JSON, Name, Position, Status, Submission};
-use ackd_engine::dispatch::WindowLimits;
-use ackd_engine::{Engine, Feed, FeedItem, FeedStart, Filter, Interest, MailboxLimits, Parts};
-use ackd_ports::{Faults, MemoryLedger, SeededEntropy, SystemClock};
+use ackd_engine::{Engine, Feed, FeedItem, FeedStart, Filter, Interest};
+use ackd_ports::{Faults, SystemClock};
 
 struct World {
     engine: Engine,
@@ -16,18 +17,8 @@ struct World {
 
 impl World {
     fn new() -> World {
-        let ledger = MemoryLedger::new(SeededEntropy::new(3));
-        let (reader, faults) = (ledger.reader(), ledger.faults());
-        let engine = Engine::start(Parts {
-            ledger: Box::new(ledger),
-            reader: reader.clone(),
-            feed: reader,
-            clock: Arc::new(SystemClock::start()),
-            mailbox: MailboxLimits::default(),
-            window: WindowLimits::default(),
-            feed_retention: ackd_domain::limits::DEFAULT_FEED_RETENTION,
-        });
-        World { engine: engine.unwrap(), faults }
+        let (engine, faults) = common::engine(Arc::new(SystemClock::start()));
+        World { engine, faults }
     }
 
     /// Submits jobs to `queue` and gives their numbers.

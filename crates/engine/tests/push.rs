@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod common;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
@@ -10,14 +12,11 @@ use ackd_domain::{
     Answer, Backoff, Body, ChangeKind, Command, JSON, Job, JobId, LeaseToken, Name, Push, QueuePatch, Status,
     Submission, Timestamp,
 };
-use ackd_engine::dispatch::WindowLimits;
 use ackd_engine::{
-    Engine, Feed, FeedItem, FeedStart, Filter, Interest, MailboxLimits, NO_WORKER_AFTER, Parts, PushOptions, Pusher,
-    Waiting, WorkRequest,
+    Engine, Feed, FeedItem, FeedStart, Filter, Interest, NO_WORKER_AFTER, PushOptions, Pusher, Waiting, WorkRequest,
 };
 use ackd_ports::{
-    Clock, FakeOutbound, Faults, LedgerError, MemoryLedger, Outbound, OutboundError, Post, Posted, Reply, Script,
-    SeededEntropy, SigningKey, Wanted,
+    Clock, FakeOutbound, Faults, LedgerError, Outbound, OutboundError, Post, Posted, Reply, Script, SigningKey, Wanted,
 };
 use bytes::Bytes;
 use tokio::sync::Notify;
@@ -87,19 +86,8 @@ fn result(text: &'static str) -> Script {
 
 impl World {
     async fn new() -> World {
-        let ledger = MemoryLedger::new(SeededEntropy::new(3));
-        let (reader, faults) = (ledger.reader(), ledger.faults());
         let clock = Arc::<StoppedClock>::default();
-        let engine = Engine::start(Parts {
-            ledger: Box::new(ledger),
-            reader: reader.clone(),
-            feed: reader,
-            clock: clock.clone(),
-            mailbox: MailboxLimits::default(),
-            window: WindowLimits::default(),
-            feed_retention: ackd_domain::limits::DEFAULT_FEED_RETENTION,
-        });
-        let engine = engine.unwrap();
+        let (engine, faults) = common::engine(clock.clone());
         let interest = Interest::new(Filter::default(), Vec::new());
         let changes = engine.feed(interest, FeedStart::Earliest, Some(10_000)).await.unwrap();
         let outbound = FakeOutbound::new();
