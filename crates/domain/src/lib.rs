@@ -40,7 +40,7 @@ mod view;
 mod webhook;
 
 pub use backoff::{Backoff, BackoffError};
-pub use body::{Body, BodyInfo, JSON};
+pub use body::{Body, BodyInfo, JSON, is_json};
 pub use bulk::{BulkAction, BulkCourse, Stepped};
 pub use change::{Change, ChangeKind};
 pub use command::{Command, LapseReason, Needs};

@@ -133,21 +133,13 @@ fn inline(body: &Body) -> Option<Inline<'_>> {
     if body.bytes.len() > limits::INLINE_BYTES {
         return None;
     }
-    if is_json(&body.content_type) {
+    if ackd_domain::is_json(&body.content_type) {
         // It came as JSON or under its name; only the former is known to be any.
         let json: &RawValue = serde_json::from_slice(&body.bytes).ok()?;
         return is_shallow(json).then(|| Inline::json(json));
     }
     let is_text = body.content_type.get(..5).is_some_and(|start| start.eq_ignore_ascii_case("text/"));
     is_text.then(|| std::str::from_utf8(&body.bytes).ok().map(Inline::text)).flatten()
-}
-
-fn is_json(content_type: &str) -> bool {
-    if content_type == ackd_domain::JSON {
-        return true;
-    }
-    let essence = content_type.split(';').next().unwrap_or_default().trim();
-    essence.eq_ignore_ascii_case(ackd_domain::JSON) || essence.to_ascii_lowercase().ends_with("+json")
 }
 
 fn why(waiting: &ackd_engine::Waiting) -> Waiting<'_> {
