@@ -10,7 +10,8 @@ use crate::{Faults, Request, Status};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BulkRequest {
-    /// The fields of the list's query, at least one: each a text with commas between several values, or a list of texts.
+    /// The fields of the list's query, at least one: each a text with commas between several values, or a list of texts;
+    /// one that begins with `payload.` a text that is one value, whatever commas are in it.
     #[schemars(with = "BulkFilter")]
     pub filter: Map<String, Value>,
     /// What to do to each job that was accepted before, and matches when its turn comes.
@@ -27,9 +28,10 @@ pub enum BulkAction {
     Retry,
 }
 
-/// Which jobs: what the list's query takes.
+/// Which jobs: what the list's query takes. What is to stand in their payloads has names of the form `payload.<path>`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
+#[schemars(extend("patternProperties" = {"^payload\\.": {"type": "string"}}))]
 pub struct BulkFilter {
     /// Of these queues.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -63,7 +65,14 @@ impl Request<'_> for BulkRequest {
             faults.add("/filter", "names nothing, which would be every job; name a queue or a time at least");
         }
         for (name, value) in &self.filter {
-            if query_value(value).is_none() {
+            if name.starts_with("payload.") {
+                if !value.is_string() {
+                    faults.add(
+                        &format!("/filter/{name}"),
+                        "must be a text: a number as JSON writes it, `true`, `false` or `null`",
+                    );
+                }
+            } else if query_value(value).is_none() {
                 faults.add(&format!("/filter/{name}"), "must be a text, or a list of texts without commas");
             }
         }
@@ -104,6 +113,9 @@ mod tests {
             (r#"{"filter":{"queue":"a,b","status":["INIT","FAILED"]},"action":"cancel"}"#, None),
             (r#"{"filter":{"queue":["a,b"]},"action":"cancel"}"#, Some("/filter/queue")),
             (r#"{"filter":{"queue":7},"action":"cancel"}"#, Some("/filter/queue")),
+            (r#"{"filter":{"payload.a":"x,y"},"action":"cancel"}"#, None),
+            (r#"{"filter":{"payload.a":["x"]},"action":"cancel"}"#, Some("/filter/payload.a")),
+            (r#"{"filter":{"payload.a":7},"action":"cancel"}"#, Some("/filter/payload.a")),
             (r#"{"filter":{},"action":"cancel"}"#, Some("/filter")),
             (r#"{"action":"cancel"}"#, Some("/filter")),
             (r#"{"filter":{"queue":"a"}}"#, Some("/action")),

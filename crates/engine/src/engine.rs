@@ -18,6 +18,7 @@ use crate::inputs::Inputs;
 use crate::mailbox::{Mailbox, MailboxLimits, Rejected, Weight};
 use crate::pager;
 use crate::push::Pushes;
+use crate::search::Turns;
 use crate::seen::Seen;
 use crate::stats::Stats;
 use crate::tail::Tail;
@@ -106,6 +107,7 @@ struct Inner {
     pushes: Arc<Pushes>,
     schedules: Arc<Seen<Schedule>>,
     stats: Arc<Stats>,
+    searches: Turns,
     reader: Arc<dyn LedgerReader>,
     feed: Arc<dyn ChangeFeed>,
     clock: Arc<dyn Clock>,
@@ -145,6 +147,7 @@ impl Engine {
             pushes: Arc::default(),
             schedules: Arc::new(Seen::new(parts.reader.schedules()?)),
             stats: Arc::default(),
+            searches: Turns::default(),
             reader: Arc::clone(&parts.reader),
             feed: parts.feed,
             clock: Arc::clone(&clock),
@@ -339,6 +342,10 @@ impl Engine {
 
     pub(crate) fn reader(&self) -> &Arc<dyn LedgerReader> {
         &self.inner.reader
+    }
+
+    pub(crate) fn searches(&self) -> &Turns {
+        &self.inner.searches
     }
 
     pub(crate) fn tail(&self) -> &Arc<Tail> {

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use ackd_domain::{Body, Job, JobId, Name, Position, Queue};
-use ackd_ports::{Counts, Filter, LedgerReader, Page, ReadError, Timeline};
+use ackd_ports::{Counts, LedgerReader, Page, ReadError, Timeline};
 
 use crate::engine::Engine;
 use crate::inputs::{Inputs, JobInput};
+use crate::search::Search;
 use crate::waiting::Waiting;
 
 /// The most jobs that are named of those that block one.
@@ -72,12 +73,19 @@ impl Engine {
         self.read(move |reader| reader.result(number)).await
     }
 
-    /// The jobs that match `filter`, newest first, from below the number `before` on, at most `limit`.
+    /// The jobs of which `search` is, newest first, from below the number `before` on: at most `limit`, and fewer where a
+    /// bounded number of jobs, and of bytes of payloads, was looked at without finding more.
     ///
     /// # Errors
     /// See [`Engine::record`].
-    pub async fn list(&self, filter: Filter, before: Option<u64>, limit: usize) -> Result<Page, ReadError> {
-        self.read(move |reader| reader.list(&filter, before, limit)).await
+    pub async fn list(&self, search: Search, before: Option<u64>, limit: usize) -> Result<Page, ReadError> {
+        let turn = self.searches().of(&search).await;
+        self.read(move |reader| {
+            // It goes on to its end even if nobody waits for it any more.
+            let _turn = turn;
+            search.page(reader, before, limit)
+        })
+        .await
     }
 
     /// Every change of a job that is still kept.

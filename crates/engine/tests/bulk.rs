@@ -10,7 +10,9 @@ use std::time::Duration;
 use ackd_domain::{
     Answer, Body, BulkAction, ChangeKind, Command, Failure, JSON, Job, JobId, Name, Status, Submission, Timestamp,
 };
-use ackd_engine::{BulkOf, BulkOrder, BulkWorker, Engine, EventsStart, Filter, Pace, Record, WorkRequest};
+use ackd_engine::{
+    BulkOf, BulkOrder, BulkWorker, Engine, EventsStart, Field, Filter, Pace, Record, Search, WorkRequest,
+};
 use ackd_ports::{Faults, LedgerError, SystemClock};
 use bytes::Bytes;
 
@@ -242,7 +244,7 @@ async fn a_bulk_job_can_be_stopped_and_goes_on_when_it_is_retried() {
 async fn a_full_store_holds_it_up_and_loses_nothing() {
     let world = World::new();
     let ids = world.submit(3).await;
-    let cancel = BulkOf::Filter(Filter { queues: vec![name("video")], ..Filter::default() });
+    let cancel = BulkOf::Search(Filter { queues: vec![name("video")], ..Filter::default() }.into());
     let record = world.begin(BulkAction::Cancel, cancel, None).await;
     world.faults.fail_next(LedgerError::Full("no room".into()));
     let _worker = world.work();
@@ -258,16 +260,38 @@ async fn a_filter_is_about_what_was_accepted_before() {
     let before = world.submit(2).await;
     world.fail("no").await;
     world.submit(2).await;
-    let waiting =
-        BulkOf::Filter(Filter { queues: vec![name("video")], statuses: vec![Status::Init], ..Filter::default() });
+    let waiting = Filter { queues: vec![name("video")], statuses: vec![Status::Init], ..Filter::default() };
+    let waiting = BulkOf::Search(waiting.into());
     let record = world.begin(BulkAction::Purge, waiting.clone(), None).await;
     let after = world.submit(1).await;
     let _worker = world.work();
     assert_eq!(world.ended(record).await.1, r#"{"matched":2,"changed":2,"refused":0}"#);
     assert_eq!(world.job(after[0]).await.status, Status::Init);
-    let all = BulkOf::Filter(Filter { queues: vec![name("video")], ..Filter::default() });
+    let all = BulkOf::Search(Filter { queues: vec![name("video")], ..Filter::default() }.into());
     let record = world.begin(BulkAction::Retry, all, None).await;
     // The one that waits cannot run again; those that failed and were purged do.
     assert_eq!(world.ended(record).await.1, r#"{"matched":5,"changed":4,"refused":1}"#);
     assert_eq!(world.runs(&before).await, [2, 2]);
+}
+
+#[tokio::test]
+async fn a_search_of_payloads_goes_on_behind_what_a_part_looks_at() {
+    let world = World::new();
+    let with = |payload: &'static str| {
+        Submission::new(
+            name("video"),
+            Body { content_type: JSON.into(), bytes: Bytes::from_static(payload.as_bytes()) },
+        )
+    };
+    let mut submissions = vec![with(r#"{"order":"a"}"#); 2];
+    submissions.extend(vec![with("{}"); 1100]);
+    submissions.push(with(r#"{"order":"a"}"#));
+    world.engine.run(vec![Command::Submit(submissions)]).await.unwrap().pop().unwrap().unwrap();
+    let search = Search { fields: vec![Field::new("order", "a").unwrap()], ..Search::default() };
+    let record = world.begin(BulkAction::Cancel, BulkOf::Search(search.clone()), None).await;
+    let _worker = world.work();
+    assert_eq!(world.ended(record).await.1, r#"{"matched":3,"changed":3,"refused":0}"#);
+    let cancelled = Filter { statuses: vec![Status::Cancelled], ..Filter::default() };
+    let found = world.engine.list(cancelled.into(), None, 10).await.unwrap();
+    assert_eq!(found.jobs.iter().map(|job| job.id.number()).collect::<Vec<_>>(), [1103, 2, 1]);
 }

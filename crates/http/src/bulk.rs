@@ -33,12 +33,12 @@ pub(crate) async fn submit(mut call: Call) -> Outcome {
 fn order(request: &BulkRequest) -> Result<BulkOrder, Problem> {
     let within = |problem: Problem| problem.within("/filter");
     let pairs = request.filter.iter().filter_map(|(name, value)| Some((name.clone(), query_value(value)?)));
-    let filter = list::filter(&Query::of(pairs, list::is_filter).map_err(within)?).map_err(within)?;
+    let search = list::search(&Query::of(pairs, list::is_filter).map_err(within)?).map_err(within)?;
     let action = match request.action {
         ackd_api::BulkAction::Cancel => BulkAction::Cancel,
         ackd_api::BulkAction::Retry => BulkAction::Retry,
     };
-    Ok(BulkOrder { action, of: BulkOf::Filter(filter), pace: None })
+    Ok(BulkOrder { action, of: BulkOf::Search(search), pace: None })
 }
 
 /// `POST /v1/queues/{queue}/purge`.
@@ -54,7 +54,7 @@ pub(crate) async fn purge(mut call: Call) -> Outcome {
         return answer::json(StatusCode::OK, &Purged { purged: 0, job: None });
     }
     let filter = Filter { queues: vec![queue], statuses: vec![Status::Init], ..Filter::default() };
-    let order = BulkOrder { action: BulkAction::Purge, of: BulkOf::Filter(filter), pace: None };
+    let order = BulkOrder { action: BulkAction::Purge, of: BulkOf::Search(filter.into()), pace: None };
     let record = begun(&call, &order).await?;
     let done = BulkOrder::changed_by(&record.job);
     let status = if done.is_some() { StatusCode::OK } else { StatusCode::ACCEPTED };

@@ -94,7 +94,7 @@ async fn jobs(call: &Call, flow: JobId) -> Result<Vec<Arc<Job>>, Rejection> {
     let (mut found, mut before) = (Vec::new(), None);
     loop {
         let filter = Filter { flow: Some(flow), ..Filter::default() };
-        let page = call.engine().list(filter, before, STEP).await?;
+        let page = call.engine().list(filter.into(), before, STEP).await?;
         found.extend(page.jobs);
         before = page.next;
         if before.is_none() {

@@ -6,12 +6,11 @@ use std::sync::Arc;
 
 use ackd_api::{Faults, JobList, Problem, Time, limits};
 use ackd_domain::{Name, Status, Timestamp};
-use ackd_engine::{Filter, Page};
+use ackd_engine::{Field, Filter, Page, Search};
 
 use crate::answer;
 use crate::call::{Call, Outcome, reserved};
 use crate::document::{self, Texts};
-use crate::problem::NOT_YET;
 use crate::query::{self, Query};
 use crate::token;
 
@@ -22,18 +21,21 @@ pub(crate) const PAGE_MOST: usize = 1000;
 /// The most values of one filter.
 const VALUES: usize = 100;
 
+/// What the parameters begin with that say what stands in payloads; the path follows.
+const PAYLOAD: &str = "payload.";
+
 /// `GET /v1/jobs`.
 pub(crate) async fn jobs(mut call: Call) -> Outcome {
     call.no_body().await?;
-    let filter = filter(&call.query)?;
+    let search = search(&call.query)?;
     let size = page_size(&call.query)?;
-    // The filter as it was understood, so that the order of parameters does not matter.
-    let shape = format!("{filter:?}");
+    // What was understood, so that the order of parameters does not matter.
+    let shape = format!("{search:?}");
     let before =
         call.query.read("page_token", |text| token::read_page(text, &shape).ok_or_else(|| OTHER_LIST.to_owned()))?;
     // First this and then the list: who watches from here on sees all that the list did not.
     let position = call.engine().head().await?;
-    let Page { jobs, next } = call.engine().list(filter, before, size).await?;
+    let Page { jobs, next } = call.engine().list(search, before, size).await?;
     let mut shown = Vec::with_capacity(jobs.len());
     for job in &jobs {
         shown.push((job, Texts::of(job), call.engine().explain(job).await));
@@ -60,13 +62,8 @@ pub(crate) fn page_size(query: &Query) -> Result<usize, Problem> {
     Ok(size.unwrap_or(PAGE))
 }
 
-pub(crate) fn filter(query: &Query) -> Result<Filter, Problem> {
+pub(crate) fn search(query: &Query) -> Result<Search, Problem> {
     let mut faults = Faults::new();
-    for (name, _) in query.pairs() {
-        if name.starts_with("payload.") {
-            faults.add(&query::pointer(&name), NOT_YET);
-        }
-    }
     let filter = Filter {
         // A key may hold commas.
         key: single(query, "idempotency_key", &mut faults, |text| label(text, limits::KEY_BYTES)),
@@ -75,15 +72,34 @@ pub(crate) fn filter(query: &Query) -> Result<Filter, Problem> {
         created_before: single(query, "created_before", &mut faults, since),
         ..narrowing(query, &mut faults)
     };
+    let fields = fields(query, &mut faults);
     faults.into_result()?;
-    of_clients(filter)
+    Ok(Search { filter: of_clients(filter)?, fields })
+}
+
+/// What is to stand in payloads, in the order of the paths.
+fn fields(query: &Query, faults: &mut Faults) -> Vec<Field> {
+    let mut fields = Vec::new();
+    let named = query.pairs().filter_map(|(name, text)| Some((name.strip_prefix(PAYLOAD)?.to_owned(), name, text)));
+    for (at, (path, name, text)) in named.enumerate() {
+        match Field::new(&path, &text) {
+            _ if at == Search::FIELDS => {
+                faults.add(&query::pointer(&name), format_args!("is one field more than the {at} that are allowed"));
+                break;
+            }
+            Ok(field) => fields.push(field),
+            Err(error) => faults.add(&query::pointer(&name), error),
+        }
+    }
+    fields.sort_unstable();
+    fields
 }
 
 /// Whether `name` is a parameter that narrows a list.
 pub(crate) fn is_filter(name: &str) -> bool {
     const NAMES: [&str; 8] =
         ["queue", "status", "type", "tag", "flow", "idempotency_key", "created_after", "created_before"];
-    NAMES.contains(&name)
+    NAMES.contains(&name) || name.starts_with(PAYLOAD)
 }
 
 /// What lists and feeds can both be narrowed by.

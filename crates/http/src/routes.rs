@@ -263,7 +263,13 @@ pub(crate) static OPERATIONS: &[Operation] = &[
             parameter("created_after", "Accepted at this time or later.", schema::<Time>),
             parameter("created_before", "Accepted before this time.", schema::<Time>),
             parameter("flow", "Only jobs of the flow with this id.", schema::<String>),
-            parameter("payload.<path>", "Not supported yet.", schema::<String>),
+            parameter(
+                "payload.<path>",
+                "With this field in a JSON payload that is no file: names of fields and indexes of arrays with dots between \
+                 them, at most 16 in 256 bytes. The value is a string, or a number, `true`, `false` or `null` of equal value. \
+                 At most 8 of these; all of them have to hold.",
+                schema::<String>,
+            ),
             parameter("page_size", "The jobs of a page, 1 to 1000; default 100.", schema::<u16>),
             parameter("page_token", "`next_page_token` of the page before.", schema::<String>),
         ],

@@ -34,13 +34,13 @@ impl Engine {
         self.read(move |reader| reader.dead_causes(&queue, limit, examples)).await
     }
 
-    /// How many dead jobs `of` is about now; 0 of a filter, which nobody counts.
+    /// How many dead jobs `of` is about now; 0 of a search, which nobody counts.
     ///
     /// # Errors
     /// See [`Engine::record`].
     pub async fn count_dead(&self, of: BulkOf) -> Result<u64, ReadError> {
         self.read(move |reader| match of {
-            BulkOf::Filter(_) => Ok(0),
+            BulkOf::Search(_) => Ok(0),
             BulkOf::Dead { queue, cause } => reader.dead_count(&queue, cause.as_deref()),
             BulkOf::Ids { queue, ids } => {
                 let mut count = 0;

@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -6,6 +7,7 @@ use ackd_ports::Filter;
 use serde::{Deserialize, Serialize};
 
 use super::{Pace, part};
+use crate::search::{Field, Search};
 
 /// What is to be done to which jobs.
 #[derive(Debug, Clone, PartialEq)]
@@ -22,7 +24,7 @@ pub struct BulkOrder {
 #[derive(Debug, Clone, PartialEq)]
 pub enum BulkOf {
     /// Those that match when their turn comes, newest first.
-    Filter(Filter),
+    Search(Search),
     /// The dead ones of a queue, oldest first.
     Dead {
         /// The queue.
@@ -69,7 +71,7 @@ impl BulkOrder {
     fn to_json(&self) -> Vec<u8> {
         let (mut queue, mut cause, mut ids, mut filter) = (None, None, Vec::new(), None);
         match &self.of {
-            BulkOf::Filter(of) => filter = Some(WrittenFilter::of(of)),
+            BulkOf::Search(of) => filter = Some(WrittenFilter::of(of)),
             BulkOf::Dead { queue: of, cause: died_of } => {
                 (queue, cause) = (Some(of.to_string()), died_of.as_ref().map(ToString::to_string));
             }
@@ -93,7 +95,7 @@ impl BulkOrder {
         let action = ACTIONS.into_iter().find(|it| word(*it) == action).ok_or(OrderError)?;
         let queue = queue.map(|queue| Name::new(&queue).map_err(|_| OrderError)).transpose()?;
         let of = match (queue, filter) {
-            (None, Some(filter)) => BulkOf::Filter(filter.get()?),
+            (None, Some(filter)) => BulkOf::Search(filter.get()?),
             (Some(queue), None) if ids.is_empty() => BulkOf::Dead { queue, cause: cause.map(Arc::from) },
             (Some(queue), None) => BulkOf::Ids {
                 queue,
@@ -158,10 +160,13 @@ struct WrittenFilter {
     created_after_ms: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     created_before_ms: Option<i64>,
+    /// What stands where.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    payload: BTreeMap<String, String>,
 }
 
 impl WrittenFilter {
-    fn of(filter: &Filter) -> WrittenFilter {
+    fn of(Search { filter, fields }: &Search) -> WrittenFilter {
         let texts = |texts: &[Arc<str>]| texts.iter().map(ToString::to_string).collect();
         WrittenFilter {
             queue: filter.queues.iter().map(Name::to_string).collect(),
@@ -172,12 +177,15 @@ impl WrittenFilter {
             flow: filter.flow.map(|flow| flow.to_string()),
             created_after_ms: filter.created_after.map(Timestamp::millis),
             created_before_ms: filter.created_before.map(Timestamp::millis),
+            payload: fields.iter().map(|field| (field.path().to_owned(), field.text().to_owned())).collect(),
         }
     }
 
-    fn get(self) -> Result<Filter, OrderError> {
+    fn get(self) -> Result<Search, OrderError> {
         let status = |text: &String| Status::ALL.into_iter().find(|status| status.as_str() == text).ok_or(OrderError);
-        Ok(Filter {
+        let fields = self.payload.iter().map(|(path, text)| Field::new(path, text).map_err(|_| OrderError));
+        let fields = fields.collect::<Result<_, _>>()?;
+        let filter = Filter {
             queues: self
                 .queue
                 .iter()
@@ -190,7 +198,8 @@ impl WrittenFilter {
             flow: self.flow.map(|flow| flow.parse().map_err(|_| OrderError)).transpose()?,
             created_after: self.created_after_ms.map(Timestamp::from_millis),
             created_before: self.created_before_ms.map(Timestamp::from_millis),
-        })
+        };
+        Ok(Search { filter, fields })
     }
 }
 
@@ -216,11 +225,13 @@ mod tests {
             created_after: Some(Timestamp::from_millis(1)),
             created_before: Some(Timestamp::from_millis(2)),
         };
+        let fields = vec![Field::new("order.id", "a,b").unwrap(), Field::new("order.items.0", "7").unwrap()];
+        let search = Search { filter, fields };
         let pace = Some(Pace { limit: 3, per: Duration::from_millis(1500) });
         let ids = BulkOf::Ids { queue: name("video"), ids: vec![id] };
         for order in [
-            BulkOrder { action: BulkAction::Cancel, of: BulkOf::Filter(filter), pace },
-            BulkOrder { action: BulkAction::Retry, of: BulkOf::Filter(Filter::default()), pace: None },
+            BulkOrder { action: BulkAction::Cancel, of: BulkOf::Search(search), pace },
+            BulkOrder { action: BulkAction::Retry, of: BulkOf::Search(Search::default()), pace: None },
             BulkOrder { action: BulkAction::Purge, of: ids, pace: None },
             BulkOrder {
                 action: BulkAction::Redrive,
@@ -230,7 +241,13 @@ mod tests {
         ] {
             assert_eq!(BulkOrder::read(&order.to_json()), Ok(order));
         }
-        for bad in ["", "{}", r#"{"action":"eat","queue":"a"}"#, r#"{"action":"retry"}"#] {
+        for bad in [
+            "",
+            "{}",
+            r#"{"action":"eat","queue":"a"}"#,
+            r#"{"action":"retry"}"#,
+            r#"{"action":"retry","filter":{"payload":{"a.":"1"}}}"#,
+        ] {
             assert_eq!(BulkOrder::read(bad.as_bytes()), Err(OrderError), "{bad}");
         }
     }

@@ -31,7 +31,7 @@ pub(super) fn course(job: &Job, order: &BulkOrder) -> BulkCourse {
     }
     let start = match &order.of {
         // Newest first, and none that was accepted later.
-        BulkOf::Filter(_) => job.id.number(),
+        BulkOf::Search(_) => job.id.number(),
         BulkOf::Dead { .. } | BulkOf::Ids { .. } => 0,
     };
     BulkCourse { until: job.changed, next: Some(start), matched: 0, changed: 0, refused: 0, percent: 0.0 }
@@ -52,8 +52,8 @@ pub(super) fn read(
     limit: usize,
 ) -> Result<Part, ReadError> {
     match &order.of {
-        BulkOf::Filter(filter) => {
-            let page = reader.list(filter, Some(next), limit)?;
+        BulkOf::Search(search) => {
+            let page = search.page(reader, Some(next), limit)?;
             let numbers = page.jobs.iter().map(|job| job.id.number()).collect();
             let left = page.next.map_or(0.0, |next| ratio(next, bulk));
             Ok(Part { numbers, next: page.next, percent: 100.0 * (1.0 - left) })

@@ -7,8 +7,9 @@ use tokio::sync::watch;
 
 use super::part::{self, Part};
 use super::worker::LEASE;
-use super::{BulkOrder, Pace};
+use super::{BulkOf, BulkOrder, Pace};
 use crate::engine::{Engine, Unavailable};
+use crate::search::Turns;
 use crate::work::Granted;
 
 /// How long it rests when the store takes nothing or cannot be read.
@@ -20,6 +21,7 @@ const BEAT: Duration = Duration::from_secs(LEASE.as_secs() / 3);
 /// A bulk job that is under way.
 pub(super) struct Run {
     engine: Engine,
+    searches: Turns,
     lease: LeaseToken,
     number: u64,
     order: Arc<BulkOrder>,
@@ -37,7 +39,9 @@ enum Left {
 }
 
 /// Takes the bulk job to its end, or leaves it to whoever has it next.
-pub(super) async fn run(engine: Engine, granted: Granted, stopped: watch::Receiver<bool>) {
+///
+/// It takes its turn with others of the worker, when it searches payloads.
+pub(super) async fn run(engine: Engine, searches: Turns, granted: Granted, stopped: watch::Receiver<bool>) {
     let lease = granted.token;
     let read = granted.payload.as_ref().and_then(|payload| BulkOrder::read(&payload.bytes).ok());
     let Some(order) = read else {
@@ -45,7 +49,7 @@ pub(super) async fn run(engine: Engine, granted: Granted, stopped: watch::Receiv
     };
     let course = part::course(&granted.job, &order);
     let number = granted.job.id.number();
-    let mut run = Run { engine, lease, number, order: Arc::new(order), stopped };
+    let mut run = Run { engine, searches, lease, number, order: Arc::new(order), stopped };
     // So that the rate is kept over a restart too.
     let pause = granted.job.checkpoint.as_ref().map(|_| Pace::pause(run.order.pace, Pace::steps(run.order.pace)));
     match run.go_on(course, pause.unwrap_or_default()).await {
@@ -103,7 +107,14 @@ impl Run {
         let limit = Pace::steps(self.order.pace) as usize;
         loop {
             let (order, bulk) = (Arc::clone(&self.order), self.number);
-            let read = self.engine.read(move |reader| part::read(reader, &order, bulk, (next, matched), limit));
+            let turn = match &order.of {
+                BulkOf::Search(search) => Some(self.searches.of(search).await),
+                BulkOf::Dead { .. } | BulkOf::Ids { .. } => None,
+            };
+            let read = self.engine.read(move |reader| {
+                let _turn = turn;
+                part::read(reader, &order, bulk, (next, matched), limit)
+            });
             match read.await {
                 Ok(part) => return Ok(part),
                 Err(ReadError::Damaged(what)) => return Err(Left::Damaged(what)),

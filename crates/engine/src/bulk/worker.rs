@@ -8,6 +8,7 @@ use tokio::task::{JoinError, JoinSet};
 use super::run::run;
 use super::worker_name;
 use crate::engine::{Engine, Unavailable};
+use crate::search::Turns;
 use crate::work::WorkRequest;
 
 /// The most bulk jobs that are under way at once; others wait for one of them to end.
@@ -25,12 +26,14 @@ const REST: Duration = Duration::from_millis(200);
 /// Works off the queue of bulk jobs.
 pub(super) struct Worker {
     engine: Engine,
+    /// Their own: however many clients search, bulk jobs get on while their leases last.
+    searches: Turns,
     stopped: watch::Receiver<bool>,
 }
 
 impl Worker {
     pub(super) fn new(engine: Engine, stopped: watch::Receiver<bool>) -> Worker {
-        Worker { engine, stopped }
+        Worker { engine, searches: Turns::default(), stopped }
     }
 
     pub(super) async fn run(mut self) {
@@ -82,9 +85,9 @@ impl Worker {
                 return;
             }
             if let Some(granted) = grants.leases().first().cloned() {
-                let (engine, stopped) = (self.engine.clone(), self.stopped.clone());
+                let (engine, searches, stopped) = (self.engine.clone(), self.searches.clone(), self.stopped.clone());
                 runs.spawn(async move {
-                    run(engine, granted, stopped).await;
+                    run(engine, searches, granted, stopped).await;
                     drop(slot);
                 });
             }

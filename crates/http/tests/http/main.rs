@@ -20,6 +20,7 @@ mod order;
 mod push;
 mod queues;
 mod schedules;
+mod search;
 mod socket;
 mod spine;
 mod submit;
