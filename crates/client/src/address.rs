@@ -89,7 +89,7 @@ impl Path {
     pub(crate) fn query(mut self, name: &str, value: &str) -> Path {
         self.text.push(if self.has_query { '&' } else { '?' });
         self.has_query = true;
-        self.text.push_str(name);
+        encode(&mut self.text, name);
         self.text.push('=');
         encode(&mut self.text, value);
         self

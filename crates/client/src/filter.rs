@@ -23,6 +23,9 @@ pub struct JobFilter {
     pub created_after: Option<Time>,
     /// Accepted before this time.
     pub created_before: Option<Time>,
+    /// With these fields in a JSON payload: each a path, as `order.items.0.sku`, and the string, or the text of the number,
+    /// `true`, `false` or `null` that is there. All of them have to hold; a page may well be empty while more follow.
+    pub payload: Vec<(String, String)>,
     /// At most so many on a page; the server has a limit of its own.
     pub page_size: Option<u32>,
     /// The `next_page_token` of the page before.
@@ -61,7 +64,9 @@ impl JobFilter {
         let path = alternatives(Path::new("/v1/jobs"), "queue", &self.queues);
         let path = statuses(path, &self.statuses);
         let path = alternatives(path, "type", &self.kinds);
-        alternatives(path, "tag", &self.tags)
+        let path = alternatives(path, "tag", &self.tags);
+        let field = |path: Path, (name, text): &(String, String)| path.query(&format!("payload.{name}"), text);
+        (self.payload.iter().fold(path, field))
             .query_option("flow", self.flow.as_deref())
             .query_option("idempotency_key", self.idempotency_key.as_deref())
             .query_option("created_after", self.created_after.map(|time| time.to_string()).as_deref())
@@ -98,12 +103,13 @@ mod tests {
             idempotency_key: Some("k".into()),
             created_after: Some(Time(0)),
             created_before: Some(Time(1)),
+            payload: vec![("a.0".into(), "x,y".into()), ("b c".into(), "7".into())],
             page_size: Some(10),
             page_token: Some("n".into()),
         };
         assert_eq!(
             filter.path().into_string(),
-            "/v1/jobs?queue=a%2Cb&status=INIT%2CFAILED&type=t&tag=x%20y&flow=f&idempotency_key=k\
+            "/v1/jobs?queue=a%2Cb&status=INIT%2CFAILED&type=t&tag=x%20y&payload.a.0=x%2Cy&payload.b%20c=7&flow=f&idempotency_key=k\
              &created_after=1970-01-01T00%3A00%3A00.000Z&created_before=1970-01-01T00%3A00%3A00.001Z&page_size=10\
              &page_token=n"
         );

@@ -5,7 +5,7 @@ use clap::Args;
 use serde_json::{Map, Value};
 
 use crate::cli::Session;
-use crate::commands::narrowing::Narrowing;
+use crate::commands::narrowing::{Field, Narrowing, field};
 use crate::exit::Exit;
 use crate::failure::Failure;
 
@@ -20,6 +20,10 @@ pub(crate) struct BulkArgs {
 
     #[command(flatten)]
     of: Narrowing,
+
+    /// Only jobs with this field in their JSON payload, as order.items.0.sku=abc; may be given again
+    #[arg(long, value_name = "PATH=VALUE", value_parser = field)]
+    payload: Vec<Field>,
 
     /// Only jobs that were accepted after this time
     #[arg(long, value_name = "TIME")]
@@ -44,6 +48,9 @@ impl BulkArgs {
         put("tag", self.of.tag);
         put("created_after", self.after.iter().map(ToString::to_string).collect());
         put("created_before", self.before.iter().map(ToString::to_string).collect());
+        for (path, value) in self.payload {
+            filter.insert(format!("payload.{path}"), Value::String(value));
+        }
         BulkRequest { filter, action: self.action }
     }
 }
@@ -67,9 +74,10 @@ mod tests {
 
     #[test]
     fn options_become_a_filter() {
-        let line = "ackd bulk retry --queue a,b --status failed --after 1970-01-01T00:00:00Z";
+        let line =
+            "ackd bulk retry --queue a,b --status failed --after 1970-01-01T00:00:00Z --payload a.0=x,y --payload b=7";
         let Command::Bulk(args) = Cli::try_parse_from(line.split(' ')).unwrap().command else { panic!("{line}") };
-        let expected = r#"{"filter":{"queue":["a","b"],"status":["FAILED"],"created_after":["1970-01-01T00:00:00.000Z"]},"action":"retry"}"#;
+        let expected = r#"{"filter":{"queue":["a","b"],"status":["FAILED"],"created_after":["1970-01-01T00:00:00.000Z"],"payload.a.0":"x,y","payload.b":"7"},"action":"retry"}"#;
         let written = serde_json::to_value(args.request()).unwrap();
         assert_eq!(written, serde_json::from_str::<Value>(expected).unwrap());
         assert!(Cli::try_parse_from(["ackd", "bulk", "eat"]).is_err());

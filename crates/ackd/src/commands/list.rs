@@ -6,7 +6,7 @@ use clap::Args;
 
 use crate::cli::Session;
 use crate::commands::listing::Listing;
-use crate::commands::narrowing::Narrowing;
+use crate::commands::narrowing::{Field, Narrowing, field};
 use crate::console::Colour;
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -27,6 +27,10 @@ pub(crate) struct ListArgs {
     /// Only the job with this idempotency key
     #[arg(long)]
     key: Option<String>,
+
+    /// Only jobs with this field in their JSON payload, as order.items.0.sku=abc; may be given again
+    #[arg(long, value_name = "PATH=VALUE", value_parser = field)]
+    payload: Vec<Field>,
 
     /// Only jobs that were accepted after this time
     #[arg(long, value_name = "TIME")]
@@ -52,6 +56,7 @@ pub(crate) async fn run(args: ListArgs, session: &Session) -> Result<Exit, Failu
         idempotency_key: args.key,
         created_after: args.after,
         created_before: args.before,
+        payload: args.payload,
         ..JobFilter::default()
     };
     let mut left = args.limit;

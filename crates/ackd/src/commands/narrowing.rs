@@ -23,6 +23,16 @@ pub(crate) struct Narrowing {
     pub(crate) tag: Vec<String>,
 }
 
+/// What stands in the payload of a job: a path and a text.
+pub(crate) type Field = (String, String);
+
+/// Reads `PATH=VALUE`.
+pub(crate) fn field(text: &str) -> Result<Field, String> {
+    let split = text.split_once('=').filter(|(path, _)| !path.is_empty());
+    let (path, value) = split.ok_or("a field is PATH=VALUE, as order.items.0.sku=abc")?;
+    Ok((path.to_owned(), value.to_owned()))
+}
+
 fn status(text: &str) -> Result<Status, String> {
     Status::from_text(&text.to_ascii_uppercase())
         .ok_or_else(|| "a status is init, processing, done, failed, cancelled or expired".to_owned())
@@ -31,6 +41,13 @@ fn status(text: &str) -> Result<Status, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_field_ends_at_the_first_equals_sign() {
+        assert_eq!(field("a.0=x=y,z"), Ok(("a.0".to_owned(), "x=y,z".to_owned())));
+        assert_eq!(field("a="), Ok(("a".to_owned(), String::new())));
+        assert!(field("a").is_err() && field("=a").is_err());
+    }
 
     #[test]
     fn statuses_are_read_in_any_case() {

@@ -21,6 +21,13 @@ fn a_list_follows_its_pages_to_the_limit() {
     assert_eq!(list(&["--queue", "q", "--limit", "2"]), [third, second]);
     assert_eq!(list(&["--type", "t,u", "--status", "init,DONE", "-n", "1"]), [third]);
     assert_eq!(list(&["--tag", "x"]), [other]);
+    assert_eq!(list(&["--payload", "sku=abc"]), Vec::<String>::new());
+    let found = server.submit(&["q", r#"{"order":{"items":[{"sku":"abc"}],"n":10}}"#]);
+    assert_eq!(list(&["--payload", "order.items.0.sku=abc", "--payload", "order.n=10.0"]), [found.as_str()]);
+    assert!(list(&["--payload", "order.items.0.sku=abc", "--payload", "order.n=11"]).is_empty());
+    assert!(server.run(&["list", "--payload", "order..n=1"]).failed(1).contains("payload.order..n"));
+    server.run(&["cancel", &found]).fine();
+    server.run(&["delete", &found]).fine();
     assert!(list(&["--status", "failed"]).is_empty());
     assert!(list(&["-n", "0"]).is_empty());
 
