@@ -7,6 +7,7 @@ use serde::Serialize;
 use ackd_client::api::Status;
 use ackd_client::{Body, Download};
 
+use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::json;
 use crate::words::shown;
@@ -76,6 +77,20 @@ impl Console {
     /// Prints a document as JSON on one line.
     pub(crate) fn document(self, document: &impl Serialize) -> io::Result<()> {
         self.line(&json::compact(&serde_json::to_string(document)?))
+    }
+
+    /// Prints a document as JSON where documents are asked for, else as `for_people` does.
+    pub(crate) fn show(
+        self,
+        document: &impl Serialize,
+        for_people: impl FnOnce(Console) -> Result<(), Failure>,
+    ) -> Result<Exit, Failure> {
+        if self.is_json {
+            self.document(document)?;
+        } else {
+            for_people(self)?;
+        }
+        Ok(Exit::Fine)
     }
 
     /// Paints `text`, if colours are welcome.

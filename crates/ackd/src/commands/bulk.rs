@@ -58,12 +58,7 @@ impl BulkArgs {
 /// Asks for it, and names the job that says how far it is.
 pub(crate) async fn run(args: BulkArgs, session: &Session) -> Result<Exit, Failure> {
     let job = session.client.bulk(&args.request()).await?;
-    if session.console.is_json {
-        session.console.document(&job)?;
-    } else {
-        session.console.line(&job.id)?;
-    }
-    Ok(Exit::Fine)
+    session.console.show(&job, |console| Ok(console.line(&job.id)?))
 }
 
 #[cfg(test)]

@@ -68,12 +68,7 @@ pub(crate) async fn run(args: FileArgs, session: &Session) -> Result<Exit, Failu
                 None => upload,
             };
             let file = session.client.put_file(&name, upload, expires_in.map(Duration::get)).await?;
-            if session.console.is_json {
-                session.console.document(&file)?;
-            } else {
-                session.console.line(&file.file)?;
-            }
-            Ok(Exit::Fine)
+            session.console.show(&file, |console| Ok(console.line(&file.file)?))
         }
         FileCommand::Get { name } => get(&name, session).await,
         FileCommand::Delete { names } => {

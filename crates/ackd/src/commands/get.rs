@@ -26,15 +26,12 @@ pub(crate) struct GetArgs {
 /// Prints the job.
 pub(crate) async fn run(args: GetArgs, session: &Session) -> Result<Exit, Failure> {
     let job = session.client.get(&args.id).await?;
-    let console = session.console;
-    if console.is_json {
-        console.document(&job)?;
-    } else {
+    session.console.show(&job, |console| {
         for (name, value) in fields(&job, console) {
             console.line(&format!("{name:<10} {value}"))?;
         }
-    }
-    Ok(Exit::Fine)
+        Ok(())
+    })
 }
 
 /// What there is to say about a job, by name.

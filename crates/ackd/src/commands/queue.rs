@@ -278,23 +278,13 @@ pub(crate) async fn run(args: QueueArgs, session: &Session) -> Result<Exit, Fail
             (queue, document)
         }
     };
-    if session.console.is_json {
-        session.console.document(&queue)?;
-    } else {
-        show(&name, &queue, session.console)?;
-    }
-    Ok(Exit::Fine)
+    session.console.show(&queue, |console| show(&name, &queue, console))
 }
 
 /// Cancels what waits, and says how much that was.
 async fn purge(queue: &str, session: &Session) -> Result<Exit, Failure> {
     let purged = session.client.purge_queue(queue).await?;
-    if session.console.is_json {
-        session.console.document(&purged)?;
-    } else {
-        session.console.line(&format!("{} cancelled", purged.purged))?;
-    }
-    Ok(Exit::Fine)
+    session.console.show(&purged, |console| Ok(console.line(&format!("{} cancelled", purged.purged))?))
 }
 
 /// Prints all queues, page by page.

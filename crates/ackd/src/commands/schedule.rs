@@ -114,12 +114,7 @@ pub(crate) async fn run(args: ScheduleArgs, session: &Session) -> Result<Exit, F
             return Ok(Exit::Fine);
         }
     };
-    if session.console.is_json {
-        session.console.document(&schedule)?;
-    } else {
-        show(&schedule, session.console)?;
-    }
-    Ok(Exit::Fine)
+    session.console.show(&schedule, |console| show(&schedule, console))
 }
 
 /// Prints all schedules, page by page.

@@ -104,12 +104,7 @@ pub(crate) async fn run(args: WebhookArgs, session: &Session) -> Result<Exit, Fa
         WebhookCommand::Deliveries { job } => return deliveries::list(&job, session).await,
         WebhookCommand::Replay { ids } => return Ok(deliveries::replay(&ids, session).await),
     };
-    if session.console.is_json {
-        session.console.document(&webhook)?;
-    } else {
-        show(&webhook, session.console)?;
-    }
-    Ok(Exit::Fine)
+    session.console.show(&webhook, |console| show(&webhook, console))
 }
 
 /// Prints all webhooks, page by page.
