@@ -48,7 +48,8 @@ pub struct Envelope<'a> {
     /// When the first attempt may begin; a time in the past means now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub run_at: Option<Time>,
-    /// A job that is not done this long after it was accepted ends as `EXPIRED`; more than 0 s, default 14 days.
+    /// A job that is not done this long after it was accepted ends as `EXPIRED`; more than 0 s, and more than its `delay`.
+    /// Without it, the queue's `expires_in`, or 14 days, after it is due.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_in: Option<Duration>,
     /// 0 (lowest) to 9 (highest), default 5.

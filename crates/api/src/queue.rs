@@ -33,7 +33,8 @@ pub struct QueueSettings {
     pub group_concurrency: Option<u32>,
     /// How many jobs begin in a period; default no limit.
     pub rate: Option<Rate>,
-    /// When a job that was not done ends as `EXPIRED`, for jobs that name no time; more than 0 s, default 14 days.
+    /// How long after it is due a job that was not done ends as `EXPIRED`, for jobs that name no time; more than 0 s,
+    /// default 14 days.
     pub expires_in: Option<Duration>,
     /// How long a job is kept after its end, for jobs that name no time; default 7 days.
     pub result_retention: Option<Duration>,

@@ -81,7 +81,7 @@ pub const DEFAULT_LEASE_TTL: Duration = Duration::from_secs(30);
 /// The longest delay, expiry, timeout or retention that a client may name, 10 years of 365 days.
 pub const DURATION: Duration = Duration::from_hours(10 * 365 * 24);
 
-/// When a job that was not done expires, where neither job nor queue says, 14 days after it was accepted.
+/// When a job that was not done expires, where neither job nor queue says, 14 days after it was to start.
 pub const DEFAULT_EXPIRY: Duration = Duration::from_hours(14 * 24);
 
 /// How long an ended job is kept where neither job nor queue says, 7 days.

@@ -21,7 +21,7 @@ pub struct QueueSettings {
     pub group_concurrency: Option<u32>,
     /// How many attempts may begin in a period.
     pub rate: Option<Rate>,
-    /// When a job that was not done expires, for jobs that name no time.
+    /// How long after it is due a job that was not done expires, for jobs that name no time.
     pub expires_in: Option<Duration>,
     /// How long an ended job is kept, for jobs that name no time.
     pub result_retention: Option<Duration>,

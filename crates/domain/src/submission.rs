@@ -18,7 +18,7 @@ pub struct Submission {
     pub payload_file: Option<Box<PayloadFile>>,
     /// When it is due.
     pub start: Start,
-    /// How long it may take in all, waiting included.
+    /// How long it may take in all, waiting included. Where it says nothing, the queue's time counts from when it is due.
     pub expires_in: Option<Duration>,
     /// 0 (lowest) to [`crate::limits::PRIORITY`].
     pub priority: Option<u8>,

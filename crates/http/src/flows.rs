@@ -16,7 +16,7 @@ use crate::headers::{self, IDEMPOTENT_REPLAYED};
 use crate::intake::Whole;
 use crate::outlet::Outlet;
 use crate::problem::{Rejection, no_such_job};
-use crate::submission::{in_flow, secret_is_given};
+use crate::submission::secret_is_given;
 use crate::submit::payload;
 
 /// The jobs of a flow that are looked at in one step.
@@ -116,7 +116,7 @@ fn wanted(call: &Call, whole: &Whole) -> Result<(Vec<String>, Vec<Submission>), 
             let body = payload(call, envelope, whole)?;
             let after =
                 envelope.after.iter().filter_map(|key| lines.get(&**key)).map(|line| After::Line(*line)).collect();
-            let submission = in_flow(envelope, body, &call.shared().targets, after)?;
+            let submission = call.shared().in_flow(envelope, body, after)?;
             secret_is_given(&submission)?;
             Ok(submission)
         };

@@ -16,13 +16,12 @@ use http::header::{self, HeaderValue};
 use serde_json::value::{RawValue, to_raw_value};
 
 use crate::answer;
-use crate::app::time;
+use crate::app::{Shared, time};
 use crate::call::{Call, Outcome};
 use crate::list::{OTHER_LIST, page_size};
 use crate::problem::{NOT_YET, Rejection};
 use crate::queues::shown_backoff;
-use crate::submission::{payload_apart, submission};
-use crate::targets::Targets;
+use crate::submission::payload_apart;
 
 /// `GET /v1/schedules`.
 pub(crate) async fn list(mut call: Call) -> Outcome {
@@ -49,7 +48,7 @@ pub(crate) async fn get(mut call: Call) -> Outcome {
 pub(crate) async fn put(mut call: Call) -> Outcome {
     let name = call.name()?;
     let whole = call.json().await?;
-    let (request, calendar) = wanted(&ackd_api::parse(whole.bytes())?, &call.shared().targets)?;
+    let (request, calendar) = wanted(&ackd_api::parse(whole.bytes())?, call.shared())?;
     drop(whole);
     let (schedule, created) = call.engine().put_schedule(&name, &request, &calendar).await??;
     let status = if created { StatusCode::CREATED } else { StatusCode::OK };
@@ -75,10 +74,7 @@ pub(crate) async fn delete(mut call: Call) -> Outcome {
 }
 
 /// What is asked for, and the times that it means.
-fn wanted(
-    request: &ScheduleRequest<'_>,
-    targets: &Targets,
-) -> Result<(ackd_domain::ScheduleRequest, Calendar), Problem> {
+fn wanted(request: &ScheduleRequest<'_>, shared: &Shared) -> Result<(ackd_domain::ScheduleRequest, Calendar), Problem> {
     let timezone = request.timezone.as_deref().unwrap_or("UTC");
     let calendar = Calendar::new(&request.cron, timezone).map_err(|error| match error {
         CalendarError::Cron(error) => Problem::at("/cron", error.to_string()),
@@ -89,7 +85,7 @@ fn wanted(
     if request.job.payload_file.is_some() {
         return Err(Problem::at("/job/payload_file", "is not for schedules: the file would go before its time comes"));
     }
-    let job = submission(&request.job, payload, targets, most).map_err(of_job)?;
+    let job = shared.submission(&request.job, payload).map_err(of_job)?;
     if !job.then.is_empty() {
         return Err(Problem::at("/job/then", format!("{NOT_YET} in a schedule")));
     }

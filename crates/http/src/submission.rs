@@ -6,7 +6,7 @@ use std::time::Duration;
 use ackd_api::{Code, Envelope, Fault, Problem};
 use ackd_domain::{
     After, Backoff, BackoffError, Body, JSON, Name, OnFailure, PayloadFile, Start, Submission, Timestamp, Unique,
-    UniquePolicy,
+    UniquePolicy, limits,
 };
 use bytes::Bytes;
 use serde_json::value::RawValue;
@@ -16,22 +16,26 @@ use crate::call::reserved;
 use crate::problem::NOT_YET;
 use crate::targets::Targets;
 
-/// What `envelope` asks for, with `payload` for its payload. Its callback must be one that `targets` lets pass, and each
-/// payload in its `then` has at most `most` bytes.
+/// What an envelope is held against, beside the limits that are everybody's.
+pub(crate) struct Terms<'a> {
+    /// Where callbacks may go.
+    pub(crate) targets: &'a Targets,
+    /// The most bytes of a payload in `then`.
+    pub(crate) payload: usize,
+    /// What time it is; asked only where it matters.
+    pub(crate) now: &'a dyn Fn() -> Timestamp,
+}
+
+/// What `envelope` asks for, with `payload` for its payload.
 ///
 /// # Errors
-/// A problem that names what is not supported yet, is the server's own, or does not fit together.
-pub(crate) fn submission(
-    envelope: &Envelope<'_>,
-    payload: Body,
-    targets: &Targets,
-    most: usize,
-) -> Result<Submission, Problem> {
+/// A problem that names what is not supported yet, is the server's own, or does not fit together or `terms`.
+pub(crate) fn submission(envelope: &Envelope<'_>, payload: Body, terms: &Terms<'_>) -> Result<Submission, Problem> {
     if envelope.key.is_some() {
         return Err(Problem::at("/key", "is for the jobs of a flow; see `/v1/flows`"));
     }
     let after = after(envelope)?;
-    let submission = Submission { then: then(envelope, targets, most)?, ..alone(envelope, payload, targets)? };
+    let submission = Submission { then: then(envelope, terms)?, ..alone(envelope, payload, terms)? };
     let submission = Submission { after, ..submission };
     Ok(match &envelope.idempotency_key {
         Some(key) => submission.keyed(Arc::from(&**key)),
@@ -42,33 +46,55 @@ pub(crate) fn submission(
 impl Shared {
     /// What `envelope` asks of this server; see [`submission`].
     pub(crate) fn submission(&self, envelope: &Envelope<'_>, payload: Body) -> Result<Submission, Problem> {
-        submission(envelope, payload, &self.targets, self.limits.payload)
+        let now = || self.engine.clock().now();
+        submission(envelope, payload, &Terms { targets: &self.targets, payload: self.limits.payload, now: &now })
+    }
+
+    /// What `envelope` asks of this server as the job of a flow that comes after these.
+    ///
+    /// # Errors
+    /// As [`submission`].
+    pub(crate) fn in_flow(
+        &self,
+        envelope: &Envelope<'_>,
+        payload: Body,
+        after: Vec<After>,
+    ) -> Result<Submission, Problem> {
+        not_unique(envelope)?;
+        let flow_key = envelope.key.as_deref().map(Arc::from);
+        let now = || self.engine.clock().now();
+        let terms = Terms { targets: &self.targets, payload: self.limits.payload, now: &now };
+        Ok(Submission { after, flow_key, ..alone(envelope, payload, &terms)? })
     }
 }
 
-/// What `envelope` asks for as the job of a flow that comes after these.
-///
-/// # Errors
-/// As [`submission`].
-pub(crate) fn in_flow(
-    envelope: &Envelope<'_>,
-    payload: Body,
-    targets: &Targets,
-    after: Vec<After>,
-) -> Result<Submission, Problem> {
-    not_unique(envelope)?;
-    let flow_key = envelope.key.as_deref().map(Arc::from);
-    Ok(Submission { after, flow_key, ..alone(envelope, payload, targets)? })
+/// When the job starts: no later than it could by a delay, and not after it has expired.
+fn start(envelope: &Envelope<'_>, terms: &Terms<'_>) -> Result<Start, Problem> {
+    let (start, wait) = match (envelope.delay, envelope.run_at) {
+        (Some(delay), _) => (Start::After(delay.get()), delay.get()),
+        (None, Some(at)) => {
+            let at = Timestamp::from_millis(at.0);
+            (Start::At(at), at.since((terms.now)()))
+        }
+        (None, None) => return Ok(Start::Now),
+    };
+    if wait > limits::DURATION {
+        return Err(Problem::at("/run_at", "is more than 3650 days (10 years) from now"));
+    }
+    if envelope.expires_in.is_some_and(|expires_in| expires_in.get() <= wait) {
+        return Err(Problem::at("/expires_in", "is over before the job is due; it counts from the acceptance"));
+    }
+    Ok(start)
 }
 
 /// The most jobs that one submission makes, all that come after it included.
 const FAMILY: usize = 1000;
 
 /// What comes after a job by its `then`.
-fn then(envelope: &Envelope<'_>, targets: &Targets, most: usize) -> Result<Vec<Submission>, Problem> {
+fn then(envelope: &Envelope<'_>, terms: &Terms<'_>) -> Result<Vec<Submission>, Problem> {
     let mut made = Vec::with_capacity(envelope.then.len());
     for (at, next) in envelope.then.iter().enumerate() {
-        made.push(next_of(next, targets, most).map_err(|problem| problem.within(&format!("/then/{at}")))?);
+        made.push(next_of(next, terms).map_err(|problem| problem.within(&format!("/then/{at}")))?);
     }
     if made.iter().map(|next| next.with_all_after().count()).sum::<usize>() >= FAMILY {
         return Err(Problem::at("/then", format!("makes more than {FAMILY} jobs in all")));
@@ -76,12 +102,12 @@ fn then(envelope: &Envelope<'_>, targets: &Targets, most: usize) -> Result<Vec<S
     Ok(made)
 }
 
-fn next_of(envelope: &Envelope<'_>, targets: &Targets, most: usize) -> Result<Submission, Problem> {
+fn next_of(envelope: &Envelope<'_>, terms: &Terms<'_>) -> Result<Submission, Problem> {
     if envelope.idempotency_key.is_some() {
         return Err(Problem::at("/idempotency_key", "is for the job that it comes after, and holds for both"));
     }
     not_unique(envelope)?;
-    let mut submission = submission(envelope, payload_apart(envelope.payload, most)?, targets, most)?;
+    let mut submission = submission(envelope, payload_apart(envelope.payload, terms.payload)?, terms)?;
     secret_is_given(&submission)?;
     if envelope.on_failure.is_none() {
         // It is for when the other is done, however often that must be tried.
@@ -91,17 +117,13 @@ fn next_of(envelope: &Envelope<'_>, targets: &Targets, most: usize) -> Result<Su
 }
 
 /// What `envelope` asks for, without what it comes after and what comes after it.
-fn alone(envelope: &Envelope<'_>, payload: Body, targets: &Targets) -> Result<Submission, Problem> {
+fn alone(envelope: &Envelope<'_>, payload: Body, terms: &Terms<'_>) -> Result<Submission, Problem> {
     supported(envelope)?;
     let queue = Name::new(&envelope.queue).map_err(|error| Problem::at("/queue", error.to_string()))?;
     if queue.is_reserved() {
         return Err(reserved("/queue"));
     }
-    let start = match (envelope.delay, envelope.run_at) {
-        (Some(delay), _) => Start::After(delay.get()),
-        (None, Some(at)) => Start::At(Timestamp::from_millis(at.0)),
-        (None, None) => Start::Now,
-    };
+    let start = start(envelope, terms)?;
     let payload_file = match &envelope.payload_file {
         Some(name) => Some(file_named(name)?.into()),
         None => None,
@@ -111,7 +133,7 @@ fn alone(envelope: &Envelope<'_>, payload: Body, targets: &Targets) -> Result<Su
         None => None,
     };
     let callback = match &envelope.callback {
-        Some(callback) => Some(targets.callback(callback)?.into()),
+        Some(callback) => Some(terms.targets.callback(callback)?.into()),
         None => None,
     };
     Ok(Submission {
@@ -250,9 +272,34 @@ mod tests {
     use super::*;
     use crate::targets::Outbounds;
 
+    /// 2026-11-20T10:00:00Z.
+    const NOW: Timestamp = Timestamp::from_millis(1_795_168_800_000);
+
     fn read(text: &str) -> Result<Submission, Problem> {
         let envelope: Envelope<'_> = ackd_api::parse(text.as_bytes())?;
-        submission(&envelope, no_payload(), &Targets::new(Outbounds::nowhere()), 16)
+        let terms = Terms { targets: &Targets::new(Outbounds::nowhere()), payload: 16, now: &|| NOW };
+        submission(&envelope, no_payload(), &terms)
+    }
+
+    #[test]
+    fn a_job_is_due_in_ten_years_at_the_latest() {
+        let at = |time: &str| read(&format!(r#"{{"queue":"q","then":[{{"queue":"q","run_at":"{time}"}}]}}"#));
+        assert_eq!(at("2036-11-17T10:00:00Z").unwrap().then[0].start, Start::At(NOW.after(limits::DURATION)));
+        let problem = at("2036-11-17T10:00:00.001Z").unwrap_err();
+        assert_eq!((problem.status, &*problem.errors[0].pointer), (400, "/then/0/run_at"));
+        // One in the past means now.
+        assert!(at("1970-01-01T00:00:00Z").is_ok());
+    }
+
+    #[test]
+    fn a_job_that_would_expire_before_it_is_due_is_refused() {
+        for start in [r#""delay":"1h""#, r#""run_at":"2026-11-20T11:00:00Z""#] {
+            let expiring = |time: &str| read(&format!(r#"{{"queue":"q",{start},"expires_in":"{time}"}}"#));
+            assert!(expiring("3600001ms").is_ok());
+            let problem = expiring("1h").unwrap_err();
+            assert_eq!((problem.status, &*problem.errors[0].pointer), (400, "/expires_in"));
+        }
+        assert!(read(r#"{"queue":"q","delay":"3650d"}"#).is_ok());
     }
 
     #[test]

@@ -98,6 +98,7 @@ impl Accepting<'_> {
         let (payload, start) = (submission.payload.clone(), submission.start);
         let behind = self.lines.stand(&submission, self.view);
         let flow_key = submission.flow_key.clone();
+        let names_expiry = submission.expires_in.is_some();
         let mut spec = spec(submission, queue, draws);
         spec.after = waits.after;
         if let Some((id, size)) = file {
@@ -105,7 +106,12 @@ impl Accepting<'_> {
             spec.payload.size = size;
         }
         let held = Held { after: !waits.links.is_empty(), behind };
-        let made = Arc::new(job(spec, held, start, self.now, draws, |id| self.flow.part(id, flow_key)));
+        let mut made = job(spec, held, start, self.now, draws, |id| self.flow.part(id, flow_key));
+        if !names_expiry {
+            // Nobody said that it is to expire before it is due, or soon after.
+            made.expires_at = made.run_at.after(made.spec.expires_in);
+        }
+        let made = Arc::new(made);
         accept(&mut self.decision, Arc::clone(&made), payload, self.now);
         self.decision.writes.extend(waits.links.into_iter().map(|from| Write::Link(from, made.id.number())));
         let job = match waits.forgo {

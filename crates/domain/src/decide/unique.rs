@@ -33,7 +33,10 @@ pub(super) fn coalesce(
     }
     let due = submission.start.due(now);
     let due = if policy == UniquePolicy::Debounce { due.max(rival.run_at) } else { due };
-    let expires_in = submission.expires_in.unwrap_or(rival.spec.expires_in);
+    let expires_at = match submission.expires_in {
+        Some(expires_in) => now.after(expires_in),
+        None => due.after(rival.spec.expires_in),
+    };
     let payload_file = accepting.take_payload(&mut submission);
     if let Some(id) = rival.spec.payload_file {
         accepting.files.release(accepting.view, id);
@@ -45,7 +48,7 @@ pub(super) fn coalesce(
             Arc::new(Spec { payload: info, payload_file: payload_file.map(|(id, _)| id), ..Spec::clone(&rival.spec) });
         next.run_at = due;
         // What is pushed back again and again is not to expire of it.
-        next.expires_at = now.after(expires_in);
+        next.expires_at = expires_at;
         // It was left for an attempt at the payload that is no more.
         next.checkpoint = None;
     });

@@ -60,7 +60,9 @@ fn a_job_is_due_as_it_says_and_never_before_it_was_accepted() {
     for (start, run_at) in starts {
         let job = Book::new().submit(Submission { start, ..submission() });
         assert_eq!(job.run_at, run_at, "{start:?}");
-        assert_eq!(job.expires_at, START.after(limits::DEFAULT_EXPIRY), "a delay puts the expiry off");
+        assert_eq!(job.expires_at, run_at.after(limits::DEFAULT_EXPIRY), "it may expire before it is due");
+        let named = Book::new().submit(Submission { start, expires_in: Some(2 * HOUR), ..submission() });
+        assert_eq!(named.expires_at, START.after(2 * HOUR), "a delay puts off the expiry that the job names");
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ackd_domain::{
     Acceptance, Accepted, After, Answer, Body, ChangeKind, Command, JSON, Job, Name, Refusal, Start, Status,
-    Submission, Unique, UniquePolicy,
+    Submission, Unique, UniquePolicy, limits,
 };
 use bytes::Bytes;
 
@@ -50,7 +50,7 @@ fn what_waits_is_kept_replaced_or_put_off() {
         assert_eq!((how, job.version, job.status), (Acceptance::Replaced, 2, Status::Init));
         let due = if policy == UniquePolicy::Replace { book.now.after(SECOND) } else { first.run_at };
         assert_eq!((job.run_at, job.spec.payload.size), (due, 7), "{policy:?}");
-        assert_eq!(job.expires_at, first.expires_at.after(10 * SECOND), "its expiry begins anew");
+        assert_eq!(job.expires_at, due.after(limits::DEFAULT_EXPIRY), "its expiry begins anew");
         let change = book.changes.last().unwrap();
         assert_eq!((change.kind, change.was_due), (ChangeKind::Replaced, Some(first.run_at)));
         assert_eq!(change.body.as_ref().unwrap().bytes, "\"other\"");

@@ -18,6 +18,7 @@ use super::session::{Host, Input, Key, Output, Session, Told};
 use super::submit;
 use super::waits::Waits;
 use crate::app::{Room, Shared};
+use crate::submission::payload_apart;
 use crate::takeover::Taken;
 
 /// Messages up to this size need no [`Room`]: the connection limit bounds them well enough.
@@ -60,7 +61,7 @@ async fn part<S: AsyncRead + AsyncWrite + Unpin>(mut line: Line<S>) -> std::io::
 
 impl Host for Arc<Shared> {
     fn accept(&self, envelope: &Envelope<'_>) -> Result<Submission, Problem> {
-        submit::accept(envelope, self.limits.payload, &self.targets)
+        self.submission(envelope, payload_apart(envelope.payload, self.limits.payload)?)
     }
 
     fn addressed(&self, problem: Problem) -> Problem {

@@ -1,25 +1,13 @@
 use std::sync::Arc;
 
 use ackd_api::socket::{Label, ServerFrame, ServerOp};
-use ackd_api::{Envelope, Problem};
 use ackd_domain::{Acceptance, Command, Submission};
 use ackd_engine::Engine;
 
 use crate::app::Shared;
 use crate::document::{self, Texts};
 use crate::problem::Rejection;
-use crate::submission::{payload_apart, submission};
 use crate::submit::{Asked, Committed, committed};
-use crate::targets::Targets;
-
-/// The submission that `envelope` asks for, its payload of at most `most` bytes, its callback one that `targets` lets
-/// pass.
-///
-/// # Errors
-/// The problem that `POST /v1/jobs` would answer with.
-pub(crate) fn accept(envelope: &Envelope<'_>, most: usize, targets: &Targets) -> Result<Submission, Problem> {
-    submission(envelope, payload_apart(envelope.payload, most)?, targets, most)
-}
 
 /// The frame that answers a submission, once it is durable.
 pub(crate) async fn answer(shared: Arc<Shared>, reference: Label, submission: Submission) -> Vec<u8> {

@@ -1,7 +1,8 @@
+use ackd_domain::Timestamp;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::socket::submit;
+use crate::submission::{Terms, payload_apart, submission};
 use crate::targets::{Outbounds, Targets};
 
 #[derive(Debug)]
@@ -9,7 +10,9 @@ struct Plain;
 
 impl Host for Plain {
     fn accept(&self, envelope: &Envelope<'_>) -> Result<Submission, Problem> {
-        submit::accept(envelope, 10, &Targets::new(Outbounds::nowhere()))
+        let targets = Targets::new(Outbounds::nowhere());
+        let terms = Terms { targets: &targets, payload: 10, now: &Timestamp::default };
+        submission(envelope, payload_apart(envelope.payload, 10)?, &terms)
     }
 
     fn addressed(&self, problem: Problem) -> Problem {
