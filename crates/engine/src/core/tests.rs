@@ -15,6 +15,7 @@ mod limits;
 mod retention;
 mod schedules;
 mod unique;
+mod waiting;
 
 /// A core whose reads are answered at once, and everything a test asks it.
 struct World {
