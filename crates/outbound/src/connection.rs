@@ -165,7 +165,9 @@ fn step(io: &mut Io, cx: &mut Context<'_>) {
 
 /// Awaits `future` while the connection reads and writes.
 async fn drive<F: Future>(io: &mut Io, future: F) -> F::Output {
-    let mut future = pin!(future);
+    // It waits for nothing but what the connection has for it. While a body is sent that is always at hand, to a receiver that
+    // is always ready, writing takes all that a task may do at a time, and an answer that is there would not be seen.
+    let mut future = pin!(tokio::task::unconstrained(future));
     std::future::poll_fn(|cx| {
         step(io, cx);
         future.as_mut().poll(cx)
