@@ -59,7 +59,7 @@ impl Wired {
 
     /// Starts to post the jobs of queues that are pushed, on the runtime of the caller.
     pub(crate) fn push(&self) -> Pusher {
-        Pusher::start(self.app.engine().clone(), Arc::clone(&self.outbounds.pushes), self.pushing)
+        Pusher::start(self.app.engine().clone(), self.files.clone(), Arc::clone(&self.outbounds.pushes), self.pushing)
     }
 
     /// Starts to delete the files that nobody needs, on the runtime of the caller.

@@ -9,14 +9,16 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use ackd_domain::{
-    Answer, Backoff, Body, ChangeKind, Command, JSON, Job, JobId, LeaseToken, Name, Push, QueuePatch, Status,
-    Submission, Timestamp,
+    Answer, Backoff, Body, ChangeKind, Command, JSON, Job, JobId, LeaseToken, Name, PayloadFile, Push, QueuePatch,
+    Status, Submission, Timestamp,
 };
 use ackd_engine::{
-    Engine, Feed, FeedItem, FeedStart, Filter, Interest, NO_WORKER_AFTER, PushOptions, Pusher, Waiting, WorkRequest,
+    Engine, Feed, FeedItem, FeedStart, Files, Filter, Interest, NO_WORKER_AFTER, PushOptions, Pusher, Waiting,
+    WorkRequest,
 };
 use ackd_ports::{
-    Clock, FakeOutbound, Faults, LedgerError, Outbound, OutboundError, Post, Posted, Reply, Script, SigningKey, Wanted,
+    Clock, FakeOutbound, Faults, FileStoreError, LedgerError, MemoryFiles, Outbound, OutboundError, Post, Posted,
+    Reply, Script, SigningKey, Wanted,
 };
 use bytes::Bytes;
 use tokio::sync::Notify;
@@ -43,6 +45,8 @@ struct World {
     clock: Arc<StoppedClock>,
     outbound: FakeOutbound,
     pusher: Option<Pusher>,
+    files: Files,
+    store: MemoryFiles,
     faults: Faults,
     /// Tells of every change of every job.
     changes: Feed,
@@ -91,7 +95,9 @@ impl World {
         let interest = Interest::new(Filter::default(), Vec::new());
         let changes = engine.feed(interest, FeedStart::Earliest, Some(10_000)).await.unwrap();
         let outbound = FakeOutbound::new();
-        let mut world = World { engine, clock, outbound, pusher: None, faults, changes };
+        let store = MemoryFiles::default();
+        let files = Files::new(engine.clone(), Arc::new(store.clone()), 1);
+        let mut world = World { engine, clock, outbound, pusher: None, files, store, faults, changes };
         world.start();
         world
     }
@@ -102,7 +108,7 @@ impl World {
 
     fn start_with(&mut self, outbound: Arc<dyn Outbound>) {
         let options = PushOptions { lease: lease_text, result: 100 };
-        self.pusher = Some(Pusher::start(self.engine.clone(), outbound, options));
+        self.pusher = Some(Pusher::start(self.engine.clone(), self.files.clone(), outbound, options));
     }
 
     async fn stop(&mut self) {
@@ -129,6 +135,17 @@ impl World {
             Answer::Accepted(mut accepted) => accepted.pop().unwrap().job,
             other => panic!("{other:?}"),
         }
+    }
+
+    /// A job whose payload is a file of these bytes.
+    async fn submit_file(&self, queue: &str, bytes: &[u8]) {
+        let mut receiving = self.files.receive("video/mp4".into());
+        receiving.write(Bytes::copy_from_slice(bytes)).await.unwrap();
+        let received = receiving.finish().await.unwrap();
+        let file = PayloadFile::New(received.file().clone());
+        let empty = Body { content_type: "".into(), bytes: Bytes::new() };
+        let submission = Submission { payload_file: Some(Box::new(file)), ..Submission::new(name(queue), empty) };
+        received.commit(Command::Submit(vec![submission])).await.unwrap().pop().unwrap().unwrap();
     }
 
     /// The next change by which a job comes to `status`.
@@ -229,7 +246,7 @@ async fn a_job_is_posted_as_it_is_and_the_answer_is_its_result() {
     assert_eq!(leased.worker.as_deref(), Some("ackd.push"));
     let done = world.until(Status::Done).await;
     let post = &world.posts(1).await[0];
-    assert_eq!((&*post.url, &*post.content_type, &*post.body), (URL, "text/x", &b"work"[..]));
+    assert_eq!((&*post.url, &*post.content_type, post.body.as_bytes()), (URL, "text/x", &b"work"[..]));
     assert_eq!((post.timeout, post.wanted, post.at), (7 * SECOND, Wanted::Whole(100), world.clock.now()));
     assert!(post.signed.is_none());
     let id = done.id.to_string();
@@ -241,6 +258,46 @@ async fn a_job_is_posted_as_it_is_and_the_answer_is_its_result() {
     assert!(leased.live_lease(&lease_of(post)).is_some());
     let kept = world.engine.record(done.id).await.unwrap().unwrap().result.unwrap();
     assert_eq!((&*kept.content_type, &*kept.bytes), ("text/y", &b"answer"[..]));
+}
+
+#[tokio::test]
+async fn a_payload_that_is_a_file_is_posted_as_any_other() {
+    let mut world = World::new().await;
+    world.push("q", to(URL)).await;
+    // Of several pieces, and of none.
+    for (posts, bytes) in [(1, vec![7; 200 << 10]), (2, Vec::new())] {
+        world.outbound.script(URL, [result("seen")]);
+        world.submit_file("q", &bytes).await;
+        let done = world.until(Status::Done).await;
+        assert_eq!((done.attempt, done.result.as_ref().map(|result| result.size)), (1, Some(4)));
+        let post = &world.posts(posts).await[posts - 1];
+        assert_eq!((&*post.content_type, post.body.as_bytes()), ("video/mp4", &*bytes));
+        assert_eq!(header(post, "ackd-job"), Some(&*done.id.to_string()));
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_cannot_be_read_is_posted_once_it_can() {
+    let mut world = World::new().await;
+    world.submit_file("q", b"miaow").await;
+    world.store.fail_next(FileStoreError::Failed("the disk is away".into()));
+    world.push("q", to(URL)).await;
+    let waits = |kind, job: &Job| kind == ChangeKind::Failed && job.status == Status::Init;
+    let failed = world.until_change(waits).await;
+    let problem: serde_json::Value = serde_json::from_str(&failed.error.as_ref().unwrap().problem).unwrap();
+    assert_eq!(problem["type"], "/problems/push-unsendable");
+    assert!(problem["title"].as_str().unwrap().contains("the disk is away"), "{problem}");
+    assert!(world.outbound.posts().is_empty());
+    // What is damaged is never taken for the file.
+    world.store.damage();
+    world.pass(SECOND).await;
+    let failed = world.until_change(waits).await;
+    assert!(failed.error.as_ref().unwrap().problem.contains("damaged"), "{failed:?}");
+    assert!(world.outbound.posts().is_empty());
+    world.store.damage();
+    world.pass(SECOND).await;
+    assert_eq!(world.until(Status::Done).await.attempt, 3);
+    assert_eq!(world.posts(1).await[0].body.as_bytes(), b"miaow");
 }
 
 #[tokio::test]

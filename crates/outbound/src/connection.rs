@@ -5,14 +5,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 
 use ackd_ports::{BodyEnd, OutboundError, Reply, Wanted};
-use bytes::Bytes;
 use http::{Request, Response};
-use http_body_util::{BodyExt, Full};
+use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use tokio::time::Instant;
 
+use crate::body::{Outgoing, Unread};
 use crate::stream::Stream;
 
 /// The most of an answer's status line and headers that is read, in bytes: 16 KiB.
@@ -28,9 +28,9 @@ pub const BODY_BYTES: usize = 64 << 10;
 /// awaits the answer: a post wakes no second task, and a connection that nobody uses costs no task.
 #[derive(Debug)]
 pub(crate) struct Connection {
-    sender: http1::SendRequest<Full<Bytes>>,
+    sender: http1::SendRequest<Outgoing>,
     /// None once it has ended.
-    io: Option<Box<http1::Connection<TokioIo<Stream>, Full<Bytes>>>>,
+    io: Option<Box<http1::Connection<TokioIo<Stream>, Outgoing>>>,
     pub(crate) opened: Instant,
 }
 
@@ -89,7 +89,7 @@ impl Drop for Room<'_> {
 #[derive(Debug)]
 pub(crate) enum SendError {
     /// Not a byte of the request was sent: here it is again.
-    Unsent(Request<Full<Bytes>>),
+    Unsent(Request<Outgoing>),
     /// It was sent, in part at least.
     Failed(OutboundError),
 }
@@ -106,7 +106,7 @@ impl Connection {
     }
 
     /// Sends `request` and reads the answer's head.
-    pub(crate) async fn send(&mut self, request: Request<Full<Bytes>>) -> Result<Response<Incoming>, SendError> {
+    pub(crate) async fn send(&mut self, request: Request<Outgoing>) -> Result<Response<Incoming>, SendError> {
         let sent = self.sender.try_send_request(request);
         drive(&mut self.io, sent).await.map_err(|mut error| match error.take_message() {
             Some(request) => SendError::Unsent(request),
@@ -153,7 +153,7 @@ impl Connection {
     }
 }
 
-type Io = Option<Box<http1::Connection<TokioIo<Stream>, Full<Bytes>>>>;
+type Io = Option<Box<http1::Connection<TokioIo<Stream>, Outgoing>>>;
 
 /// Reads and writes what can be read and written now.
 fn step(io: &mut Io, cx: &mut Context<'_>) {
@@ -176,6 +176,10 @@ async fn drive<F: Future>(io: &mut Io, future: F) -> F::Output {
 }
 
 fn failed(error: &hyper::Error) -> OutboundError {
+    let unread = error.source().and_then(|source| source.downcast_ref::<Unread>());
+    if let Some(Unread(why)) = unread.filter(|_| error.is_user()) {
+        return OutboundError::Body(why.clone());
+    }
     if error.is_parse_too_large() {
         return OutboundError::TooLarge { limit: HEAD_BYTES };
     }

@@ -7,6 +7,7 @@
 
 mod address;
 mod allow;
+mod body;
 mod cache;
 mod connect;
 mod connection;

@@ -3,14 +3,13 @@ use std::time::Duration;
 
 use ackd_domain::{Timestamp, limits};
 use ackd_ports::{Outbound, OutboundError, Phase, Post, Posted, Reply, SigningKey, Wanted};
-use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HOST, RETRY_AFTER, USER_AGENT};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request};
-use http_body_util::Full;
 use rustls::RootCertStore;
 use tokio::time::{Instant, timeout_at};
 
 use crate::allow::Allow;
+use crate::body::Outgoing;
 use crate::cache::Cache;
 use crate::connect::Connector;
 pub use crate::connection::{BODY_BYTES, HEAD_BYTES};
@@ -88,7 +87,8 @@ impl Default for Options {
 
 /// The [`Outbound`] that sends, over HTTP/1.1, plain or over TLS.
 ///
-/// A post occupies at most some 20 KiB beside its own body and what is wanted of the answer's, whatever the receiver does.
+/// A post occupies at most some 20 KiB beside its own body, or a piece of it where it is streamed, and what is wanted of the
+/// answer's, whatever the receiver does.
 /// How many are under way at a time is the caller's to bound. All posts run on one tokio runtime, whose I/O and time are enabled. A clone is the same.
 #[derive(Clone)]
 pub struct HttpOutbound(Arc<Shared>);
@@ -145,9 +145,10 @@ impl Shared {
         let limit = post.timeout.min(MAX_TIMEOUT);
         let deadline = started + limit;
         let target = self.targets.get(&post.url, || Target::parse(&post.url))?;
-        let request = self.request(&post, &target)?;
+        let head = self.head(&post, &target)?;
         let answering = async {
-            let mut request = request;
+            let body = Outgoing::open(post.body.clone()).await?;
+            let mut request = head.map(|()| body);
             while let Some(mut connection) = self.pool.take(&target.server) {
                 // That its receiver has closed it may be known to the system and not yet to the runtime, which looks
                 // whenever a task yields.
@@ -192,7 +193,7 @@ impl Shared {
         Ok(Reply { status: head.status.as_u16(), retry_after, took, content_type, body, end })
     }
 
-    fn request(&self, post: &Post, target: &Target) -> Result<Request<Full<Bytes>>, OutboundError> {
+    fn head(&self, post: &Post, target: &Target) -> Result<Request<()>, OutboundError> {
         post.check_headers()?;
         let value = |text: &str, what| HeaderValue::from_str(text).map_err(|_| OutboundError::Header(what));
         let mut headers = HeaderMap::with_capacity(8 + post.headers.len());
@@ -205,7 +206,7 @@ impl Shared {
             let timestamp = (post.at.millis() / 1000).to_string();
             headers.insert(WEBHOOK_ID, value(&signed.id, "the webhook's id")?);
             headers.insert(WEBHOOK_TIMESTAMP, value(&timestamp, "the time")?);
-            if let Some(signature) = self.signer.sign(signed, &timestamp, &post.body)? {
+            if let Some(signature) = self.signer.sign(signed, &timestamp, post.body.as_bytes())? {
                 headers.insert(WEBHOOK_SIGNATURE, signature);
             }
         }
@@ -213,7 +214,7 @@ impl Shared {
             let header = HeaderName::try_from(*name).map_err(|_| OutboundError::Header(name))?;
             headers.insert(header, value(text, name)?);
         }
-        let mut request = Request::new(Full::new(post.body.clone()));
+        let mut request = Request::new(());
         *request.method_mut() = Method::POST;
         *request.uri_mut() = target.path.clone();
         *request.headers_mut() = headers;

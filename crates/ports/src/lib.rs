@@ -23,7 +23,7 @@ pub use files::{FileDownload, FileListing, FileStore, FileStoreError, FileUpload
 pub use ledger::memory::{Faults, MemoryLedger, MemoryReader};
 pub use ledger::{Applied, Idle, Ledger, LedgerError, Reactor, Rows, decide_batch};
 pub use outbound::{
-    BodyEnd, FakeOutbound, Host, KeyError, KeyMaterial, Outbound, OutboundError, Phase, Post, Posted, Reply, Script,
-    Signed, SigningKey, TargetUrl, UrlError, Wanted,
+    BodyEnd, FakeOutbound, Host, KeyError, KeyMaterial, Opening, Outbound, OutboundError, Phase, Post, PostBody,
+    PostSource, PostStream, Posted, Reply, Script, Signed, SigningKey, TargetUrl, UrlError, Wanted,
 };
 pub use reader::{Counts, Filter, Lane, LedgerReader, OldChanges, Outlived, Page, ReadError, Ready, Timeline};

@@ -42,6 +42,20 @@ fn a_job_is_posted_until_the_target_takes_it_and_its_answer_is_the_result() {
 }
 
 #[test]
+fn a_file_is_posted_as_any_other_payload() {
+    let (server, receiver) = (Server::with(&ALLOW), Receiver::start());
+    pushed(&server, &receiver, &[]);
+    let bytes: Vec<u8> = (0..3_000_000u32).map(|at| at.to_le_bytes()[(at % 3) as usize]).collect();
+    server.run_with(&["file", "put", "-", "cat.mp4", "--content-type", "video/mp4"], &bytes).fine();
+    let id = server.submit(&["q", "--payload-file", "cat.mp4"]);
+    let posted = receiver.next();
+    assert_eq!((posted.header("content-type"), posted.header("idempotency-key")), ("video/mp4", &*id));
+    assert!(posted.bytes == bytes, "other bytes were posted");
+    posted.answer_with(200, "", "seen");
+    assert_eq!(server.run(&["result", &id, "--wait", "1m"]).fine(), "seen");
+}
+
+#[test]
 fn a_post_under_way_is_made_again_after_the_server_was_killed_and_after_it_was_stopped() {
     let (mut server, receiver) = (Server::with(&ALLOW), Receiver::start());
     pushed(&server, &receiver, &["--push-timeout", "1h"]);

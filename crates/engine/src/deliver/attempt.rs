@@ -60,7 +60,7 @@ fn prepare(
         url,
         at: now,
         content_type: Arc::clone(&payload.content_type),
-        body: payload.bytes.clone(),
+        body: payload.bytes.clone().into(),
         signed: Some(Signed { id: Arc::clone(&delivery.webhook_id), keys }),
         headers: Vec::new(),
         wanted: Wanted::Beginning,

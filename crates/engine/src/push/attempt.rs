@@ -4,8 +4,8 @@ use ackd_domain::Command;
 use ackd_ports::{Post, Wanted};
 
 use super::PushWork;
-use super::outcome;
 use super::standing::{self, Standing};
+use super::{outcome, payload};
 use crate::engine::Engine;
 use crate::work::Granted;
 
@@ -29,9 +29,8 @@ pub(super) async fn attempt(work: &PushWork, engine: &Engine, granted: Granted) 
 
 /// What is posted; none where the payload is not at hand.
 fn prepare(work: &PushWork, engine: &Engine, granted: &Granted) -> Option<Post> {
-    // The bytes of a file are not in the ledger, and may be more than fit into memory.
-    let at_hand = granted.payload.as_ref().filter(|_| granted.job.spec.payload_file.is_none());
-    let (job, payload) = (&granted.job, at_hand?);
+    let body = payload::body(&work.files, granted)?;
+    let job = &granted.job;
     let id: Arc<str> = job.id.to_string().into();
     let mut headers = vec![
         ("idempotency-key", Arc::clone(&id)),
@@ -43,8 +42,8 @@ fn prepare(work: &PushWork, engine: &Engine, granted: &Granted) -> Option<Post> 
     Some(Post {
         url: work.push.url.clone(),
         at: engine.clock().now(),
-        content_type: payload.content_type.clone(),
-        body: payload.bytes.clone(),
+        content_type: Arc::clone(&job.spec.payload.content_type),
+        body,
         signed: None,
         headers,
         wanted: Wanted::Whole(work.options.result),

@@ -5,6 +5,7 @@
 
 mod attempt;
 mod outcome;
+mod payload;
 mod pushes;
 mod standing;
 
@@ -18,6 +19,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::{AbortHandle, JoinHandle, JoinSet};
 
 use crate::engine::Engine;
+use crate::files::Files;
 use crate::posting::{Ended, Poster, Settled, Terms, Work, settle, take_over};
 use crate::work::Granted;
 use attempt::attempt;
@@ -51,11 +53,12 @@ pub struct Pusher {
 }
 
 impl Pusher {
-    /// Begins, on the runtime of the caller.
+    /// Begins, on the runtime of the caller. Payloads that are files are read from `files`.
     #[must_use]
-    pub fn start(engine: Engine, outbound: Arc<dyn Outbound>, options: PushOptions) -> Pusher {
+    pub fn start(engine: Engine, files: Files, outbound: Arc<dyn Outbound>, options: PushOptions) -> Pusher {
         let (stop, stopped) = watch::channel(false);
-        let manager = Manager { engine, outbound, options, stopped, lines: BTreeMap::new(), tasks: JoinSet::new() };
+        let manager =
+            Manager { engine, files, outbound, options, stopped, lines: BTreeMap::new(), tasks: JoinSet::new() };
         Pusher { stop, task: tokio::spawn(manager.run()) }
     }
 
@@ -74,6 +77,7 @@ impl Pusher {
 #[derive(Clone)]
 struct PushWork {
     push: Arc<Push>,
+    files: Files,
     outbound: Arc<dyn Outbound>,
     options: PushOptions,
 }
@@ -92,6 +96,7 @@ impl Work for PushWork {
 /// Has a poster for each queue that is pushed.
 struct Manager {
     engine: Engine,
+    files: Files,
     outbound: Arc<dyn Outbound>,
     options: PushOptions,
     stopped: watch::Receiver<bool>,
@@ -144,8 +149,12 @@ impl Manager {
     /// Begins, changes and ends what is pushed.
     fn follow(&mut self, pushes: &BTreeMap<Name, Arc<Push>>, settled: &mpsc::UnboundedSender<Settled>) {
         for (name, push) in pushes {
-            let work =
-                || PushWork { push: Arc::clone(push), outbound: Arc::clone(&self.outbound), options: self.options };
+            let work = || PushWork {
+                push: Arc::clone(push),
+                files: self.files.clone(),
+                outbound: Arc::clone(&self.outbound),
+                options: self.options,
+            };
             if let Some(line) = self.lines.get(name) {
                 line.work.send_if_modified(|now| {
                     let changed = now.as_ref().is_none_or(|now| now.push != *push);

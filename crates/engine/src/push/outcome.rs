@@ -22,7 +22,11 @@ pub(super) fn posted(
         Ok(reply) => reply,
         Err(error) => {
             let title = error.to_string();
-            let kind = Some("/problems/push-unanswered");
+            let kind = match &error {
+                OutboundError::Body(_) => "/problems/push-unsendable",
+                _ => "/problems/push-unanswered",
+            };
+            let kind = Some(kind);
             let logged = Logged { kind, title: Some(&title), took: Some(took), ..Logged::default() };
             return fail(lease, logged.failure(), !error.is_permanent(), None);
         }
@@ -83,7 +87,7 @@ pub(super) fn cancelled(lease: LeaseToken) -> Command {
 
 /// Nothing was posted, and will not be.
 pub(super) fn unsendable(lease: LeaseToken, job: &Job) -> Command {
-    let title = format!("the payload, a file of {} bytes, is not posted", job.spec.payload.size);
+    let title = format!("the payload of {} bytes is not at hand", job.spec.payload.size);
     let logged = Logged { kind: Some("/problems/push-unsendable"), title: Some(&title), ..Logged::default() };
     fail(lease, logged.failure(), false, None)
 }

@@ -134,7 +134,7 @@ impl Server {
     /// Begins to post the jobs of queues that are pushed, by way of `pushes`.
     pub(crate) fn push(&self) -> Pusher {
         let options = PushOptions { lease: lease_text, result: self.result };
-        Pusher::start(self.engine.clone(), Arc::new(self.pushes.clone()), options)
+        Pusher::start(self.engine.clone(), self.files.clone(), Arc::new(self.pushes.clone()), options)
     }
 
     /// Begins to work off bulk jobs.

@@ -42,7 +42,7 @@ async fn a_slow_endpoint_is_made_asynchronous() {
     let done = server.call(submit).await;
     assert_eq!((done.status, done.at("/status"), done.at("/worker")), (200, json!("DONE"), json!("ackd.push")));
     let post = &posts(&server, 1).await[0];
-    assert_eq!((&*post.url, &*post.content_type, &*post.body), (URL, "text/csv", &b"a,b"[..]));
+    assert_eq!((&*post.url, &*post.content_type, post.body.as_bytes()), (URL, "text/csv", &b"a,b"[..]));
     let id = done.text("/id");
     assert_eq!([header(post, "idempotency-key"), header(post, "ackd-job")], [&*id, &*id]);
     let result = server.call(Request::get(&format!("/v1/jobs/{id}/result"))).await;

@@ -95,7 +95,7 @@ async fn a_receiver_that_takes_nothing_costs_its_time() {
         test_is_done.lock().unwrap().recv().unwrap_err();
     });
     // More than the sockets' buffers hold.
-    let body = Bytes::from(vec![0; BOUNDED]);
+    let body = Bytes::from(vec![0; BOUNDED]).into();
     let short = Post { timeout: SHORT, body, ..post(&receiver.url()) };
     assert_eq!(outbound().post(short).await, Err(late(Phase::Answering)));
     drop(done);

@@ -7,6 +7,7 @@ mod conforms;
 mod limits;
 mod receiver;
 mod reuse;
+mod streamed;
 mod tls;
 mod wire;
 
@@ -31,7 +32,7 @@ fn post(url: &str) -> Post {
         url: url.into(),
         at: Timestamp::from_millis(1_614_265_330_000),
         content_type: "application/json".into(),
-        body: Bytes::from_static(br#"{"test": 2432232314}"#),
+        body: Bytes::from_static(br#"{"test": 2432232314}"#).into(),
         signed: signed("msg_1"),
         headers: Vec::new(),
         wanted: Wanted::Beginning,

@@ -1,12 +1,17 @@
 //! What everything that posts must do.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use ackd_domain::Timestamp;
 use bytes::Bytes;
 
-use crate::{BodyEnd, Outbound, OutboundError, Post, Reply, Signed, SigningKey, UrlError, Wanted};
+use crate::{
+    BodyEnd, Opening, Outbound, OutboundError, Post, PostBody, PostSource, PostStream, Reply, Signed, SigningKey,
+    UrlError, Wanted,
+};
 
 /// The other end of an exercise.
 pub trait Receiver {
@@ -57,6 +62,7 @@ pub async fn exercise(outbound: &dyn Outbound, receiver: &dyn Receiver) {
     every_status_is_an_answer(outbound, receiver).await;
     the_body_of_an_answer_is_cut(outbound, receiver).await;
     an_answer_is_read_to_its_end_where_all_of_it_is_wanted(outbound, receiver).await;
+    what_is_streamed_arrives_whole_or_is_an_error(outbound, receiver).await;
     what_cannot_be_sent_is_not_sent(outbound, receiver).await;
     nothing_is_sent_before_it_is_awaited(outbound, receiver).await;
 }
@@ -66,7 +72,7 @@ fn post_to(url: Arc<str>) -> Post {
         url,
         at: Timestamp::from_millis(1_700_000_000_999),
         content_type: "application/json".into(),
-        body: Bytes::from_static(b"{\"a\":1}"),
+        body: Bytes::from_static(b"{\"a\":1}").into(),
         signed: signed("msg_1", 1),
         headers: Vec::new(),
         wanted: Wanted::Beginning,
@@ -120,7 +126,7 @@ async fn posts_arrive_as_they_are(outbound: &dyn Outbound, receiver: &dyn Receiv
         body: Bytes::from_static(b"{\"a\":1}"),
     };
     assert_eq!(receiver.received(), [expected], "what is no webhook arrived as one, or without its header");
-    let empty = Post { body: Bytes::new(), content_type: "".into(), ..post_to(url) };
+    let empty = Post { body: Bytes::new().into(), content_type: "".into(), ..post_to(url) };
     outbound.post(empty).await.unwrap_or_else(|error| panic!("an empty post failed: {error}"));
     let got = receiver.received().pop().map(|got| (got.body, got.content_type));
     assert_eq!(got, Some((Bytes::new(), String::new())));
@@ -174,6 +180,59 @@ async fn an_answer_is_read_to_its_end_where_all_of_it_is_wanted(outbound: &dyn O
         assert_eq!((reply.status, reply.body.len(), reply.end), (status, kept, end), "of {length} bytes");
     }
     receiver.received();
+}
+
+/// A body in pieces, of which one may be an error, and the length that it says it has.
+#[derive(Debug, Clone)]
+struct Pieces(u64, Vec<Result<Bytes, Arc<str>>>);
+
+impl PostSource for Pieces {
+    fn length(&self) -> u64 {
+        self.0
+    }
+
+    fn open(&self) -> Opening {
+        let pieces: Box<dyn PostStream> = Box::new(Reading(self.1.clone().into()));
+        Box::pin(async { Ok(pieces) })
+    }
+}
+
+struct Reading(VecDeque<Result<Bytes, Arc<str>>>);
+
+impl PostStream for Reading {
+    fn poll_next(&mut self, _: &mut Context<'_>) -> Poll<Option<Result<Bytes, Arc<str>>>> {
+        Poll::Ready(self.0.pop_front())
+    }
+}
+
+async fn what_is_streamed_arrives_whole_or_is_an_error(outbound: &dyn Outbound, receiver: &dyn Receiver) {
+    let url = receiver.url("/streamed");
+    let of = |length, pieces: &[Result<&'static str, &str>]| {
+        let pieces = pieces.iter().map(|piece| match piece {
+            Ok(text) => Ok(Bytes::from_static(text.as_bytes())),
+            Err(why) => Err(Arc::from(*why)),
+        });
+        let body = PostBody::Streamed(Arc::new(Pieces(length, pieces.collect())));
+        Post { body, signed: None, ..post_to(Arc::clone(&url)) }
+    };
+    for (length, pieces, whole) in
+        [(0, &[][..], ""), (3, &[Ok("abc")], "abc"), (6, &[Ok("ab"), Ok("c"), Ok("def")], "abcdef")]
+    {
+        let reply = outbound.post(of(length, pieces)).await;
+        assert!(reply.as_ref().is_ok_and(Reply::is_success), "{pieces:?}: {reply:?}");
+        let got = receiver.received().pop().map(|got| got.body);
+        assert_eq!(got.as_deref(), Some(whole.as_bytes()), "{pieces:?}");
+    }
+    for (length, pieces) in [(5, &[Ok("ab"), Err("torn")][..]), (5, &[Err("torn")]), (5, &[Ok("ab")]), (0, &[])] {
+        // What is signed stands before the body: it cannot be streamed.
+        let signed = Post { signed: signed("msg_1", 1), ..of(length, pieces) };
+        assert_eq!(outbound.post(signed).await, Err(OutboundError::Unsignable));
+        if length > 0 {
+            let torn = outbound.post(of(length, pieces)).await;
+            assert!(matches!(torn, Err(OutboundError::Body(_))), "{pieces:?}: {torn:?}");
+        }
+    }
+    assert_eq!(receiver.received(), [], "a part of a body was taken for all of it");
 }
 
 async fn what_cannot_be_sent_is_not_sent(outbound: &dyn Outbound, receiver: &dyn Receiver) {

@@ -3,9 +3,14 @@ use std::fmt;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::{BodyEnd, Outbound, OutboundError, Post, Posted, Reply, SigningKey, TargetUrl, Wanted};
+use bytes::Bytes;
 
-/// An [`Outbound`] for tests: it sends nothing, records what it is asked to post, and answers as it was told.
+use super::{
+    BodyEnd, Outbound, OutboundError, Post, PostBody, PostSource, Posted, Reply, SigningKey, TargetUrl, Wanted,
+};
+
+/// An [`Outbound`] for tests: it sends nothing, records what it is asked to post, with what it has read of a body that is streamed,
+/// and answers as it was told.
 /// A clone is the same.
 #[derive(Clone, Default)]
 pub struct FakeOutbound(Arc<Shared>);
@@ -71,14 +76,12 @@ impl FakeOutbound {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn next(&self, post: Post) -> Result<Script, OutboundError> {
-        self.check(&post.url)?;
-        post.check_headers()?;
+    fn next(&self, post: Post) -> Script {
         let mut state = self.lock();
         let script = state.scripts.get_mut(&post.url).and_then(VecDeque::pop_front);
         state.posts.push(post);
         self.0.posted.notify_all();
-        Ok(script.unwrap_or_else(|| Script::status(204)))
+        script.unwrap_or_else(|| Script::status(204))
     }
 }
 
@@ -95,8 +98,13 @@ impl Outbound for FakeOutbound {
     fn post(&self, post: Post) -> Posted {
         let this = self.clone();
         Box::pin(async move {
-            let wanted = post.wanted;
-            match this.next(post)? {
+            let (wanted, mut post) = (post.wanted, post);
+            this.check(&post.url)?;
+            post.check_headers()?;
+            if let PostBody::Streamed(source) = &post.body {
+                post.body = PostBody::Bytes(read(&**source).await?);
+            }
+            match this.next(post) {
                 Script::Reply(mut reply) => {
                     let most = match wanted {
                         Wanted::Whole(most) if reply.is_success() => most,
@@ -113,6 +121,19 @@ impl Outbound for FakeOutbound {
             }
         })
     }
+}
+
+/// All that `source` holds.
+async fn read(source: &dyn PostSource) -> Result<Bytes, OutboundError> {
+    let mut stream = source.open().await.map_err(OutboundError::Body)?;
+    let mut bytes = Vec::new();
+    while let Some(next) = std::future::poll_fn(|cx| stream.poll_next(cx)).await {
+        bytes.extend_from_slice(&next.map_err(OutboundError::Body)?);
+    }
+    if bytes.len() as u64 != source.length() {
+        return Err(OutboundError::Body("it is not as long as it was said to be".into()));
+    }
+    Ok(bytes.into())
 }
 
 impl fmt::Debug for FakeOutbound {

@@ -6,10 +6,12 @@ use std::time::Duration;
 use ackd_domain::Timestamp;
 use bytes::Bytes;
 
+mod body;
 mod fake;
 mod key;
 mod url;
 
+pub use body::{Opening, PostBody, PostSource, PostStream};
 pub use fake::{FakeOutbound, Script};
 pub use key::{KeyError, KeyMaterial, SigningKey};
 pub use url::{Host, TargetUrl, UrlError};
@@ -51,8 +53,8 @@ pub struct Post {
     pub at: Timestamp,
     /// The media type of the body; empty where it has none, and then there is no such header.
     pub content_type: Arc<str>,
-    /// What is sent, byte for byte.
-    pub body: Bytes,
+    /// What is sent, byte for byte. What is streamed cannot be signed.
+    pub body: PostBody,
     /// Who it is signed by, where it is a webhook.
     pub signed: Option<Signed>,
     /// Further headers: their names, in lower case, and values of visible ASCII and spaces.
@@ -92,8 +94,11 @@ impl Post {
     /// Whether what is to stand in headers can. Every implementation of [`Outbound`] asks before it sends.
     ///
     /// # Errors
-    /// [`OutboundError::Header`].
+    /// [`OutboundError::Header`], or [`OutboundError::Unsignable`] where a body is to be signed that is streamed.
     pub fn check_headers(&self) -> Result<(), OutboundError> {
+        if self.signed.is_some() && matches!(self.body, PostBody::Streamed(_)) {
+            return Err(OutboundError::Unsignable);
+        }
         let is_id = |byte: u8| byte.is_ascii_graphic() && byte != b'.';
         if let Some(Signed { id, .. }) = &self.signed
             && (!(1..=Post::MAX_ID_BYTES).contains(&id.len()) || !id.bytes().all(is_id))
@@ -175,6 +180,12 @@ pub enum OutboundError {
     /// What is to stand in a header cannot.
     #[error("{0} is empty, too long, or holds a character that cannot stand in its header")]
     Header(&'static str),
+    /// What is to be sent cannot be read, or not to its end.
+    #[error("what is to be sent cannot be read: {0}")]
+    Body(Arc<str>),
+    /// What is streamed cannot be signed: the signature stands before it.
+    #[error("what is streamed cannot be signed")]
+    Unsignable,
     /// The halves of a `whsk_` key are of two pairs.
     #[error("the public half of the whsk_ key does not belong to its private half: nobody could verify its signature")]
     Key,
@@ -248,6 +259,7 @@ impl OutboundError {
             self,
             OutboundError::Url(_)
                 | OutboundError::Header(_)
+                | OutboundError::Unsignable
                 | OutboundError::Key
                 | OutboundError::Refused { literal: true, .. }
         )
@@ -295,6 +307,8 @@ mod tests {
         assert!(!refused(false).is_permanent(), "a name may lead elsewhere tomorrow");
         assert!(!OutboundError::Timeout { during: Phase::Connecting, limit: Duration::from_secs(5) }.is_permanent());
         assert!(!OutboundError::Closed("reset".into()).is_permanent());
+        assert!(!OutboundError::Body("the disk is away".into()).is_permanent());
+        assert!(OutboundError::Unsignable.is_permanent());
     }
 
     #[test]
