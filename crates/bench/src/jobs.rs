@@ -1,17 +1,9 @@
 //! The requests of a run, as bytes.
 
+pub(crate) use ackd_bench_driver::payload;
+
 use crate::wire::{Answer, Wire, fields, request};
 use std::io;
-
-/// A JSON payload of 256 bytes.
-pub(crate) fn payload() -> String {
-    let mut text = r#"{"file":"holiday/2026/cat.mp4","to":"720p","captions":["en","de","fr"],"note":""#.to_owned();
-    while text.len() < 254 {
-        text.push('x');
-    }
-    text.push_str("\"}");
-    text
-}
 
 /// An envelope on `queue`, with an idempotency key if one is given.
 pub(crate) fn envelope(queue: &str, key: Option<u128>) -> String {

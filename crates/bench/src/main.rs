@@ -13,6 +13,7 @@ mod ledger;
 mod lifecycle;
 mod load;
 mod measured;
+mod peers;
 mod report;
 mod semantics;
 mod server;
@@ -52,7 +53,7 @@ struct Bench {
     keys: Option<u64>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Subcommand)]
+#[derive(Debug, Clone, Subcommand)]
 enum Scenario {
     /// Durable accepts a second
     Accept,
@@ -66,6 +67,11 @@ enum Scenario {
     Delivery,
     /// Priorities, delays, ordering keys, groups, unique keys and flows against plain jobs
     Semantics,
+    /// The same work on ackd and on what people would pick instead
+    Peers(peers::Peers),
+    /// Not for people: the driver of ackd that the peers' are compared with
+    #[command(hide = true)]
+    Drive { args: Vec<String> },
     /// Not for people: the server without storage that accept is compared with
     #[command(hide = true)]
     ServeWithoutStorage,
@@ -90,6 +96,8 @@ fn main() -> ExitCode {
             Scenario::Backlog => backlog::run(&bench),
             Scenario::Delivery => delivery::run(&bench),
             Scenario::Semantics => semantics::run(&bench),
+            Scenario::Peers(peers) => peers::run(&bench, peers),
+            Scenario::Drive { args } => return peers::drive(args),
             Scenario::ServeWithoutStorage => serve_without_storage(),
         };
         if let Err(error) = measured {

@@ -1,24 +1,6 @@
 //! What a run prints.
 
-use std::time::Duration;
-
-/// The spread of something that was measured many times.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Quantiles {
-    /// Half were faster.
-    pub(crate) p50: Duration,
-    /// 99 of 100 were faster.
-    pub(crate) p99: Duration,
-}
-
-impl Quantiles {
-    /// The quantiles of `took`.
-    pub(crate) fn of(mut took: Vec<Duration>) -> Quantiles {
-        took.sort_unstable();
-        let at = |share: usize| took.get((took.len() * share / 100).min(took.len().saturating_sub(1))).copied();
-        Quantiles { p50: at(50).unwrap_or_default(), p99: at(99).unwrap_or_default() }
-    }
-}
+pub(crate) use ackd_bench_driver::Quantiles;
 
 /// The middle one of an odd number of figures.
 pub(crate) fn median(mut figures: Vec<f64>) -> f64 {

@@ -98,7 +98,7 @@ impl Drop for Server {
 }
 
 /// The program `name` in the folder of this one.
-fn beside_me(name: &str) -> io::Result<PathBuf> {
+pub(crate) fn beside_me(name: &str) -> io::Result<PathBuf> {
     let path = std::env::current_exe()?.with_file_name(name);
     if path.exists() {
         Ok(path)

@@ -31,12 +31,12 @@ pub(crate) fn install() -> Done<Clients> {
     Ok(Clients { folder, nginx: path("nginx")?, chromium: path("chromium")? })
 }
 
-fn python(requirements: &Path, folder: &Path) -> Done {
+pub(crate) fn python(requirements: &Path, folder: &Path) -> Done {
     let asked = folder.join("requirements.txt");
     if is_same(requirements, &asked) {
         return Ok(());
     }
-    println!("installing clients in Python …");
+    println!("installing what is asked for in {} …", requirements.display());
     let venv = folder.join("venv");
     let make = |clear: &[&str]| process::run(bounded("python3").args(["-m", "venv"]).args(clear).arg(&venv));
     // Debian keeps what makes these folders in a package of its own.
@@ -50,13 +50,13 @@ fn python(requirements: &Path, folder: &Path) -> Done {
     Ok(())
 }
 
-fn node(package: &Path, folder: &Path) -> Done {
+pub(crate) fn node(package: &Path, folder: &Path) -> Done {
     // npm writes this copy anew; so the one to compare with has another name.
     let (asked, used) = (folder.join("package.asked.json"), folder.join("package.json"));
     if is_same(package, &asked) {
         return Ok(());
     }
-    println!("installing clients in Node …");
+    println!("installing what is asked for in {} …", package.display());
     std::fs::copy(package, used)?;
     let options = ["install", "--no-package-lock", "--no-audit", "--no-fund", "--loglevel=error"];
     process::run(bounded("npm").args(options).current_dir(folder))?;

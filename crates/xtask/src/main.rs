@@ -7,6 +7,7 @@ mod bench;
 mod clients;
 mod demo;
 mod install;
+mod peers;
 mod process;
 mod test;
 
@@ -22,7 +23,9 @@ The project's own commands:
   cargo xtask test [FILTER]
       installs and starts what the tests need, runs all of them, stops what it started
   cargo xtask bench [accept|lifecycle|latency|backlog] [--runs N] [--time SECONDS] [--keys N] [--backlog N]
-      measures ackd beside what bounds it";
+      measures ackd beside what bounds it
+  cargo xtask bench peers [NAME…] [--runs N] [--time SECONDS] [--jobs N] [--large [N]] [--out FOLDER]
+      installs and starts other job systems and brokers, and measures the same work on them and on ackd";
 
 fn main() -> ExitCode {
     let mut args = std::env::args().skip(1);
