@@ -27,10 +27,10 @@ const ROUNDS: u32 = 4;
 
 /// How many steps the log may grow while it is copied. Then the writer waits: a thread that gets no
 /// processor must not let it grow for ever.
-const MOST: u64 = 4;
+pub(crate) const MOST: u64 = 4;
 
 /// How long a reader may keep the log from starting anew while the writer is held.
-const READERS: Duration = Duration::from_millis(100);
+pub(crate) const READERS: Duration = Duration::from_millis(100);
 
 /// The gate through which the writer goes into each transaction.
 #[derive(Debug, Default)]
