@@ -93,7 +93,7 @@ pub struct Job {
     pub lease: Option<Lease>,
     /// What its worker said last of how far it has come, in this attempt.
     pub progress: Option<Progress>,
-    /// Why its latest attempt failed.
+    /// Why its latest attempt failed, or why it ended otherwise than `DONE`.
     pub error: Option<Failure>,
     /// What a worker left for the next attempt, JSON.
     pub checkpoint: Option<Arc<str>>,

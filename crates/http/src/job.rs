@@ -171,7 +171,7 @@ fn entry(change: &Change) -> TimelineEntry<'_> {
         ChangeKind::Unblocked => (TimelineEvent::Unblocked, Hop::Dispatch),
         ChangeKind::Replaced => (TimelineEvent::Replaced, Hop::Submit),
     };
-    let ended_badly = matches!(change.kind, ChangeKind::Failed | ChangeKind::Lapsed);
+    let ended_badly = matches!(change.kind, ChangeKind::Failed | ChangeKind::Lapsed | ChangeKind::Expired);
     TimelineEntry {
         at: time(change.at),
         event,

@@ -1,4 +1,6 @@
-use crate::{ChangeKind, Decision, Draws, LeaseState, Refusal, Status, Timestamp, View};
+use std::sync::Arc;
+
+use crate::{ChangeKind, Decision, Draws, Failure, LeaseState, Refusal, Status, Timestamp, View};
 
 use super::{end, end_lease, step, stepped};
 
@@ -15,6 +17,17 @@ pub(super) fn decide(view: &View, now: Timestamp, draws: &mut dyn Draws) -> Resu
         if next.status == Status::Processing {
             end_lease(next, LeaseState::Lapsed);
         }
+        next.error = Some(failure(next.error.as_ref()));
         end(next, Status::Expired, now);
     })))
+}
+
+/// Why the job has ended, and of what its latest attempt failed before.
+fn failure(last: Option<&Failure>) -> Failure {
+    const HEAD: &str = r#"{"type":"/problems/expired","title":"The job was not done in time""#;
+    let problem = match last {
+        Some(Failure { problem }) => format!(r#"{HEAD},"last_error":{problem}}}"#),
+        None => format!("{HEAD}}}"),
+    };
+    Failure { problem: Arc::from(problem) }
 }

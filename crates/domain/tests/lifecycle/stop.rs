@@ -1,4 +1,4 @@
-use ackd_domain::{Answer, Command, Job, Lease, LeaseState, Refusal, Status, Submission};
+use ackd_domain::{Answer, Command, Failure, Job, Lease, LeaseState, Refusal, Status, Submission};
 
 use crate::book::Book;
 use crate::samples::{HOUR, SECOND, beat, complete, fail, fail_cancelled, lapse, release, submission};
@@ -51,6 +51,25 @@ fn a_worker_is_asked_to_stop_and_has_the_last_word() {
     }
 }
 
+/// The error of a job that expired after its latest attempt failed of this.
+fn expired(last: Option<&str>) -> Failure {
+    let last = last.map(|last| format!(r#","last_error":{last}"#)).unwrap_or_default();
+    let problem = format!(r#"{{"type":"/problems/expired","title":"The job was not done in time"{last}}}"#);
+    Failure { problem: problem.into() }
+}
+
+#[test]
+fn a_job_that_expires_says_of_what_it_failed_before() {
+    let mut book = Book::new();
+    let lease = book.leased(Submission { expires_in: Some(HOUR), ..submission() });
+    let last = book.job(fail(lease)).error.clone().unwrap();
+    book.pass(HOUR);
+    let job = book.job(Command::Expire { number: 1 });
+    assert_eq!(job.error, Some(expired(Some(&last.problem))));
+    let again = book.job(Command::Retry { id: job.id });
+    assert_eq!(again.error, None);
+}
+
 #[test]
 fn a_job_expires_whether_it_waits_or_is_worked_on() {
     for worked_on in [false, true] {
@@ -65,6 +84,7 @@ fn a_job_expires_whether_it_waits_or_is_worked_on() {
             version: before.version + 1,
             finished_at: Some(book.now),
             lease: before.lease.clone().map(|lease| Lease { state: LeaseState::Lapsed, ..lease }),
+            error: Some(expired(None)),
             changed: after.changed,
             ..before
         };
