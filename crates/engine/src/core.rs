@@ -41,7 +41,7 @@ const EXPIRY_INTERVAL: Duration = Duration::from_secs(1);
 /// The most expired jobs that one turn ends.
 const EXPIRED_AT_ONCE: usize = 500;
 
-/// How soon further expired jobs are looked for after a full list of them.
+/// How soon further expired jobs are looked for after a list of them.
 const EXPIRED_PAUSE: Duration = Duration::from_millis(50);
 
 /// What the core is asked or told between turns.
@@ -137,6 +137,8 @@ pub struct Core {
     read_again_at: Option<Duration>,
     next_expiry: Duration,
     looking_for_expired: bool,
+    /// Those that were found last.
+    expired_before: Vec<u64>,
     retention: Retention,
     /// The last commit with submissions found no room: until one does, they are committed apart, so that
     /// they cannot keep others from settling.
@@ -201,6 +203,7 @@ impl Core {
             read_again_at: None,
             next_expiry: tick,
             looking_for_expired: false,
+            expired_before: Vec::new(),
             retention: Retention::new(parts.feed_retention, tick),
             full: false,
             draining: false,
@@ -390,11 +393,13 @@ impl Core {
                 self.looking_for_expired = false;
                 match read {
                     Ok(Pages::Expired(numbers)) => {
-                        if numbers.len() == EXPIRED_AT_ONCE {
+                        // Those of before cannot be ended, as where one is damaged; for others there may be more.
+                        if !numbers.is_empty() && numbers != self.expired_before {
                             // Once these are ended, which takes a turn.
                             self.next_expiry = tick + EXPIRED_PAUSE;
                         }
-                        self.own.extend(numbers.into_iter().map(|number| Command::Expire { number }));
+                        self.own.extend(numbers.iter().map(|number| Command::Expire { number: *number }));
+                        self.expired_before = numbers;
                     }
                     read => report(read),
                 }

@@ -11,7 +11,29 @@ use crate::trouble::Trouble;
 /// The most jobs that are looked at for a usual expiry at once.
 const LOOKED_AT: i64 = 10_000;
 
-/// The numbers of unfinished jobs that have expired by `now`.
+/// The most bytes of payloads of jobs that expire at once: of each another may be made in a dead-letter queue.
+const BYTES: u64 = 16 << 20;
+
+/// What was found. One goes always, however large it is.
+struct Found {
+    numbers: Vec<u64>,
+    bytes: u64,
+    limit: usize,
+}
+
+impl Found {
+    /// Takes the job of this number, if there is room for it and its payload of so many bytes.
+    fn take(&mut self, number: i64, bytes: i64) -> bool {
+        self.bytes = self.bytes.saturating_add(bytes.unsigned_abs());
+        let has_room = self.numbers.len() < self.limit && (self.bytes <= BYTES || self.numbers.is_empty());
+        if has_room {
+            self.numbers.push(number.cast_unsigned());
+        }
+        has_room
+    }
+}
+
+/// The numbers of unfinished jobs that have expired by `now`, at most `limit`, and fewer where their payloads are large.
 ///
 /// Those that named a time of their own stand in a table by it. The others expire in the order in which
 /// they were accepted, so they need none: `unexpired` is how far all of them are known to have ended.
@@ -22,22 +44,26 @@ pub(super) fn numbers(
     now: Timestamp,
     limit: usize,
 ) -> Result<Vec<u64>, Fault> {
-    let mut numbers = at_their_own_time(reading, now, limit)?;
-    if numbers.len() < limit {
-        at_the_usual_time(reading, unexpired, trouble, now, limit, &mut numbers)?;
+    let mut found = Found { numbers: Vec::new(), bytes: 0, limit };
+    if at_their_own_time(reading, now, &mut found)? {
+        at_the_usual_time(reading, unexpired, trouble, now, &mut found)?;
     }
-    Ok(numbers)
+    Ok(found.numbers)
 }
 
-fn at_their_own_time(reading: &Reading, now: Timestamp, limit: usize) -> Result<Vec<u64>, Fault> {
-    const OWN: &str = "SELECT job FROM expiry WHERE at <= ?1 ORDER BY at, job LIMIT ?2";
+/// Says whether there is room for more.
+fn at_their_own_time(reading: &Reading, now: Timestamp, found: &mut Found) -> Result<bool, Fault> {
+    // The length of a body is in its row's head.
+    const OWN: &str = "SELECT expiry.job, coalesce(length(submission.body), 0) FROM expiry \
+                       LEFT JOIN submission ON submission.id = expiry.job WHERE at <= ?1 ORDER BY at, job LIMIT ?2";
     let mut statement = reading.connection.prepare_cached(OWN)?;
-    let mut rows = statement.query((now.millis(), limited(limit)))?;
-    let mut numbers = Vec::new();
+    let mut rows = statement.query((now.millis(), limited(found.limit)))?;
     while let Some(row) = rows.next()? {
-        numbers.push(row.get::<_, i64>(0)?.cast_unsigned());
+        if !found.take(row.get(0)?, row.get(1)?) {
+            return Ok(false);
+        }
     }
-    Ok(numbers)
+    Ok(found.numbers.len() < found.limit)
 }
 
 fn at_the_usual_time(
@@ -45,10 +71,9 @@ fn at_the_usual_time(
     unexpired: &AtomicI64,
     trouble: &Trouble,
     now: Timestamp,
-    limit: usize,
-    numbers: &mut Vec<u64>,
+    found: &mut Found,
 ) -> Result<(), Fault> {
-    const USUAL: &str = "SELECT job.id, job.status, job.expires_at, submission.created_at FROM job \
+    const USUAL: &str = "SELECT job.id, job.status, job.expires_at, submission.created_at, length(submission.body) FROM job \
                          JOIN submission ON submission.id = job.id WHERE job.id >= ?1 ORDER BY job.id LIMIT ?2";
     let start = unexpired.load(Ordering::Relaxed);
     let mut statement = reading.connection.prepare_cached(USUAL)?;
@@ -59,22 +84,24 @@ fn at_the_usual_time(
     while let Some(row) = rows.next()? {
         let mut columns = Columns::from(row, 0);
         let number = columns.int()?;
-        let mut read = || -> Result<(i64, Option<i64>, i64), Unreadable> {
-            Ok((columns.int()?, columns.maybe()?, columns.int()?))
+        let mut read = || -> Result<(i64, Option<i64>, i64, Option<i64>), Unreadable> {
+            Ok((columns.int()?, columns.maybe()?, columns.int()?, columns.maybe()?))
         };
-        let Ok((status, own, created_at)) = read() else {
+        let Ok((status, own, created_at, bytes)) = read() else {
             // It can only be looked at again; those behind it expire all the same.
             trouble.damaged(&format!("job {number}"));
             all_ended = false;
             continue;
         };
         let created_at = Timestamp::from_millis(created_at);
-        if created_at.after(USUAL_EXPIRY) > now || numbers.len() == limit {
+        if created_at.after(USUAL_EXPIRY) > now {
             break;
         }
         if own.is_none() && status < Status::Done as i64 {
-            numbers.push(number.cast_unsigned());
             all_ended = false;
+            if !found.take(number, bytes.unwrap_or_default()) {
+                break;
+            }
         }
         if all_ended {
             ended = number + 1;

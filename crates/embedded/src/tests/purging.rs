@@ -191,3 +191,30 @@ fn the_ends_that_were_seen_are_not_looked_at_again_after_a_restart() {
     assert!(store.reader.shared.ends_seen.load(std::sync::atomic::Ordering::Relaxed) >= 4);
     assert!(store.reader.outlived(week, 10).unwrap().numbers.is_empty());
 }
+
+/// A dead-letter queue gets a copy of each payload, in the commit that ends the job.
+#[test]
+fn large_jobs_expire_few_at_a_time_and_one_at_least() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut store = open(directory.path());
+    let large = |mebibytes: usize, expires_in: Option<Duration>| {
+        let mut large = Submission { expires_in, ..submission("video") };
+        large.payload.bytes = vec![b'7'; mebibytes << 20].into();
+        large
+    };
+    for expires_in in [Some(Duration::from_secs(1)), None] {
+        let now = NOW.after(expires_in.unwrap_or(limits::DEFAULT_EXPIRY));
+        let numbers: Vec<u64> =
+            [20, 6, 10, 1].map(|size| submit(&mut store, large(size, expires_in)).id.number()).into();
+        let mut ended = Vec::new();
+        for part in [&numbers[..1], &numbers[1..3], &numbers[3..]] {
+            let expired = store.reader.expired(now, 10).unwrap();
+            assert_eq!(expired, part, "{expires_in:?}");
+            let expire = expired.iter().map(|number| Command::Expire { number: *number }).collect();
+            let applied = store.ledger.apply(expire, now, &mut Idle).unwrap();
+            assert!(applied.answers.iter().all(Result::is_ok));
+            ended.extend(expired);
+        }
+        assert_eq!((ended, store.reader.expired(now, 10).unwrap()), (numbers, vec![]));
+    }
+}
