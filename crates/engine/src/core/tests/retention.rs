@@ -1,6 +1,6 @@
 //! What was kept long enough goes, a part at a time, while others work.
 
-use ackd_domain::{Advance, Position, limits};
+use ackd_domain::{Advance, After, OnFailure, Position, limits};
 use ackd_ports::{ChangeFeed, FeedError};
 
 use super::*;
@@ -41,6 +41,34 @@ fn a_job_goes_when_it_was_kept_long_enough_and_not_before() {
     assert_eq!(jobs(&world), 2);
     world.pass(Duration::from_secs(2));
     assert_eq!(jobs(&world), 1, "one that waits has not ended");
+}
+
+/// Who waits for a job's retry keeps it, and for no longer than until it expires itself.
+#[test]
+fn a_failed_job_that_another_waits_for_goes_once_that_one_has_expired() {
+    let mut world = World::new(WindowLimits::default());
+    let brief = Submission { result_retention: Some(Duration::from_secs(10)), ..submission() };
+    let failed = world.submit(brief);
+    let waits = Submission {
+        after: vec![After::Job(failed.id)],
+        on_failure: OnFailure::Wait,
+        expires_in: Some(Duration::from_hours(1)),
+        ..submission()
+    };
+    let waits = world.submit(waits);
+    let lease = token(&world.lease(ask(1))[0].job).unwrap();
+    let error = Failure { problem: "{}".into() };
+    world.run(Command::Fail { lease, error, retryable: false, retry_after: None, cancelled: false }).unwrap();
+    world.pass(Duration::from_mins(59));
+    assert_eq!((world.job(failed.id).status, world.job(waits.id).status), (Status::Failed, Status::Init));
+    world.pass(Duration::from_mins(2));
+    assert_eq!(world.job(waits.id).status, Status::Expired);
+    // It is found by its end in the feed at the latest, once that is old.
+    world.pass(2 * DAY);
+    for _ in 0..10 {
+        world.pass(Duration::from_secs(1));
+    }
+    assert_eq!(world.reader.job(failed.id).unwrap(), None);
 }
 
 #[test]
