@@ -37,6 +37,14 @@ impl Started {
         &self.times
     }
 
+    /// Forgets what began later than `now`: the clock has gone back since.
+    ///
+    /// For whoever looks at what was written, anew each time: were it taken for what begins `now`, as by
+    /// [`Started::room`], it would be so each time, until the clock has come there again.
+    pub fn forget_later(&mut self, now: Timestamp) {
+        self.times.retain(|(at, _)| *at <= now);
+    }
+
     /// How many may begin at `now`.
     pub fn room(&mut self, rate: Rate, now: Timestamp) -> u32 {
         // A clock that went back does not make what began wait for longer than a period.
@@ -125,6 +133,13 @@ mod tests {
         started.begin(rate, at(3_600_000));
         assert_eq!((started.room(rate, at(0)), started.next(rate)), (0, Some(at(1000))));
         assert_eq!(started.room(rate, at(1000)), 1);
+
+        let mut written = Started::default();
+        written.begin(rate, at(3_600_000));
+        written.forget_later(at(3_600_000));
+        assert_eq!(written.room(rate, at(3_600_000)), 0);
+        written.forget_later(at(3_599_999));
+        assert_eq!(written.room(rate, at(3_599_999)), 1);
     }
 
     proptest! {

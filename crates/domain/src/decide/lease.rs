@@ -25,6 +25,7 @@ pub(super) fn decide(
     let started = match queue.and_then(|queue| queue.settings.rate) {
         Some(rate) => {
             let mut started = view.started.clone().unwrap_or_default();
+            started.forget_later(now);
             if started.room(rate, now) == 0 {
                 return Err(Refusal::HeldBack);
             }

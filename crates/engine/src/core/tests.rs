@@ -11,6 +11,7 @@ use proptest::prelude::*;
 
 use super::*;
 
+mod clock;
 mod limits;
 mod retention;
 mod schedules;
