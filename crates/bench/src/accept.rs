@@ -144,7 +144,7 @@ fn single(server: &Server, time: Duration) -> io::Result<Measured> {
     Measured::of(server, || load::run(server.addr(), ONE, time, round))
 }
 
-fn many(server: &Server, time: Duration, keyed: bool) -> io::Result<Measured> {
+pub(crate) fn many(server: &Server, time: Duration, keyed: bool) -> io::Result<Measured> {
     Measured::of(server, || load::run(server.addr(), MANY, time, batches(keyed)))
 }
 
