@@ -3,7 +3,7 @@
 use ackd_domain::{Job, Name};
 use rusqlite::{Connection, OptionalExtension};
 
-use crate::links::{Moves, line_of};
+use crate::lines::{Moves, line_of};
 
 /// Where the job stands among those: under a hash of queue and key, which others may share.
 pub(crate) fn of(job: &Job) -> Option<i64> {

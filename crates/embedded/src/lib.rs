@@ -16,6 +16,7 @@
 //! Nothing in here decides anything about a job, reads a clock or knows of tokio.
 
 mod again;
+mod block;
 mod checkpoint;
 mod checksum;
 mod consumers;
@@ -29,6 +30,7 @@ mod integer;
 pub mod keys;
 mod lane;
 mod ledger;
+mod lines;
 mod links;
 mod meta;
 mod options;

@@ -1,65 +1,50 @@
-//! Which unfinished job stands behind which, and which comes after which.
+//! Which unfinished job comes after which.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 
-use ackd_domain::{Job, Name};
+use ackd_domain::limits;
 use rusqlite::{Connection, OptionalExtension};
-use rustc_hash::FxHashMap;
-use xxhash_rust::xxh3::xxh3_64;
+use rustc_hash::{FxHashMap, FxHashSet};
 
-/// The line in which a job stands, if it does: that of its queue and ordering key, as long as it is unfinished.
-pub(crate) fn line(job: &Job) -> Option<i64> {
-    let key = job.spec.ordering_key.as_deref().filter(|_| !job.status.is_terminal())?;
-    Some(line_of(&job.spec.queue, key))
-}
+use crate::block::Block;
 
-/// The line of a queue and ordering key. Two keys of one hash would share a line and wait for each other, no more; part
-/// of the stored format.
-pub(crate) fn line_of(queue: &Name, key: &str) -> i64 {
-    xxh3_64(&[queue.as_str().as_bytes(), b"\0", key.as_bytes()].concat()).cast_signed()
-}
-
-/// What a batch has changed of the lines and links that are committed.
+/// What a batch knows of the links between jobs: what it has read of those that are committed, and what it has changed.
 #[derive(Debug, Default)]
 pub(crate) struct Links {
-    /// The jobs that have come into each line, and those that have left it.
-    lines: FxHashMap<i64, Moved>,
-    /// The links that were made (true) and undone.
-    links: BTreeMap<(u64, u64), bool>,
-    /// The same by follower: those that were made and not undone.
+    links: BTreeMap<(u64, u64), Link>,
+    /// Those that there are, by follower.
     back: BTreeSet<(u64, u64)>,
+    /// The jobs of whose followers all with numbers above this one are known.
+    known: FxHashMap<u64, u64>,
+    /// The followers all of whose predecessors are known.
+    known_back: FxHashSet<u64>,
     /// The jobs whose followers remain to be told (true) and those that have none to tell any more.
     unresolved: BTreeMap<u64, bool>,
 }
 
-#[derive(Debug, Default)]
-struct Moved {
-    come: BTreeSet<u64>,
-    left: BTreeSet<u64>,
+#[derive(Debug, Clone, Copy)]
+struct Link {
+    /// Whether it may be committed.
+    stored: bool,
+    /// Whether there is one now.
+    made: bool,
 }
 
+/// How many are read at once: whoever asks whether there is any asks for those that there are next.
+const READ: usize = limits::RESOLVED_AT_ONCE;
+
 impl Links {
-    pub(crate) fn is_empty(&self) -> bool {
-        self.links.is_empty() && self.unresolved.is_empty()
+    /// Whether nothing of it is to be written; `unresolved` are the jobs of which it is written that they have followers to
+    /// tell.
+    pub(crate) fn is_empty(&self, unresolved: &FxHashSet<u64>) -> bool {
+        self.resolved(unresolved).next().is_none() && self.links.values().all(|link| link.stored == link.made)
     }
 
-    /// Notes where `job` stands as it is now.
-    pub(crate) fn stand(&mut self, job: &Job) {
-        let Some(key) = &job.spec.ordering_key else { return };
-        let moved = self.lines.entry(line_of(&job.spec.queue, key)).or_default();
-        let number = job.id.number();
-        let (to, from) = if job.status.is_terminal() {
-            (&mut moved.left, &mut moved.come)
-        } else {
-            (&mut moved.come, &mut moved.left)
-        };
-        from.remove(&number);
-        to.insert(number);
-    }
-
+    /// Links a job to a follower that is new, so that this is not committed yet, or undoes that.
     pub(crate) fn link(&mut self, job: u64, follower: u64, made: bool) {
-        self.links.insert((job, follower), made);
+        // What was not read may be committed, if it is not made here.
+        self.links.entry((job, follower)).or_insert(Link { stored: !made, made }).made = made;
         if made {
             self.back.insert((follower, job));
         } else {
@@ -73,136 +58,118 @@ impl Links {
 
     /// Whether a link was made.
     pub(crate) fn has_made(&self) -> bool {
-        self.links.values().any(|made| *made)
-    }
-
-    /// The first job of the line but for `but`.
-    pub(crate) fn first(&self, connection: &Connection, line: i64, but: u64) -> rusqlite::Result<Option<u64>> {
-        let moved = self.lines.get(&line);
-        let come = moved.and_then(|moved| moved.come.iter().find(|number| **number != but)).copied();
-        let gone = |number: u64| number == but || moved.is_some_and(|moved| moved.left.contains(&number));
-        let mut statement = connection.prepare_cached("SELECT job FROM line WHERE key = ?1 ORDER BY job")?;
-        let mut rows = statement.query([line])?;
-        while let Some(row) = rows.next()? {
-            let number = row.get::<_, i64>(0)?.cast_unsigned();
-            if !gone(number) {
-                return Ok(Some(come.map_or(number, |come| come.min(number))));
-            }
-        }
-        Ok(come)
+        self.links.values().any(|link| link.made && !link.stored)
     }
 
     /// The followers of `job` with numbers above `told`, at most `limit`. Where no link is stored (`stored`), none is
     /// looked for.
     pub(crate) fn followers(
-        &self,
+        &mut self,
         connection: &Connection,
         stored: bool,
         (job, told): (u64, u64),
         limit: usize,
     ) -> rusqlite::Result<Vec<u64>> {
-        let range = (Bound::Excluded((job, told)), Bound::Included((job, u64::MAX)));
-        let mut found: BTreeSet<u64> =
-            self.links.range(range).filter(|(_, made)| **made).map(|((_, follower), _)| *follower).collect();
-        if stored {
-            let mut statement = connection
-                .prepare_cached("SELECT follower FROM link WHERE job = ?1 AND follower > ?2 ORDER BY follower")?;
-            let mut rows = statement.query([job.cast_signed(), told.cast_signed()])?;
-            let mut read = 0;
-            while let Some(row) = rows.next()?.filter(|_| read < limit) {
-                let follower = row.get::<_, i64>(0)?.cast_unsigned();
-                if self.links.get(&(job, follower)) != Some(&false) {
-                    read += 1;
-                    found.insert(follower);
-                }
-            }
+        if stored && self.known.get(&job).is_none_or(|known| *known > told) {
+            self.read_followers(connection, (job, told), limit)?;
         }
-        Ok(found.into_iter().take(limit).collect())
+        let range = (Bound::Excluded((job, told)), Bound::Included((job, u64::MAX)));
+        let made = self.links.range(range).filter(|(_, link)| link.made);
+        Ok(made.map(|((_, follower), _)| *follower).take(limit).collect())
+    }
+
+    /// Reads so many that there are at least `limit` of those that there are, if there are.
+    fn read_followers(
+        &mut self,
+        connection: &Connection,
+        (job, told): (u64, u64),
+        limit: usize,
+    ) -> rusqlite::Result<()> {
+        let mut statement = connection
+            .prepare_cached("SELECT follower FROM link WHERE job = ?1 AND follower > ?2 ORDER BY follower")?;
+        let mut rows = statement.query([job.cast_signed(), told.cast_signed()])?;
+        let mut found = 0;
+        while found < limit.max(READ) {
+            let Some(row) = rows.next()? else {
+                self.known.insert(job, told);
+                break;
+            };
+            found += usize::from(self.take_up(job, row.get::<_, i64>(0)?.cast_unsigned()));
+        }
+        Ok(())
     }
 
     /// The jobs that `follower` waits for, at most `limit`.
     pub(crate) fn predecessors(
-        &self,
+        &mut self,
         connection: &Connection,
         follower: u64,
         limit: usize,
     ) -> rusqlite::Result<Vec<u64>> {
-        let of_follower = self.back.range((follower, 0)..=(follower, u64::MAX));
-        let mut found: BTreeSet<u64> = of_follower.map(|(_, job)| *job).take(limit).collect();
-        if found.len() == limit {
-            return Ok(found.into_iter().collect());
-        }
-        let mut statement = connection.prepare_cached("SELECT job FROM link WHERE follower = ?1 ORDER BY job")?;
-        let mut rows = statement.query([follower.cast_signed()])?;
-        let mut read = 0;
-        while let Some(row) = rows.next()?.filter(|_| read < limit) {
-            let job = row.get::<_, i64>(0)?.cast_unsigned();
-            if self.links.get(&(job, follower)) != Some(&false) {
-                read += 1;
-                found.insert(job);
+        let mut found = self.known_predecessors(follower, limit);
+        if found.len() < limit && !self.known_back.contains(&follower) {
+            let mut statement = connection.prepare_cached("SELECT job FROM link WHERE follower = ?1 ORDER BY job")?;
+            let mut rows = statement.query([follower.cast_signed()])?;
+            let mut read = 0;
+            while read < limit.max(READ) {
+                let Some(row) = rows.next()? else {
+                    self.known_back.insert(follower);
+                    break;
+                };
+                read += usize::from(self.take_up(row.get::<_, i64>(0)?.cast_unsigned(), follower));
             }
+            found = self.known_predecessors(follower, limit);
         }
-        Ok(found.into_iter().take(limit).collect())
+        Ok(found)
     }
 
-    /// Writes links, and which jobs have followers to tell. The lines are written by the jobs that stand in them.
-    pub(crate) fn write(&self, connection: &Connection) -> rusqlite::Result<()> {
-        for ((job, follower), made) in &self.links {
-            let statement = if *made {
-                "INSERT OR IGNORE INTO link (job, follower) VALUES (?1, ?2)"
-            } else {
-                "DELETE FROM link WHERE job = ?1 AND follower = ?2"
-            };
-            connection.prepare_cached(statement)?.execute([job.cast_signed(), follower.cast_signed()])?;
+    fn known_predecessors(&self, follower: u64, limit: usize) -> Vec<u64> {
+        self.back.range((follower, 0)..=(follower, u64::MAX)).map(|(_, job)| *job).take(limit).collect()
+    }
+
+    /// Takes up a link that is committed. Whether there is one still.
+    fn take_up(&mut self, job: u64, follower: u64) -> bool {
+        let made = self.links.entry((job, follower)).or_insert(Link { stored: true, made: true }).made;
+        if made {
+            self.back.insert((follower, job));
         }
-        for (job, open) in &self.unresolved {
-            let statement = if *open {
+        made
+    }
+
+    /// What is to be written of the jobs that have followers to tell (true) or no longer, where that is written of those in
+    /// `stored`.
+    pub(crate) fn resolved(&self, stored: &FxHashSet<u64>) -> impl Iterator<Item = (u64, bool)> {
+        let changed = self.unresolved.iter().filter(|(job, open)| stored.contains(*job) != **open);
+        changed.map(|(job, open)| (*job, *open))
+    }
+
+    /// Writes links by the statement `make`, and which jobs have followers to tell.
+    pub(crate) fn write(
+        &self,
+        connection: &Connection,
+        make: &Block,
+        unresolved: &FxHashSet<u64>,
+    ) -> rusqlite::Result<()> {
+        let changed = |made| {
+            let of = move |link: &Link| link.made == made && link.stored != made;
+            self.links.iter().filter(move |(_, link)| of(link)).map(|(pair, _)| *pair).collect::<Vec<(u64, u64)>>()
+        };
+        make.write(connection, &changed(true), |statement, first, (job, follower)| {
+            statement.raw_bind_parameter(first, job.cast_signed())?;
+            statement.raw_bind_parameter(first + 1, follower.cast_signed())
+        })?;
+        for (job, follower) in changed(false) {
+            connection
+                .prepare_cached("DELETE FROM link WHERE job = ?1 AND follower = ?2")?
+                .execute([job.cast_signed(), follower.cast_signed()])?;
+        }
+        for (job, open) in self.resolved(unresolved) {
+            let statement = if open {
                 "INSERT OR IGNORE INTO unresolved (job) VALUES (?1)"
             } else {
                 "DELETE FROM unresolved WHERE job = ?1"
             };
             connection.prepare_cached(statement)?.execute([job.cast_signed()])?;
-        }
-        Ok(())
-    }
-}
-
-/// Moves `job` from one line to another.
-pub(crate) fn move_in_line(
-    connection: &Connection,
-    job: i64,
-    (before, now): (Option<i64>, Option<i64>),
-) -> rusqlite::Result<()> {
-    const MOVES: Moves = Moves {
-        leave: "DELETE FROM line WHERE key = ?1 AND job = ?2",
-        come: "INSERT INTO line (key, job) VALUES (?1, ?2)",
-    };
-    MOVES.carry_out(connection, job, before, now)
-}
-
-/// The statements that keep a table of jobs by key.
-pub(crate) struct Moves {
-    pub(crate) leave: &'static str,
-    pub(crate) come: &'static str,
-}
-
-impl Moves {
-    /// Moves `job` from one key to another.
-    pub(crate) fn carry_out(
-        &self,
-        connection: &Connection,
-        job: i64,
-        before: Option<i64>,
-        now: Option<i64>,
-    ) -> rusqlite::Result<()> {
-        if before == now {
-            return Ok(());
-        }
-        if let Some(key) = before {
-            connection.prepare_cached(self.leave)?.execute([key, job])?;
-        }
-        if let Some(key) = now {
-            connection.prepare_cached(self.come)?.execute([key, job])?;
         }
         Ok(())
     }

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use crate::{
-    Answer, ChangeKind, Command, Decision, Draws, Held, Job, OnFailure, Refusal, Status, Timestamp, View, Write,
+    Answer, ChangeKind, Command, Decision, Draws, Held, Job, OnFailure, Refusal, Status, Timestamp, View, Write, limits,
 };
 
 use super::step;
@@ -26,7 +26,12 @@ pub(super) fn decide(
     for (follower, is_last) in &view.followers {
         tell(&mut decision, job, follower, *is_last, now, draws);
     }
-    decision.follow_ups.push(Command::Resolve { number, told: last.max(told) });
+    // Whoever is forgone is linked until then, and there may be more than were looked at.
+    if decision.follow_ups.is_empty() && view.followers.len() < limits::RESOLVED_AT_ONCE {
+        decision.writes.push(Write::Resolved(number));
+    } else {
+        decision.follow_ups.push(Command::Resolve { number, told: last.max(told) });
+    }
     Ok(decision)
 }
 

@@ -12,7 +12,8 @@ use super::touched::{Touched, TouchedJob};
 use crate::again;
 use crate::fault::Fault;
 use crate::files;
-use crate::links::{Links, line_of};
+use crate::lines::{Lines, line_of};
+use crate::links::Links;
 
 /// What a batch has read and written so far, over what is committed.
 pub(super) struct Batch<'a> {
@@ -35,6 +36,7 @@ pub(super) struct Batch<'a> {
     pub(super) schedules: FxHashMap<Name, Option<Arc<Schedule>>>,
     /// As `endpoints`.
     pub(super) files: BTreeMap<FileId, Option<Arc<File>>>,
+    pub(super) lines: Lines,
     pub(super) links: Links,
     /// Up to where changes are to be forgotten.
     pub(super) forget: Position,
@@ -52,6 +54,8 @@ pub(super) struct Outcome {
     pub(super) schedules: FxHashMap<Name, Option<Arc<Schedule>>>,
     /// Whether it has made links between jobs.
     pub(super) linked: bool,
+    /// The jobs of which it has written that they have followers to tell (true) or no longer.
+    pub(super) resolved: Vec<(u64, bool)>,
     /// The number of the first job that is left, where the batch has erased some.
     pub(super) first: Option<u64>,
 }
@@ -72,6 +76,7 @@ impl<'a> Batch<'a> {
             positions: FxHashMap::default(),
             schedules: FxHashMap::default(),
             files: BTreeMap::new(),
+            lines: Lines::default(),
             links: Links::default(),
             forget: Position::START,
         }
@@ -79,7 +84,7 @@ impl<'a> Batch<'a> {
 
     /// What the batch leaves, for when it is committed.
     pub(super) fn into_outcome(self) -> Outcome {
-        let Batch { touched, renewed, queues, started, endpoints, positions, schedules, links, .. } = self;
+        let Batch { ledger, touched, renewed, queues, started, endpoints, positions, schedules, links, .. } = self;
         Outcome {
             touched,
             renewed,
@@ -89,6 +94,7 @@ impl<'a> Batch<'a> {
             positions,
             schedules,
             linked: links.has_made(),
+            resolved: links.resolved(&ledger.unresolved).collect(),
             first: None,
         }
     }
@@ -117,7 +123,7 @@ impl<'a> Batch<'a> {
         let Some(touched) = self.touched.get(number) else {
             return Err(LedgerError::Failed(format!("job {number} was to be written before it was read")));
         };
-        self.links.stand(&job);
+        self.lines.stand(&job);
         touched.job = Arc::clone(&job);
         touched.written = true;
         if result.is_some() {
@@ -234,7 +240,7 @@ impl Rows for Batch<'_> {
     }
 
     fn first_in_line(&mut self, queue: &Name, key: &str, but: u64) -> Result<Option<u64>, ReadError> {
-        let first = self.links.first(&self.ledger.connection, line_of(queue, key), but);
+        let first = self.lines.first(&self.ledger.connection, line_of(queue, key), but);
         first.map_err(|error| self.unread(error.into()))
     }
 
@@ -282,12 +288,12 @@ impl Rows for Batch<'_> {
                     self.renewed.insert(job.id.number(), old);
                 }
                 self.carry(&job);
-                self.links.stand(&job);
+                self.lines.stand(&job);
                 self.touched.put(TouchedJob::inserted(job, payload));
                 Ok(())
             }
             Write::Copy { from, job } => {
-                self.links.stand(&job);
+                self.lines.stand(&job);
                 self.touched.put(TouchedJob::copied(job, from));
                 Ok(())
             }

@@ -1,7 +1,6 @@
 //! The one writer: load, decide, persist, in one commit.
 
 mod batch;
-mod block;
 mod cache;
 mod counters;
 mod erase;
@@ -23,7 +22,7 @@ use ackd_domain::{Command, Endpoint, Name, Position, Queue, Schedule, Started, T
 use ackd_ports::{Applied, Entropy, Ledger, LedgerError, Reactor, decide_batch};
 use rusqlite::Connection;
 use rusqlite::config::DbConfig;
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::checkpoint::{Checkpointer, Gate};
 use crate::checksum::Checksum;
@@ -74,6 +73,8 @@ pub struct EmbeddedLedger {
     positions: FxHashMap<Name, Position>,
     /// Whether any job comes after another, or did since the ledger was opened.
     linked: bool,
+    /// The jobs of which it is written that they have followers to tell.
+    unresolved: FxHashSet<u64>,
     /// Whether any unfinished job with a unique key is in a further run, or was since the ledger was opened.
     again: bool,
     holders: Holders,
@@ -113,6 +114,7 @@ impl EmbeddedLedger {
         let schedules = schedules::all(&connection)?;
         let positions = consumers::all(&connection)?;
         let linked = links::any(&connection)?;
+        let unresolved = links::unresolved(&connection)?.into_iter().collect();
         let again = again::any(&connection)?;
         Ok(EmbeddedLedger {
             background,
@@ -128,6 +130,7 @@ impl EmbeddedLedger {
             schedules: schedules.into_iter().map(|schedule| (schedule.name.clone(), schedule)).collect(),
             positions: positions.into_iter().collect(),
             linked,
+            unresolved,
             again,
             holders,
             checksum: Checksum::default(),
@@ -289,12 +292,22 @@ impl EmbeddedLedger {
         }
         self.positions.extend(outcome.positions);
         self.linked |= outcome.linked;
+        for (job, open) in outcome.resolved {
+            if open {
+                self.unresolved.insert(job);
+            } else {
+                self.unresolved.remove(&job);
+            }
+        }
         self.again |= outcome.touched.jobs.iter().any(|job| job.again().1.is_some());
         for job in outcome.touched.jobs {
             let (number, refs) = (job.number, job.refs);
             // A reader cannot have seen a new job before this batch.
             if job.before.is_some() && job.written {
                 self.written.note(number, self.counters.position);
+            }
+            if job.erased {
+                self.unresolved.remove(&number);
             }
             if let Some(lane) = job.lane.filter(|_| !job.erased) {
                 self.cache.put(number, Loaded { job: job.job, lane, refs });

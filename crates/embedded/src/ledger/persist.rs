@@ -9,14 +9,14 @@ use rustc_hash::FxHashMap;
 
 use super::EmbeddedLedger;
 use super::batch::Batch;
-use super::block::Block;
 use super::texts;
 use super::touched::TouchedJob;
 use super::{erase, forget};
+use crate::block::Block;
 use crate::checksum::Checksum;
 use crate::fault::Fault;
 use crate::lane::queue_id;
-use crate::links::move_in_line;
+use crate::lines::move_in_line;
 use crate::rows::{
     BodyRow, ChangeRefs, ChangeRow, JobRow, KeyRow, Settings, Shape, SubmissionRow, change_columns, copy_submission,
     job_columns, queue_sum, replace_payload, submission_columns,
@@ -32,6 +32,7 @@ pub(super) struct Statements {
     updates: [(Shape, Block); 2],
     keys: Block,
     results: Block,
+    links: Block,
 }
 
 impl Statements {
@@ -47,6 +48,7 @@ impl Statements {
             updates: [Shape::Plain, Shape::Rare].map(update),
             keys: Block::new("key", "id, text, fingerprint, once, crc"),
             results: Block::new("result", "id, crc, content_type, body"),
+            links: Block::unless_there("link", "job, follower"),
         }
     }
 }
@@ -57,11 +59,16 @@ pub(super) fn persist(batch: &mut Batch<'_>, changes: &[Change]) -> Result<(), F
     let others = queues.len() + started.len() + endpoints.len() + positions.len() + schedules.len() + files.len();
     let forgets = *forget > Position::START;
     let touches = |job: &TouchedJob| job.written || job.erased;
-    if changes.is_empty() && others == 0 && links.is_empty() && !forgets && !touched.jobs.iter().any(touches) {
+    if changes.is_empty()
+        && others == 0
+        && links.is_empty(&ledger.unresolved)
+        && !forgets
+        && !touched.jobs.iter().any(touches)
+    {
         return Ok(());
     }
     ledger.begin()?;
-    let EmbeddedLedger { connection, checksum, lanes, statements, shared, .. } = &mut **ledger;
+    let EmbeddedLedger { connection, checksum, lanes, statements, shared, unresolved, .. } = &mut **ledger;
     for queue in queues.iter() {
         write_queue(connection, queue)?;
     }
@@ -78,7 +85,7 @@ pub(super) fn persist(batch: &mut Batch<'_>, changes: &[Change]) -> Result<(), F
         schedules::write(connection, name, schedule.as_deref())?;
     }
     files::write(connection, files.iter().map(|(id, file)| (*id, file.as_deref())))?;
-    links.write(connection)?;
+    links.write(connection, &statements.links, unresolved)?;
     for job in touched.jobs.iter_mut().filter(|job| job.lane.is_none()) {
         job.lane = Some(lanes.of(connection, &job.job.spec)?);
     }

@@ -7,7 +7,7 @@ use rustc_hash::FxHashMap;
 use crate::again;
 use crate::dead::Move;
 use crate::lane::LaneRow;
-use crate::links::line;
+use crate::lines::line;
 use crate::rows::{JobRow, Loaded, Refs, expiry, leaving};
 
 /// The jobs that a batch has looked at.

@@ -25,7 +25,7 @@ use crate::lane::Lanes;
 use crate::pool::{Pool, Reading};
 use crate::rows::{BodyRow, Columns, Unreadable};
 use crate::shared::Shared;
-use crate::{consumers, dead, endpoints, files, links, queues, schedules, started};
+use crate::{consumers, dead, endpoints, files, lines, links, queues, schedules, started};
 
 /// The reader and change feed of the ledger on SQLite. Any number of threads may share it.
 #[derive(Debug)]
@@ -170,8 +170,8 @@ impl LedgerReader for EmbeddedReader {
     }
 
     fn predecessors(&self, follower: u64, limit: usize) -> Result<Vec<Arc<Job>>, ReadError> {
-        let nothing_else = links::Links::default();
-        let numbers = self.read(|reading, _| Ok(nothing_else.predecessors(&reading.connection, follower, limit)?))?;
+        let numbers =
+            self.read(|reading, _| Ok(links::Links::default().predecessors(&reading.connection, follower, limit)?))?;
         let mut found = Vec::with_capacity(numbers.len());
         for number in numbers {
             found.extend(self.read(|reading, lanes| jobs::by_number(reading, lanes, number))?);
@@ -180,9 +180,9 @@ impl LedgerReader for EmbeddedReader {
     }
 
     fn first_in_line(&self, queue: &Name, key: &str) -> Result<Option<Arc<Job>>, ReadError> {
-        let line = links::line_of(queue, key);
+        let line = lines::line_of(queue, key);
         self.read(|reading, shared| {
-            let first = links::Links::default().first(&reading.connection, line, 0)?;
+            let first = lines::Lines::default().first(&reading.connection, line, 0)?;
             first.map_or(Ok(None), |number| jobs::by_number(reading, shared, number))
         })
     }

@@ -25,6 +25,8 @@ pub(super) const CASES: &[Case] = &[
     ("a batch of jobs comes after its own lines", a_batch_comes_after_its_lines),
     ("what comes after a job is accepted with it, once", then_is_accepted_once),
     ("a thousand are told, slice by slice", a_thousand_are_told),
+    ("as many as are told at once, and one more or less", as_many_as_are_told_at_once),
+    ("a crash before all are cancelled leaves none waiting", a_crash_before_all_are_cancelled),
 ];
 
 fn ordered(queue: &str, key: &str) -> Submission {
@@ -337,6 +339,44 @@ fn a_thousand_are_told(world: &mut World) {
         let expected = if at % 2 == 0 { Status::Cancelled } else { Status::Init };
         assert_eq!((job.status, job.held.is_free() || at % 2 == 0), (expected, true), "job {at}");
     }
+}
+
+fn as_many_as_are_told_at_once(world: &mut World) {
+    for count in [limits::RESOLVED_AT_ONCE - 1, limits::RESOLVED_AT_ONCE, limits::RESOLVED_AT_ONCE + 1] {
+        let first = world.submit(submission("video"));
+        let next = world.submit_all(vec![after(&[&first]); count]);
+        done(world, &first);
+        assert_eq!(world.reader().unresolved(), Ok(vec![]), "{count} followers");
+        let next: Vec<&Arc<Job>> = next.iter().map(|accepted| &accepted.job).collect();
+        assert!(held(world, &next).iter().all(|held| !held), "{count} followers");
+    }
+}
+
+/// Those that are to be cancelled are more than one commit takes, though no job has many.
+fn a_crash_before_all_are_cancelled(world: &mut World) {
+    let firsts: Vec<Arc<Job>> = (0..8).map(|_| world.submit(submission("video"))).collect();
+    let next: Vec<Arc<Job>> = firsts
+        .iter()
+        .flat_map(|first| world.submit_all(vec![after(&[first]); 100]))
+        .map(|accepted| accepted.job)
+        .collect();
+    let fails = firsts.iter().map(|first| {
+        let (_, lease) = world.lease(first);
+        Command::Fail { lease, error: failure("no"), retryable: false, retry_after: None, cancelled: false }
+    });
+    let fails = fails.collect();
+    assert!(!world.apply(fails).follow_ups.is_empty(), "so many at once stall everybody else");
+    world.reopen();
+    let unresolved = world.reader().unresolved().expect("they can be read");
+    let mut follow_ups: Vec<Command> =
+        unresolved.into_iter().map(|number| Command::Resolve { number, told: 0 }).collect();
+    while !follow_ups.is_empty() {
+        follow_ups = world.apply(follow_ups).follow_ups;
+    }
+    let left: Vec<Status> =
+        next.iter().map(|job| world.known(job).status).filter(|it| *it != Status::Cancelled).collect();
+    assert_eq!(left, []);
+    assert_eq!(world.reader().unresolved(), Ok(vec![]));
 }
 
 fn then_is_accepted_once(world: &mut World) {

@@ -7,7 +7,7 @@ const SMALL: usize = 8;
 
 /// Writes rows of one table, many at a time.
 #[derive(Debug)]
-pub(super) struct Block {
+pub(crate) struct Block {
     columns: usize,
     large: String,
     small: String,
@@ -16,16 +16,21 @@ pub(super) struct Block {
 
 impl Block {
     /// For rows of these columns, separated by commas.
-    pub(super) fn new(table: &str, columns: &str) -> Block {
+    pub(crate) fn new(table: &str, columns: &str) -> Block {
         Block::with(table, columns, "")
     }
 
     /// For rows that are there already, by their `id`: the other columns get these values. Though it
     /// is written as an insert, it is faster than an update for each row.
-    pub(super) fn update(table: &str, columns: &str) -> Block {
+    pub(crate) fn update(table: &str, columns: &str) -> Block {
         let names = columns.split(", ").filter(|column| *column != "id");
         let set: Vec<String> = names.map(|column| format!("{column} = excluded.{column}")).collect();
         Block::with(table, columns, &format!("ON CONFLICT (id) DO UPDATE SET {}", set.join(", ")))
+    }
+
+    /// As [`Block::new`]; a row that is there already stays as it is.
+    pub(crate) fn unless_there(table: &str, columns: &str) -> Block {
+        Block::with(table, columns, "ON CONFLICT DO NOTHING")
     }
 
     fn with(table: &str, columns: &str, tail: &str) -> Block {
@@ -40,7 +45,7 @@ impl Block {
     }
 
     /// Writes a row for each of `items`. `bind` is told the first parameter of its row.
-    pub(super) fn write<T>(
+    pub(crate) fn write<T>(
         &self,
         connection: &Connection,
         items: &[T],
