@@ -51,6 +51,9 @@ struct Bench {
     /// Also take accept's figure with so many idempotency keys kept, and that of unique keys with so many waiting
     #[arg(long, global = true)]
     keys: Option<u64>,
+    /// Of semantics only what has this in its name, beside plain jobs
+    #[arg(long, global = true)]
+    only: Option<String>,
 }
 
 #[derive(Debug, Clone, Subcommand)]

@@ -57,6 +57,12 @@ const ALL: [Semantics; 7] = [
 pub(crate) fn run(bench: &Bench) -> io::Result<()> {
     let mut all = Vec::from(ALL);
     all.extend(bench.keys.map(|keys| Semantics { unique: keys, ..Semantics::of("unique, --keys wait", 0.5, unique) }));
+    if let Some(only) = &bench.only {
+        all.retain(|semantics| semantics.target.is_none() || semantics.name.contains(&**only));
+        if all.len() == 1 {
+            return Ok(());
+        }
+    }
     let mut measured: Vec<Vec<Measured>> = all.iter().map(|_| Vec::new()).collect();
     for _ in 0..bench.runs {
         for (semantics, measured) in all.iter().zip(&mut measured) {

@@ -9,9 +9,18 @@ use std::io;
 
 use crate::Bench;
 
+/// What is not measured against plain jobs, by name.
+const OTHERS: [(&str, Scenario); 3] =
+    [("delayed", delayed::run), ("tenants", tenants::run), ("retention", retention::run)];
+
+type Scenario = fn(&Bench) -> io::Result<()>;
+
 pub(crate) fn run(bench: &Bench) -> io::Result<()> {
     kinds::run(bench)?;
-    delayed::run(bench)?;
-    tenants::run(bench)?;
-    retention::run(bench)
+    for (name, run) in OTHERS {
+        if bench.only.as_ref().is_none_or(|only| name.contains(&**only)) {
+            run(bench)?;
+        }
+    }
+    Ok(())
 }
