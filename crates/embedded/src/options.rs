@@ -8,7 +8,7 @@ pub struct Options {
     /// Bytes that the writer's page cache may take; it grows as pages are used.
     pub page_cache: usize,
     /// Live jobs that the writer remembers, so that it need not read what it has just written. One
-    /// takes some 400 bytes.
+    /// takes about 1 KB.
     pub job_cache: usize,
     /// Connections for readers: as many reads can run at once, more wait for their turn.
     pub readers: usize,
@@ -27,8 +27,8 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Options {
         Options {
-            page_cache: 24 << 20,
-            job_cache: 24 << 10,
+            page_cache: 12 << 20,
+            job_cache: 8 << 10,
             readers: 4,
             checkpoint_at: 16 << 20,
             reserve: 16 << 20,
