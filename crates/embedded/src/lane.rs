@@ -7,6 +7,7 @@ use rusqlite::{Connection, OptionalExtension};
 use rustc_hash::FxHashMap;
 
 use crate::checksum::Checksum;
+use crate::entered::Entered;
 use crate::fault::Fault;
 use crate::meta;
 use crate::rows::{Columns, LANE, Unreadable};
@@ -123,9 +124,15 @@ pub(crate) struct LaneNames {
     deleted: Vec<i64>,
     /// The one asked for last: most batches need one only.
     last: Option<Arc<LaneRow>>,
+    entered: Entered,
 }
 
 impl LaneNames {
+    /// Those of a store.
+    pub(crate) fn open(connection: &Connection) -> rusqlite::Result<LaneNames> {
+        Ok(LaneNames { entered: Entered::open(connection)?, ..LaneNames::default() })
+    }
+
     /// The lane of a job, which is written where it is new.
     pub(crate) fn of(&mut self, connection: &Connection, spec: &Spec) -> Result<Arc<LaneRow>, Fault> {
         let same = |lane: &Lane| {
@@ -167,14 +174,14 @@ impl LaneNames {
         Ok(row)
     }
 
-    /// Counts submissions that are new, by the lane of each.
-    pub(crate) fn enter(&self, connection: &Connection, lanes: impl Iterator<Item = i64>) -> rusqlite::Result<()> {
-        const MORE: &str = "UPDATE lane SET submissions = submissions + ?2 WHERE id = ?1";
-        // One statement for each lane, and most batches are of one.
-        for (lane, submissions) in counted(lanes) {
-            connection.prepare_cached(MORE)?.execute([lane, submissions])?;
-        }
-        Ok(())
+    /// Counts the submissions of new jobs, by the lane of each; `last` is the number of the last job.
+    pub(crate) fn enter(
+        &mut self,
+        connection: &Connection,
+        lanes: impl Iterator<Item = i64>,
+        last: u64,
+    ) -> rusqlite::Result<()> {
+        self.entered.enter(connection, lanes, last)
     }
 
     /// Counts submissions that are no longer, by the lane of each. A lane without any goes, and the name of a queue of
@@ -184,7 +191,11 @@ impl LaneNames {
         const QUEUE: &str = "DELETE FROM queue WHERE id = ?1 AND settings IS NULL \
                              AND NOT EXISTS (SELECT 1 FROM lane WHERE queue = ?1) \
                              AND NOT EXISTS (SELECT 1 FROM count WHERE queue = ?1)";
-        for (lane, submissions) in counted(lanes) {
+        let leaving = counted(lanes);
+        if !leaving.is_empty() {
+            self.entered.write(connection)?;
+        }
+        for (lane, submissions) in leaving {
             let left: Option<(i64, i64)> = connection
                 .prepare_cached(LESS)?
                 .query_row([lane, submissions], |row| Ok((row.get(0)?, row.get(1)?)))
@@ -201,6 +212,7 @@ impl LaneNames {
 
     /// The batch is durable, and so are its lanes.
     pub(crate) fn keep(&mut self) {
+        self.entered.keep();
         self.fresh.clear();
         let deleted = mem::take(&mut self.deleted);
         if !deleted.is_empty() {
@@ -211,6 +223,7 @@ impl LaneNames {
 
     /// The batch is gone, and so are its lanes.
     pub(crate) fn forget(&mut self) {
+        self.entered.forget();
         self.last = None;
         self.deleted.clear();
         for lane in self.fresh.drain(..) {

@@ -22,6 +22,7 @@ mod checksum;
 mod consumers;
 mod dead;
 mod endpoints;
+mod entered;
 mod error;
 mod fault;
 mod feed;

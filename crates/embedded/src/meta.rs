@@ -15,6 +15,9 @@ const ENDS_SEEN: &str = "ends_seen";
 /// The number of the last lane that was deleted, of which there is no row to tell it.
 const LANE: &str = "deleted_lane";
 
+/// The number of the last job whose submission is counted in the row of its lane.
+const LANES_COUNTED: &str = "lanes_counted";
+
 /// The secret of the hashes of idempotency keys.
 const KEY_SECRET: &str = "key_secret";
 
@@ -69,6 +72,16 @@ pub(crate) fn last_lane(connection: &Connection) -> rusqlite::Result<i64> {
 pub(crate) fn set_deleted_lane(connection: &Connection, lane: i64) -> rusqlite::Result<()> {
     let lane = lane.cast_unsigned();
     if lane > number(connection, LANE)? { set_number(connection, LANE, lane) } else { Ok(()) }
+}
+
+/// The number of the last job whose submission is counted in the row of its lane.
+pub(crate) fn lanes_counted(connection: &Connection) -> rusqlite::Result<u64> {
+    number(connection, LANES_COUNTED)
+}
+
+/// Writes down that the submissions up to this job's are counted in the rows of their lanes.
+pub(crate) fn set_lanes_counted(connection: &Connection, last: u64) -> rusqlite::Result<()> {
+    set_number(connection, LANES_COUNTED, last)
 }
 
 /// The number of the first job that there is.

@@ -87,7 +87,7 @@ fn lay_out(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
             priority INTEGER NOT NULL,
             \"group\" TEXT, -- the job's group
             crc INTEGER,
-            submissions INTEGER NOT NULL DEFAULT 0 -- how many are in it; with the last one the lane goes
+            submissions INTEGER NOT NULL DEFAULT 0 -- how many are in it, but for those of the latest jobs; with the last one it goes
         );
         CREATE UNIQUE INDEX lane_names ON lane (queue, kind, priority, \"group\");
 

@@ -113,6 +113,7 @@ impl EmbeddedLedger {
         let endpoints = endpoints::all(&connection)?;
         let schedules = schedules::all(&connection)?;
         let positions = consumers::all(&connection)?;
+        let lanes = LaneNames::open(&connection)?;
         let linked = links::any(&connection)?;
         let unresolved = links::unresolved(&connection)?.into_iter().collect();
         let again = again::any(&connection)?;
@@ -123,7 +124,7 @@ impl EmbeddedLedger {
             counters: Counters { number, position: Position(position), entropy },
             cache: Cache::new(options.job_cache),
             written: Written::new(),
-            lanes: LaneNames::default(),
+            lanes,
             queues: queues.into_iter().map(|queue| (queue.name.clone(), queue)).collect(),
             started: started.into_iter().collect(),
             endpoints: endpoints.into_iter().map(|endpoint| (endpoint.name.clone(), endpoint)).collect(),

@@ -68,7 +68,7 @@ pub(super) fn persist(batch: &mut Batch<'_>, changes: &[Change]) -> Result<(), F
         return Ok(());
     }
     ledger.begin()?;
-    let EmbeddedLedger { connection, checksum, lanes, statements, shared, unresolved, .. } = &mut **ledger;
+    let EmbeddedLedger { connection, checksum, lanes, statements, shared, unresolved, counters, .. } = &mut **ledger;
     for queue in queues.iter() {
         write_queue(connection, queue)?;
     }
@@ -95,7 +95,7 @@ pub(super) fn persist(batch: &mut Batch<'_>, changes: &[Change]) -> Result<(), F
     touched.sort();
     let (new, old): (Vec<&TouchedJob>, Vec<&TouchedJob>) =
         touched.jobs.iter().filter(|job| job.written).partition(|job| job.before.is_none());
-    lanes.enter(connection, new.iter().map(|job| job.lane_id()))?;
+    lanes.enter(connection, new.iter().map(|job| job.lane_id()), counters.number)?;
     writer.jobs(&new)?;
     writer.submissions(&new)?;
     writer.deliveries(&new)?;

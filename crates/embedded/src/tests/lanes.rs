@@ -9,7 +9,10 @@ use crate::EmbeddedStore;
 
 /// The lanes that there are, with how many submissions each has.
 fn lanes(store: &EmbeddedStore) -> Vec<(i64, i64)> {
-    let mut statement = store.ledger.connection().prepare("SELECT id, submissions FROM lane ORDER BY id").unwrap();
+    const COUNTED: &str = "SELECT id, submissions + (SELECT count(*) FROM submission WHERE submission.lane = lane.id \
+                           AND submission.id > ifnull((SELECT value FROM meta WHERE name = 'lanes_counted'), 0)) \
+                           FROM lane ORDER BY id";
+    let mut statement = store.ledger.connection().prepare(COUNTED).unwrap();
     statement.query_map([], |row| row.try_into()).unwrap().map(Result::unwrap).collect()
 }
 
@@ -121,4 +124,36 @@ fn a_batch_that_uses_a_lane_or_fails_keeps_it() {
     assert_eq!(lanes(&store), [(1, 1)]);
     assert_eq!(store.reader.earliest(), Ok(Position(5)));
     assert_eq!(store.reader.trouble(), Vec::<String>::new());
+}
+
+/// Those that are not in the rows of the lanes are counted when the store is opened, and are never counted twice.
+#[test]
+fn what_is_not_written_down_is_counted_again() {
+    const AT_ONCE: usize = 1000;
+    let directory = tempfile::tempdir().unwrap();
+    let mut store = open(directory.path());
+    let mut expected = 0;
+    for round in 0..40 {
+        let batch = (0..AT_ONCE).map(|_| of_group("a")).collect();
+        try_apply(&mut store, vec![Command::Submit(batch)]).unwrap();
+        expected += i64::try_from(AT_ONCE).unwrap();
+        assert_eq!(lanes(&store), [(1, expected)]);
+        if round % 7 == 0 {
+            drop(store);
+            store = open(directory.path());
+        }
+    }
+    let in_rows = "SELECT submissions FROM lane WHERE id = 1";
+    let written: i64 = store.ledger.connection().query_row(in_rows, [], |row| row.get(0)).unwrap();
+    assert!(written > 0, "they are written down now and then");
+    // One that leaves has all of them written down first.
+    let first = ended(&mut store, of_group("a"));
+    drop(store);
+    store = open(directory.path());
+    let old = forget(&store);
+    try_apply(&mut store, vec![Command::Delete { id: first.id }, old]).unwrap();
+    let written: i64 = store.ledger.connection().query_row(in_rows, [], |row| row.get(0)).unwrap();
+    assert_eq!(written, expected);
+    drop(store);
+    assert_eq!(lanes(&open(directory.path())), [(1, expected)]);
 }
