@@ -2,17 +2,18 @@
 
 use std::sync::atomic::Ordering;
 
-use ackd_domain::Timestamp;
+use ackd_domain::{Job, Timestamp};
 use rusqlite::{Connection, OptionalExtension};
 
 use super::persist::leave;
 use super::touched::TouchedJob;
+use crate::block::Block;
 use crate::checksum::Checksum;
 use crate::fault::Fault;
 use crate::integer::saturated;
 use crate::lane::LaneNames;
 use crate::meta;
-use crate::rows::erase_submission;
+use crate::rows::{ERASED_COLUMNS, bind_erased};
 use crate::shared::Shared;
 
 /// The most changes of one job that are looked at for texts which it had before. What is older goes with its changes.
@@ -21,54 +22,88 @@ const LOOKED_AT: usize = 1000;
 /// A life without a former text has no more versions: accepted, leased, done.
 const PLAIN_LIFE: u64 = 3;
 
-/// Erases those of `jobs` that are to be. They were written before, whatever the batch made of them.
+/// The statements that write many rows at once.
+#[derive(Debug)]
+pub(super) struct Statements {
+    submissions: Block,
+    erased: Block,
+}
+
+impl Statements {
+    pub(super) fn new() -> Statements {
+        Statements {
+            submissions: Block::update("submission", ERASED_COLUMNS),
+            erased: Block::new("erased", "changed, job"),
+        }
+    }
+}
+
+/// Erases those of `jobs` that are to be, which are in the order of their numbers. They were written before, whatever the
+/// batch made of them.
 pub(super) fn erase(
     connection: &Connection,
     jobs: &[TouchedJob],
+    statements: &Statements,
     lanes: &mut LaneNames,
     shared: &Shared,
     checksum: &mut Checksum,
 ) -> Result<(), Fault> {
     let purged = meta::purged(connection)?;
-    let mut highest = 0;
-    let mut left = Vec::new();
-    for job in jobs.iter().filter(|job| job.erased) {
-        highest = highest.max(job.number);
-        erase_rows(connection, job)?;
-        if job.job.changed.0 > purged {
-            erase_submission(connection, &job.job, job.lane_id(), checksum)?;
-            connection
-                .prepare_cached("INSERT INTO erased (changed, job) VALUES (?1, ?2)")?
-                .execute([saturated(job.job.changed.0), job.number.cast_signed()])?;
-        } else {
-            delete(connection, "DELETE FROM submission WHERE id = ?1", job.number.cast_signed())?;
-            left.push(job.lane_id());
-        }
+    let gone: Vec<&TouchedJob> = jobs.iter().filter(|job| job.erased).collect();
+    let highest = gone.last().map_or(0, |job| job.number);
+    for run in gone.chunk_by(|job, next| next.number == job.number + 1) {
+        erase_run(connection, run)?;
+    }
+    // Of the others the feed tells no more.
+    let (told, untold): (Vec<&TouchedJob>, Vec<&TouchedJob>) = gone.iter().partition(|job| job.job.changed.0 > purged);
+    statements.submissions.write(connection, &told, |statement, first, job| {
+        bind_erased(statement, first, &job.job, job.lane_id(), checksum)
+    })?;
+    statements.erased.write(connection, &told, |statement, first, job| {
+        statement.raw_bind_parameter(first, saturated(job.job.changed.0))?;
+        statement.raw_bind_parameter(first + 1, job.number.cast_signed())
+    })?;
+    for job in &untold {
+        delete(connection, "DELETE FROM submission WHERE id = ?1", job.number.cast_signed())?;
     }
     const NO_MORE: &str = "DELETE FROM count WHERE init = 0 AND processing = 0 AND done = 0 AND failed = 0 \
                            AND cancelled = 0 AND expired = 0 AND queue = ?1";
-    let mut queues: Vec<i64> =
-        jobs.iter().filter(|job| job.erased).filter_map(|job| Some(job.lane.as_ref()?.queue)).collect();
+    let mut queues: Vec<i64> = gone.iter().filter_map(|job| Some(job.lane.as_ref()?.queue)).collect();
     queues.sort_unstable();
     queues.dedup();
     for queue in queues {
         delete(connection, NO_MORE, queue)?;
     }
-    lanes.leave(connection, left.into_iter())?;
+    lanes.leave(connection, untold.iter().map(|job| job.lane_id()))?;
     meta::set_erased(connection, highest)?;
     meta::set_ends_seen(connection, shared.ends_seen.load(Ordering::Relaxed).cast_unsigned())?;
     Ok(())
 }
 
-fn erase_rows(connection: &Connection, job: &TouchedJob) -> rusqlite::Result<()> {
+/// Erases the rows of jobs whose numbers follow one another, so that those of a table are one range of it.
+fn erase_run(connection: &Connection, run: &[&TouchedJob]) -> rusqlite::Result<()> {
+    let (Some(first), Some(last)) = (run.first(), run.last()) else { return Ok(()) };
+    let delete_range = |sql: &str| -> rusqlite::Result<()> {
+        connection.prepare_cached(sql)?.execute([first.number.cast_signed(), last.number.cast_signed()])?;
+        Ok(())
+    };
+    let any = |has: fn(&Job) -> bool| run.iter().any(|job| has(&job.job));
+    delete_range("DELETE FROM job WHERE id BETWEEN ?1 AND ?2")?;
+    if any(|job| job.result.is_some()) {
+        delete_range("DELETE FROM result WHERE id BETWEEN ?1 AND ?2")?;
+    }
+    if any(|job| job.spec.key.is_some() || job.spec.unique.is_some()) {
+        delete_range("DELETE FROM key WHERE id BETWEEN ?1 AND ?2")?;
+    }
+    delete_range("DELETE FROM unresolved WHERE job BETWEEN ?1 AND ?2")?;
+    // Nobody waits for them any more, nor they for anybody; links of those that ended while they waited may be left.
+    delete_range("DELETE FROM link WHERE job BETWEEN ?1 AND ?2")?;
+    run.iter().try_for_each(|job| erase_others(connection, job))
+}
+
+/// Erases the rows of a job that stand in no order of numbers.
+fn erase_others(connection: &Connection, job: &TouchedJob) -> rusqlite::Result<()> {
     let number = job.number.cast_signed();
-    delete(connection, "DELETE FROM job WHERE id = ?1", number)?;
-    if job.job.result.is_some() {
-        delete(connection, "DELETE FROM result WHERE id = ?1", number)?;
-    }
-    if job.job.spec.key.is_some() || job.job.spec.unique.is_some() {
-        delete(connection, "DELETE FROM key WHERE id = ?1", number)?;
-    }
     if let Some(delivery) = &job.job.spec.delivery {
         connection
             .prepare_cached("DELETE FROM delivery WHERE source = ?1 AND job = ?2")?
@@ -77,9 +112,6 @@ fn erase_rows(connection: &Connection, job: &TouchedJob) -> rusqlite::Result<()>
     if let Some(until) = job.job.kept_until().map(Timestamp::millis) {
         leave(connection, until, number)?;
     }
-    delete(connection, "DELETE FROM unresolved WHERE job = ?1", number)?;
-    // Nobody waits for it any more, nor it for anybody; links of those that ended while they waited may be left.
-    delete(connection, "DELETE FROM link WHERE job = ?1", number)?;
     if !job.job.spec.after.is_empty() {
         delete(connection, "DELETE FROM link WHERE follower = ?1", number)?;
     }

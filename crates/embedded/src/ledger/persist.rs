@@ -33,6 +33,7 @@ pub(super) struct Statements {
     keys: Block,
     results: Block,
     links: Block,
+    erase: erase::Statements,
 }
 
 impl Statements {
@@ -49,6 +50,7 @@ impl Statements {
             keys: Block::new("key", "id, text, fingerprint, once, crc"),
             results: Block::new("result", "id, crc, content_type, body"),
             links: Block::unless_there("link", "job, follower"),
+            erase: erase::Statements::new(),
         }
     }
 }
@@ -111,7 +113,7 @@ pub(super) fn persist(batch: &mut Batch<'_>, changes: &[Change]) -> Result<(), F
     count(connection, &touched.jobs)?;
     dead::write(connection, touched.jobs.iter().filter_map(TouchedJob::dead_move))?;
     if touched.jobs.iter().any(|job| job.erased) {
-        erase::erase(connection, &touched.jobs, lanes, shared, checksum)?;
+        erase::erase(connection, &touched.jobs, &statements.erase, lanes, shared, checksum)?;
     }
     if forgets {
         forget::changes(connection, *forget, lanes, shared, checksum)?;

@@ -37,7 +37,7 @@ pub(crate) use schedule::{read_schedule, schedule_sum, write_schedule};
 pub(crate) use shape::Shape;
 pub(crate) use state::{Refs, USUAL_RETENTION, expiry, leaving, state_columns};
 pub(crate) use submission::{
-    SubmissionRow, USUAL_EXPIRY, copy_submission, erase_submission, replace_payload, submission_columns,
+    ERASED_COLUMNS, SubmissionRow, USUAL_EXPIRY, bind_erased, copy_submission, replace_payload, submission_columns,
 };
 pub(crate) use text::TextRow;
 

@@ -35,20 +35,25 @@ pub(crate) struct SubmissionRow<'a> {
     size: i64,
 }
 
-/// Takes key and payload from the submission of a job that is erased.
-pub(crate) fn erase_submission(
-    connection: &Connection,
+/// The columns of a submission that change when its job is erased.
+pub(crate) const ERASED_COLUMNS: &str = "id, keyed, body, crc";
+
+/// Binds [`ERASED_COLUMNS`], which take key and payload from the submission of a job, as the parameters from `first` on.
+pub(crate) fn bind_erased(
+    statement: &mut Statement<'_>,
+    first: usize,
     job: &Job,
     lane: i64,
     checksum: &mut Checksum,
 ) -> rusqlite::Result<()> {
-    const ERASE: &str = "UPDATE submission SET keyed = NULL, body = ?2, crc = ?3 WHERE id = ?1";
     let mut row = SubmissionRow::of(job, lane);
     row.keyed = None;
     row.size = -1 - row.size;
     let sum = row.own_sum(checksum) & 0xffff_ffff;
-    connection.prepare_cached(ERASE)?.execute([row.number, row.size, sum])?;
-    Ok(())
+    statement.raw_bind_parameter(first, row.number)?;
+    statement.raw_bind_parameter(first + 1, row.keyed)?;
+    statement.raw_bind_parameter(first + 2, row.size)?;
+    statement.raw_bind_parameter(first + 3, sum)
 }
 
 /// Gives the submission of a waiting job another payload.
