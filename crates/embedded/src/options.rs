@@ -27,7 +27,7 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Options {
         Options {
-            page_cache: 12 << 20,
+            page_cache: 8 << 20,
             job_cache: 8 << 10,
             readers: 4,
             checkpoint_at: 16 << 20,
