@@ -20,7 +20,7 @@ pub use dead::{CAUSE_BYTES, DeadCause, EXPIRED, cause, cut_cause};
 pub use entropy::{Entropy, SeededEntropy, SystemEntropy};
 pub use feed::{ChangeFeed, FeedError};
 pub use files::{FileDownload, FileListing, FileStore, FileStoreError, FileUpload, Filing, MemoryFiles};
-pub use ledger::memory::{Faults, MemoryLedger, MemoryReader};
+pub use ledger::memory::{Faults, MemoryDisk, MemoryLedger, MemoryReader};
 pub use ledger::{Applied, Idle, Ledger, LedgerError, Reactor, Rows, decide_batch};
 pub use outbound::{
     BodyEnd, FakeOutbound, Host, KeyError, KeyMaterial, Opening, Outbound, OutboundError, Phase, Post, PostBody,

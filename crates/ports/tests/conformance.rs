@@ -1,17 +1,20 @@
 //! What stands in this crate passes its own suites.
 
+#![allow(clippy::unwrap_used, reason = "this is a test, all of it")]
+
 use std::cell::Cell;
 use std::pin::pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use ackd_domain::Timestamp;
+use ackd_domain::{Body, Command, JSON, Name, Submission, Timestamp};
 use ackd_ports::conformance::ledger::{Fixture, Opened};
 use ackd_ports::conformance::outbound::{Answer, Received, Receiver};
 use ackd_ports::{
-    FakeOutbound, FileStore, MemoryFiles, MemoryLedger, Outbound, OutboundError, Phase, Post, Reply, Script,
-    SeededEntropy, SystemClock, SystemEntropy, Wanted, conformance,
+    FakeOutbound, Faults, FileStore, Filter, Idle, Ledger, LedgerReader, MemoryDisk, MemoryFiles, MemoryLedger,
+    Outbound, OutboundError, Phase, Post, Reply, Script, SeededEntropy, SystemClock, SystemEntropy, Wanted,
+    conformance,
 };
 use bytes::Bytes;
 
@@ -25,6 +28,54 @@ fn memory() -> Fixture {
 #[test]
 fn the_ledger_in_memory() {
     conformance::ledger::exercise(memory);
+}
+
+/// A ledger that is opened again from what it wrote.
+fn on_disk() -> Fixture {
+    let (disk, latest) = (MemoryDisk::new(), Arc::new(Mutex::new(None)));
+    let failing: Arc<Mutex<Option<Faults>>> = Arc::clone(&latest);
+    let open = move || {
+        let ledger = disk.open(SeededEntropy::new(1));
+        *latest.lock().unwrap() = Some(ledger.faults());
+        let reader = ledger.reader();
+        Opened { ledger: Box::new(ledger), reader: reader.clone(), feed: reader }
+    };
+    Fixture::durable(open).failing(move |error| {
+        failing.lock().unwrap().as_ref().into_iter().for_each(|faults| faults.fail_next(error.clone()))
+    })
+}
+
+#[test]
+fn the_ledger_in_memory_on_a_disk() {
+    conformance::ledger::exercise(on_disk);
+}
+
+#[test]
+fn a_power_cut_loses_what_was_not_synced() {
+    let submit = |disk: &MemoryDisk| {
+        let mut ledger = disk.open(SeededEntropy::new(1));
+        let body = Body { content_type: JSON.into(), bytes: "1".into() };
+        let submission = Submission::new(Name::new("video").unwrap(), body);
+        ledger.apply(vec![Command::Submit(vec![submission])], Timestamp::default(), &mut Idle).unwrap()
+    };
+    let jobs =
+        |disk: &MemoryDisk| disk.open(SeededEntropy::new(1)).reader().list(&Filter::default(), None, 9).unwrap().jobs;
+    let disk = MemoryDisk::new();
+    submit(&disk);
+    disk.sync();
+    let lost = submit(&disk);
+    submit(&disk);
+    assert_eq!((disk.unsynced(), jobs(&disk).len()), (2, 3));
+    disk.cut(0);
+    assert_eq!((disk.unsynced(), jobs(&disk).len()), (0, 1));
+    // What was drawn for what is lost is not drawn again.
+    let next = submit(&disk);
+    assert!(next.changes[0].position > lost.changes[0].position);
+    submit(&disk);
+    disk.cut(1);
+    assert_eq!(jobs(&disk).len(), 2);
+    disk.lose_last();
+    assert_eq!(jobs(&disk).len(), 1);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! A ledger in memory, for tests and simulations.
 
 mod batch;
+mod disk;
 mod faults;
 mod reader;
 mod state;
@@ -10,6 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ackd_domain::{Command, Position, Timestamp};
 
+pub use disk::MemoryDisk;
 pub use faults::Faults;
 pub use reader::MemoryReader;
 
@@ -20,11 +22,13 @@ use state::State;
 /// A ledger that keeps everything in memory. The same commands and the same entropy give the same
 /// jobs, changes and answers in the same order.
 ///
-/// It is as durable as the process. What is committed and what is drawn stand apart, so that a batch
+/// It is as durable as the process, or as its [`MemoryDisk`]. What is committed and what is drawn stand apart, so that a batch
 /// which fails leaves nothing of the one behind and uses up the other.
 pub struct MemoryLedger {
     state: Shared,
     drawn: Drawn,
+    /// What outlives it, if anything does.
+    disk: Option<MemoryDisk>,
 }
 
 /// What is committed, as the writer and its readers share it.
@@ -44,7 +48,18 @@ impl MemoryLedger {
         MemoryLedger {
             state: Shared::default(),
             drawn: Drawn { number: 0, position: Position::START, entropy: Box::new(entropy) },
+            disk: None,
         }
+    }
+
+    fn over(
+        state: State,
+        (number, position): (u64, Position),
+        disk: MemoryDisk,
+        entropy: impl Entropy + 'static,
+    ) -> MemoryLedger {
+        let drawn = Drawn { number, position, entropy: Box::new(entropy) };
+        MemoryLedger { state: Arc::new(Mutex::new(state)), drawn, disk: Some(disk) }
     }
 
     /// What reads this ledger, and its change feed.
@@ -69,9 +84,17 @@ impl Ledger for MemoryLedger {
     ) -> Result<Applied, LedgerError> {
         locked(&self.state).check()?;
         let mut batch = Batch::new(&self.state, &mut self.drawn);
-        let applied = decide_batch(&mut batch, commands, now, reactor)?;
+        let decided = decide_batch(&mut batch, commands, now, reactor);
         let writes = batch.into_writes();
-        locked(&self.state).commit(writes, &applied.changes)?;
+        let Some(disk) = &self.disk else {
+            let applied = decided?;
+            locked(&self.state).commit(writes, &applied.changes)?;
+            return Ok(applied);
+        };
+        disk.drawn(self.drawn.number, self.drawn.position);
+        let applied = decided?;
+        locked(&self.state).commit(writes.clone(), &applied.changes)?;
+        disk.write(writes, &applied.changes);
         Ok(applied)
     }
 }

@@ -84,13 +84,18 @@ impl State {
             }
             return Err(error);
         }
+        self.restore(writes, changes);
+        Ok(())
+    }
+
+    /// Writes what was committed before.
+    pub(super) fn restore(&mut self, writes: Vec<Write>, changes: &[Change]) {
         // First, so that what the batch itself erases or forgets is among them.
         self.changes.extend(changes.iter().cloned());
         self.head = changes.last().map_or(self.head, |change| change.position);
         for write in writes {
             self.write(write);
         }
-        Ok(())
     }
 
     fn write(&mut self, write: Write) {
