@@ -11,6 +11,7 @@ use ackd_domain::{ChangeKind, Position};
 use ackd_ports::{ChangeFeed, FeedError, LedgerReader, ReadError};
 use tokio::sync::Mutex;
 
+use crate::blocking::blocking;
 use crate::tail::FeedEntry;
 
 /// The changes of one block.
@@ -87,7 +88,7 @@ impl Blocks {
             return Ok(part);
         }
         let (feed, reader) = (Arc::clone(feed), Arc::clone(reader));
-        let read = tokio::task::spawn_blocking(move || read(&*feed, &*reader, Position(number * BLOCK), after));
+        let read = blocking(move || read(&*feed, &*reader, Position(number * BLOCK), after));
         let read = read.await.unwrap_or_else(|stopped| Err(ReadError::Failed(stopped.to_string()).into()));
         let (entries, from_start) = read?;
         let part = part(&entries, after);

@@ -10,6 +10,7 @@ use ackd_domain::{Answer, Body, Command, Endpoint, Failure, Job, LeaseToken, Nam
 use ackd_ports::{ChangeFeed, Clock, Ledger, LedgerReader, ReadError};
 use tokio::sync::oneshot;
 
+use crate::blocking::blocking;
 use crate::blocks::Blocks;
 use crate::core::{Core, CoreParts, Input, Shared, token};
 use crate::dispatch::{Ask, AskId, WindowLimits};
@@ -117,7 +118,7 @@ struct Inner {
 }
 
 #[derive(Debug, Default)]
-struct Status {
+pub(crate) struct Status {
     failed: Option<String>,
     stopping: bool,
 }
@@ -135,49 +136,16 @@ impl Engine {
     /// # Errors
     /// [`StartError`] says what is missing.
     pub fn start(parts: Parts) -> Result<Engine, StartError> {
-        let clock = parts.clock;
-        let (now, tick) = (clock.now(), clock.monotonic());
-        let inner = Arc::new(Inner {
-            mailbox: Arc::new(Mailbox::new(parts.mailbox)),
-            hub: Arc::default(),
-            tail: Arc::new(Tail::new(parts.feed.head()?)),
-            blocks: Blocks::default(),
-            queues: Arc::new(QueuesSeen::new(tick)),
-            endpoints: Arc::new(Seen::new(parts.reader.endpoints()?)),
-            pushes: Arc::default(),
-            schedules: Arc::new(Seen::new(parts.reader.schedules()?)),
-            stats: Arc::default(),
-            searches: Turns::default(),
-            reader: Arc::clone(&parts.reader),
-            feed: parts.feed,
-            clock: Arc::clone(&clock),
-            next_ask: AtomicU64::new(1),
-            status: Arc::default(),
-            threads: Mutex::default(),
-        });
-        let core_parts = CoreParts {
-            ledger: parts.ledger,
-            reader: Arc::clone(&parts.reader),
-            window: parts.window,
-            feed_retention: parts.feed_retention,
-        };
-        let shared = Shared {
-            hub: Arc::clone(&inner.hub),
-            tail: Arc::clone(&inner.tail),
-            queues: Arc::clone(&inner.queues),
-            endpoints: Arc::clone(&inner.endpoints),
-            pushes: Arc::clone(&inner.pushes),
-            schedules: Arc::clone(&inner.schedules),
-            stats: Arc::clone(&inner.stats),
-        };
-        let core = Core::start(core_parts, shared, now, tick)?;
-
+        let (engine, core) = Engine::assemble(parts)?;
+        let inner = &engine.inner;
+        let clock = Arc::clone(&inner.clock);
         let (to_pager, requests) = mpsc::channel();
         let (mailbox, status, hub) = (Arc::clone(&inner.mailbox), Arc::clone(&inner.status), Arc::clone(&inner.hub));
         let core = std::thread::Builder::new().name("core".to_owned()).spawn(move || {
             run_core(core, &*clock, &mailbox, &status, &hub, &to_pager);
         })?;
-        let (mailbox, status, reader) = (Arc::clone(&inner.mailbox), Arc::clone(&inner.status), parts.reader);
+        let (mailbox, status) = (Arc::clone(&inner.mailbox), Arc::clone(&inner.status));
+        let reader = Arc::clone(&inner.reader);
         let pager = std::thread::Builder::new().name("pager".to_owned()).spawn(move || {
             let read = AssertUnwindSafe(|| {
                 pager::run(&reader, &requests, |input| {
@@ -195,7 +163,48 @@ impl Engine {
         let tail = Arc::clone(&inner.tail);
         let tail = std::thread::Builder::new().name("tail".to_owned()).spawn(move || tail.run())?;
         inner.lock_threads().extend([core, pager, tail]);
-        Ok(Engine { inner })
+        Ok(engine)
+    }
+
+    /// Takes up what the ledger holds, and starts nothing: the core has no thread yet.
+    pub(crate) fn assemble(parts: Parts) -> Result<(Engine, Core), StartError> {
+        let clock = parts.clock;
+        let (now, tick) = (clock.now(), clock.monotonic());
+        let inner = Arc::new(Inner {
+            mailbox: Arc::new(Mailbox::new(parts.mailbox)),
+            hub: Arc::default(),
+            tail: Arc::new(Tail::new(parts.feed.head()?)),
+            blocks: Blocks::default(),
+            queues: Arc::new(QueuesSeen::new(tick)),
+            endpoints: Arc::new(Seen::new(parts.reader.endpoints()?)),
+            pushes: Arc::default(),
+            schedules: Arc::new(Seen::new(parts.reader.schedules()?)),
+            stats: Arc::default(),
+            searches: Turns::default(),
+            reader: Arc::clone(&parts.reader),
+            feed: parts.feed,
+            clock,
+            next_ask: AtomicU64::new(1),
+            status: Arc::default(),
+            threads: Mutex::default(),
+        });
+        let core_parts = CoreParts {
+            ledger: parts.ledger,
+            reader: parts.reader,
+            window: parts.window,
+            feed_retention: parts.feed_retention,
+        };
+        let shared = Shared {
+            hub: Arc::clone(&inner.hub),
+            tail: Arc::clone(&inner.tail),
+            queues: Arc::clone(&inner.queues),
+            endpoints: Arc::clone(&inner.endpoints),
+            pushes: Arc::clone(&inner.pushes),
+            schedules: Arc::clone(&inner.schedules),
+            stats: Arc::clone(&inner.stats),
+        };
+        let core = Core::start(core_parts, shared, now, tick)?;
+        Ok((Engine { inner }, core))
     }
 
     /// Applies `commands` in one commit, in order, and gives the answer to each once all are durable.
@@ -252,6 +261,16 @@ impl Engine {
     #[must_use]
     pub fn clock(&self) -> &Arc<dyn Clock> {
         &self.inner.clock
+    }
+
+    #[cfg(feature = "simulation")]
+    pub(crate) fn mailbox(&self) -> &Mailbox<Input> {
+        &self.inner.mailbox
+    }
+
+    #[cfg(feature = "simulation")]
+    pub(crate) fn status(&self) -> &Mutex<Status> {
+        &self.inner.status
     }
 
     /// Whether the engine can do its work.
@@ -413,7 +432,7 @@ impl Engine {
             let mut inputs = Inputs::of(&*reader);
             jobs.iter().map(|job| inputs.read(job)).collect::<Vec<_>>()
         };
-        let mut read = tokio::task::spawn_blocking(read).await.unwrap_or_default().into_iter();
+        let mut read = blocking(read).await.unwrap_or_default().into_iter();
         let mut unread = Vec::new();
         unpacked.assigned.retain_mut(|it| {
             if !follows(it) {
@@ -431,7 +450,7 @@ impl Engine {
     /// The payloads of these jobs, or why each cannot be had.
     async fn payloads_of(&self, numbers: Vec<u64>) -> Vec<Result<Option<Body>, ReadError>> {
         let reader = Arc::clone(self.reader());
-        let read = tokio::task::spawn_blocking(move || match reader.payloads(&numbers) {
+        let read = blocking(move || match reader.payloads(&numbers) {
             Ok(payloads) => payloads.into_iter().map(Ok).collect(),
             // One of them cannot be read: find out which, so that the others are not held up.
             Err(_) => numbers
@@ -524,6 +543,22 @@ impl Drop for Asking<'_> {
     }
 }
 
+/// One turn of the core, which hands on what is to be read for it.
+pub(crate) fn turn(
+    core: &mut Core,
+    inputs: Vec<Input>,
+    clock: &dyn Clock,
+    status: &Mutex<Status>,
+    mut to_pager: impl FnMut(pager::PagerRequest),
+) {
+    core.turn(inputs, clock.now(), clock.monotonic());
+    core.take_reads().into_iter().for_each(&mut to_pager);
+    if let Some(detail) = core.failed() {
+        let mut status = status.lock().unwrap_or_else(PoisonError::into_inner);
+        status.failed.get_or_insert_with(|| detail.to_owned());
+    }
+}
+
 fn run_core(
     mut core: Core,
     clock: &dyn Clock,
@@ -539,15 +574,10 @@ fn run_core(
             if over && !core.is_busy() {
                 return;
             }
-            core.turn(inputs, clock.now(), clock.monotonic());
-            for request in core.take_reads() {
+            turn(&mut core, inputs, clock, status, |request| {
                 // The pager ends with the engine, and then nothing need be read.
                 drop(to_pager.send(request));
-            }
-            if let Some(detail) = core.failed() {
-                let mut status = status.lock().unwrap_or_else(PoisonError::into_inner);
-                status.failed.get_or_insert_with(|| detail.to_owned());
-            }
+            });
         }
     }));
     if turns.is_err() {

@@ -126,7 +126,7 @@ impl Engine {
         tokio::pin!(patience);
         while !until.holds(&latest) {
             tokio::select! {
-                () = &mut patience => break,
+                biased;
                 followed = following.next() => match followed {
                     Followed::Change(change) => {
                         if change.position > latest.changed {
@@ -141,6 +141,7 @@ impl Engine {
                     }
                     Followed::Closed => break,
                 },
+                () = &mut patience => break,
             }
         }
         if result.is_none() && latest.result.is_some() {

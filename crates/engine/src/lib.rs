@@ -5,6 +5,7 @@
 //! [`schedules`] (which schedule fires when). [`Core`] joins them to a ledger: a turn takes what was asked
 //! since the last one, commits it in one batch, and tells everybody. tokio stays at the edge, in [`Engine`].
 
+mod blocking;
 mod blocks;
 mod bulk;
 mod calendar;
@@ -29,6 +30,8 @@ pub mod schedules;
 mod search;
 mod seen;
 mod stats;
+#[cfg(feature = "simulation")]
+mod stepped;
 mod tail;
 mod waiting;
 mod work;
@@ -52,6 +55,8 @@ pub use push::{PushOptions, Pusher};
 pub use read::{BLOCKERS, Record};
 pub use search::{Field, FieldError, Search};
 pub use stats::{Histogram, Stats};
+#[cfg(feature = "simulation")]
+pub use stepped::Stepped;
 pub use tail::FeedEntry;
 pub use waiting::{Limit, NO_WORKER_AFTER, Waiting};
 pub use work::{Granted, Grants, WorkRequest};

@@ -46,6 +46,9 @@ struct State<T> {
     closed: bool,
     /// The owner sleeps, so that it must be woken.
     asleep: bool,
+    /// It is a task, as in a simulation.
+    #[cfg(feature = "simulation")]
+    waker: Option<std::task::Waker>,
 }
 
 /// Why an item was not taken in.
@@ -59,7 +62,14 @@ pub(crate) enum Rejected {
 
 impl<T> Mailbox<T> {
     pub(crate) fn new(limits: MailboxLimits) -> Mailbox<T> {
-        let state = State { items: VecDeque::new(), held: Weight::default(), closed: false, asleep: false };
+        let state = State {
+            items: VecDeque::new(),
+            held: Weight::default(),
+            closed: false,
+            asleep: false,
+            #[cfg(feature = "simulation")]
+            waker: None,
+        };
         Mailbox { state: Mutex::new(state), arrived: Condvar::new(), limits }
     }
 
@@ -78,6 +88,8 @@ impl<T> Mailbox<T> {
         state.held = held;
         state.items.push_back((item, weight));
         let wake = std::mem::take(&mut state.asleep);
+        #[cfg(feature = "simulation")]
+        state.waker.take().into_iter().for_each(std::task::Waker::wake);
         drop(state);
         if wake {
             self.arrived.notify_one();
@@ -120,6 +132,17 @@ impl<T> Mailbox<T> {
         }
         let over = state.closed && taken.is_empty();
         (taken, over)
+    }
+
+    /// Ready when there is something to take out, or nothing ever will be.
+    #[cfg(feature = "simulation")]
+    pub(crate) fn poll_arrived(&self, context: &std::task::Context<'_>) -> std::task::Poll<()> {
+        let mut state = self.lock();
+        if state.items.is_empty() && !state.closed {
+            state.waker = Some(context.waker().clone());
+            return std::task::Poll::Pending;
+        }
+        std::task::Poll::Ready(())
     }
 
     /// Takes nothing in any more; what is in it can still be taken out.

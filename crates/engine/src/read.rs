@@ -5,6 +5,7 @@ use std::sync::Arc;
 use ackd_domain::{Body, Job, JobId, Name, Position, Queue};
 use ackd_ports::{Counts, LedgerReader, Page, ReadError, Timeline};
 
+use crate::blocking::blocking;
 use crate::engine::Engine;
 use crate::inputs::{Inputs, JobInput};
 use crate::search::Search;
@@ -179,7 +180,7 @@ impl Engine {
 async fn off_the_runtime<T: Send + 'static>(
     read: impl FnOnce() -> Result<T, ReadError> + Send + 'static,
 ) -> Result<T, ReadError> {
-    match tokio::task::spawn_blocking(read).await {
+    match blocking(read).await {
         Ok(read) => read,
         Err(stopped) => Err(ReadError::Failed(stopped.to_string())),
     }

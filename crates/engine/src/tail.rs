@@ -162,12 +162,26 @@ impl Tail {
             if inbox.closed {
                 return;
             }
-            let overrun = inbox.overrun.take();
-            let batches = std::mem::take(&mut inbox.batches);
-            inbox.waiting = 0;
-            drop(inbox);
-            self.hand_out(overrun, batches);
+            self.hand_out_all(inbox);
         }
+    }
+
+    /// Hands out what is there, as [`Tail::run`] does when it wakes up.
+    #[cfg(feature = "simulation")]
+    pub(crate) fn run_once(&self) {
+        let mut inbox = lock(&self.inbox);
+        if !inbox.closed {
+            inbox.asleep = true;
+            self.hand_out_all(inbox);
+        }
+    }
+
+    fn hand_out_all(&self, mut inbox: MutexGuard<'_, Inbox>) {
+        let overrun = inbox.overrun.take();
+        let batches = std::mem::take(&mut inbox.batches);
+        inbox.waiting = 0;
+        drop(inbox);
+        self.hand_out(overrun, batches);
     }
 
     fn hand_out(&self, overrun: Option<Position>, batches: VecDeque<Vec<Change>>) {
