@@ -42,7 +42,7 @@ impl Stepped {
     }
 
     /// Waits until the core has something to do.
-    pub async fn ready(&self) {
+    pub async fn ready(&mut self) {
         let clock = self.engine.clock();
         let patience = self.core.patience(clock.now(), clock.monotonic());
         let mailbox = self.engine.mailbox();

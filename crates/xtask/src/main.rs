@@ -1,9 +1,10 @@
-//! The project's own commands: `cargo xtask demo`, `cargo xtask test`, `cargo xtask bench`.
+//! The project's own commands: `cargo xtask demo`, `cargo xtask test`, `cargo xtask chaos`, `cargo xtask bench`.
 //!
 //! This crate depends on next to nothing, so that it is there at once; what is heavy is built by the
 //! command that needs it.
 
 mod bench;
+mod chaos;
 mod clients;
 mod demo;
 mod install;
@@ -22,6 +23,8 @@ The project's own commands:
       builds ackd, starts it, and transcodes a video with workers that are killed half-way
   cargo xtask test [FILTER]
       installs and starts what the tests need, runs all of them, stops what it started
+  cargo xtask chaos sim [--seeds N] [--from SEED] | --seed SEED | --planted
+      simulates the engine under seeds, each twice, and checks what its clients see
   cargo xtask bench [accept|lifecycle|latency|backlog] [--runs N] [--time SECONDS] [--keys N] [--backlog N]
       measures ackd beside what bounds it
   cargo xtask bench peers [NAME…] [--runs N] [--time SECONDS] [--jobs N] [--large [N]] [--out FOLDER]
@@ -37,6 +40,7 @@ fn main() -> ExitCode {
         Some("demo-job") => demo::job::run(),
         Some("test") => test::run(&rest),
         Some("bench") => bench::run(&rest),
+        Some("chaos") => chaos::run(&rest),
         Some("help" | "--help" | "-h") | None => {
             println!("{HELP}");
             Ok(())

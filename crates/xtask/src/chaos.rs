@@ -1,0 +1,30 @@
+//! `cargo xtask chaos`: everything that can fail is made to, and what clients see of it is checked.
+
+use std::process::Command;
+
+use crate::process::{self, Done, Failure, cargo, release_binary};
+
+/// The seeds that `cargo xtask test` simulates.
+const SEEDS: &str = "20000";
+
+/// The seeds in which each planted bug must be found.
+const PLANTED: &str = "500";
+
+/// Runs the command.
+pub(crate) fn run(args: &[String]) -> Done {
+    match args {
+        [what, rest @ ..] if what == "sim" => simulate(rest),
+        _ => Err(Failure::WrongUse("say what to make fail: cargo xtask chaos sim".to_owned())),
+    }
+}
+
+/// The part of it that `cargo xtask test` runs.
+pub(crate) fn slice() -> Done {
+    simulate(&["--seeds".to_owned(), SEEDS.to_owned()])?;
+    simulate(&["--planted".to_owned(), "--seeds".to_owned(), PLANTED.to_owned()])
+}
+
+fn simulate(args: &[String]) -> Done {
+    process::run(cargo().args(["build", "--release", "--locked", "-p", "ackd-sim"]))?;
+    process::run(Command::new(release_binary("ackd-sim")).args(args))
+}
