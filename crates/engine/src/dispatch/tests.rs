@@ -512,3 +512,37 @@ fn more_groups_than_memory_has_room_for_all_have_their_turn() {
     let unread = GROUPS - limits.total as u64;
     assert!((unread..=2 * unread).contains(&reads), "{reads} reads");
 }
+
+/// A job that is leased and given back in the same millisecond waits where it waited before; a page that was asked for
+/// in between, from that very place on, is no reason to take it out.
+#[test]
+fn a_job_that_is_back_before_a_page_comes_is_not_taken_for_leased() {
+    let now = Timestamp::from_millis(1_000);
+    let mut dispatcher = Dispatcher::new(WindowLimits::default());
+    let waiting = Job { run_at: now, ..job(1, 0, 5, 0) };
+    let lane = Lane::of(&waiting);
+    let step = |dispatcher: &mut Dispatcher, input: Input<'_>| {
+        let mut outputs = Vec::new();
+        dispatcher.step(input, now, &mut outputs);
+        outputs
+    };
+    let ask = || Ask { queues: vec![queue()], kinds: Vec::new(), max: 1, worker: None, ttl: None };
+    let Some(Output::Read(first)) = step(&mut dispatcher, Input::Lanes(vec![lane])).pop() else { panic!("no read") };
+    let page = vec![Ready { job: Arc::new(waiting.clone()), payload: None }];
+    let Some(Output::Read(second)) = step(&mut dispatcher, Input::Page(first, page)).pop() else { panic!("no read") };
+    assert_eq!(second.after, Some((now, 1)));
+
+    let leased = |outputs: Vec<Output>| matches!(outputs[..], [Output::Lease { number: 1, .. }]);
+    assert!(leased(step(&mut dispatcher, Input::Ask(AskId(1), ask()))));
+    let change = |position, kind, status| {
+        let job = Arc::new(Job { status, ..waiting.clone() });
+        let (position, previous) = (Position(position), Position::START);
+        Change { position, previous, at: now, kind, job, body: None, was_due: None }
+    };
+    step(&mut dispatcher, Input::Granted(AskId(1)));
+    step(&mut dispatcher, Input::Changes(&[change(2, ChangeKind::Leased, Status::Processing)]));
+    step(&mut dispatcher, Input::Answered);
+    step(&mut dispatcher, Input::Changes(&[change(3, ChangeKind::Released, Status::Init)]));
+    step(&mut dispatcher, Input::Page(second, Vec::new()));
+    assert!(leased(step(&mut dispatcher, Input::Ask(AskId(2), ask()))));
+}

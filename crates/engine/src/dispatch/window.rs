@@ -119,10 +119,18 @@ impl Window {
         match self.jobs.remove(&key) {
             Some(ready) => size(&ready).unsigned_abs(),
             None => {
-                self.note(key, None, usize::MAX);
+                // What the page cannot bring must not be taken out again when it comes: by then the job may be back.
+                if self.is_beyond(key) {
+                    self.note(key, None, usize::MAX);
+                }
                 0
             }
         }
+    }
+
+    /// Whether a job with this key stands in the ledger only.
+    fn is_beyond(&self, key: Key) -> bool {
+        matches!(self.beyond, Beyond::After(horizon, _) if horizon.is_none_or(|horizon| key > horizon))
     }
 
     fn note(&mut self, key: Key, event: Option<Ready>, limit: usize) {
