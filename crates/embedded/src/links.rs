@@ -158,11 +158,7 @@ impl Links {
             statement.raw_bind_parameter(first, job.cast_signed())?;
             statement.raw_bind_parameter(first + 1, follower.cast_signed())
         })?;
-        for (job, follower) in changed(false) {
-            connection
-                .prepare_cached("DELETE FROM link WHERE job = ?1 AND follower = ?2")?
-                .execute([job.cast_signed(), follower.cast_signed()])?;
-        }
+        undo(connection, &changed(false))?;
         for (job, open) in self.resolved(unresolved) {
             let statement = if open {
                 "INSERT OR IGNORE INTO unresolved (job) VALUES (?1)"
@@ -173,6 +169,33 @@ impl Links {
         }
         Ok(())
     }
+}
+
+/// Deletes links, which are in order: those of one job to followers that follow one another, or of one follower to such jobs,
+/// by one statement. Between two numbers that follow one another there is no other job.
+fn undo(connection: &Connection, links: &[(u64, u64)]) -> rusqlite::Result<()> {
+    const TO: &str = "DELETE FROM link WHERE job = ?1 AND follower BETWEEN ?2 AND ?3";
+    const FROM: &str = "DELETE FROM link WHERE follower = ?1 AND job BETWEEN ?2 AND ?3";
+    let delete = |sql: &str, one: u64, first: u64, last: u64| -> rusqlite::Result<()> {
+        connection.prepare_cached(sql)?.execute([one, first, last].map(u64::cast_signed))?;
+        Ok(())
+    };
+    let follows = |a: &(u64, u64), b: &(u64, u64)| a.0 == b.0 && a.1.checked_add(1) == Some(b.1);
+    let mut others = Vec::new();
+    for run in links.chunk_by(follows) {
+        match run {
+            [(job, follower)] => others.push((*follower, *job)),
+            [(job, first), .., (_, last)] => delete(TO, *job, *first, *last)?,
+            [] => {}
+        }
+    }
+    others.sort_unstable();
+    for run in others.chunk_by(follows) {
+        if let ([(follower, first), ..], [.., (_, last)]) = (run, run) {
+            delete(FROM, *follower, *first, *last)?;
+        }
+    }
+    Ok(())
 }
 
 /// Whether any job comes after another.
@@ -186,4 +209,39 @@ pub(crate) fn unresolved(connection: &Connection) -> rusqlite::Result<Vec<u64>> 
     let mut statement = connection.prepare_cached("SELECT job FROM unresolved ORDER BY job")?;
     let rows = statement.query_map([], |row| row.get::<_, i64>(0))?;
     rows.map(|number| number.map(i64::cast_unsigned)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_undone_is_exactly_what_was_asked_for() {
+        let connection = Connection::open_in_memory().unwrap();
+        let table = "CREATE TABLE link (job INTEGER, follower INTEGER, PRIMARY KEY (job, follower)) WITHOUT ROWID";
+        connection.execute_batch(table).unwrap();
+        let all: Vec<(u64, u64)> = (1..8).flat_map(|job| (job + 1..9).map(move |follower| (job, follower))).collect();
+        // Runs of both kinds, such that others lie beside them, and single ones.
+        for gone in [
+            vec![],
+            vec![(2, 5)],
+            vec![(1, 2), (1, 3), (1, 4)],
+            vec![(1, 8), (2, 8), (3, 8), (5, 8)],
+            vec![(1, 3), (1, 4), (2, 4), (3, 4), (3, 6), (4, 6), (6, 7)],
+            all.clone(),
+        ] {
+            connection.execute("DELETE FROM link", []).unwrap();
+            for (job, follower) in &all {
+                let pair = [job.cast_signed(), follower.cast_signed()];
+                connection.execute("INSERT INTO link VALUES (?1, ?2)", pair).unwrap();
+            }
+            undo(&connection, &gone).unwrap();
+            let mut statement = connection.prepare("SELECT job, follower FROM link ORDER BY job, follower").unwrap();
+            let left = statement.query_map([], |row| <(i64, i64)>::try_from(row)).unwrap();
+            let left: Vec<(u64, u64)> =
+                left.map(|pair| pair.unwrap()).map(|(job, it)| (job.cast_unsigned(), it.cast_unsigned())).collect();
+            let expected: Vec<(u64, u64)> = all.iter().filter(|pair| !gone.contains(pair)).copied().collect();
+            assert_eq!(left, expected, "without {gone:?}");
+        }
+    }
 }
