@@ -10,11 +10,15 @@ export const payload = (() => {
   return JSON.parse(`${start}${'x'.repeat(256 - start.length - 2)}"}`);
 })();
 
+// What libraries have to say is not for the harness.
+for (const level of ['log', 'info', 'debug', 'warn']) console[level] = console.error;
 const tell = (line) => process.stdout.write(`${JSON.stringify(line)}\n`);
 
 /** The versions of installed packages, as "bullmq 6.7.0, ioredis 6.0.0, Node.js 20.1.0". */
-export const versions = (packages) =>
-  [...Object.entries(packages).filter(([name]) => name !== 'node').map(([name, version]) => `${name} ${version}`), `Node.js ${process.versions.node}`].join(', ');
+export function versions(packages) {
+  const names = Object.keys(packages).filter((name) => name !== 'node');
+  return [...names.map((name) => `${name} ${packages[name]}`), `Node.js ${process.versions.node}`].join(', ');
+}
 
 /**
  * Does what the command line asks for. `peer` has

@@ -32,6 +32,8 @@ pub(crate) enum Language {
     Rust,
     /// `driver.mjs`, by Node.js.
     Node,
+    /// `driver.py`, by Python.
+    Python,
 }
 
 /// What kind of thing a row is.
@@ -67,6 +69,38 @@ pub(crate) const ALL: &[Peer] = &[
         settings: "as installed; 4 worker connections, leases of up to 100, settled together",
     },
     Peer {
+        folder: "graphile-worker",
+        title: "graphile-worker",
+        server: Kind::Postgres,
+        driver: Language::Node,
+        sort: Sort::Jobs,
+        promise: Promise::Synced,
+        ack: 1,
+        settings: "the preset of its performance page: 24 jobs at a time, a local queue of 500, completions in batches; it keeps no results, the \
+                   task tells of its end by `NOTIFY`",
+    },
+    Peer {
+        folder: "pg-boss",
+        title: "pg-boss",
+        server: Kind::Postgres,
+        driver: Language::Node,
+        sort: Sort::Jobs,
+        promise: Promise::Synced,
+        ack: 1,
+        settings: "4 `work()` loops, `batchSize: 100`, `burstWhenBatchFull`, woken by `LISTEN`; a result is known by asking every 5 ms",
+    },
+    Peer {
+        folder: "apalis",
+        title: "apalis, PostgreSQL",
+        server: Kind::Postgres,
+        driver: Language::Rust,
+        sort: Sort::Jobs,
+        promise: Promise::Synced,
+        ack: 1,
+        settings: "`batch_size(100)`, `concurrency(100)`, woken by `LISTEN` and asking every 100 ms; `push_tasks`; results by `wait_for`, which asks \
+                   every 500 ms",
+    },
+    Peer {
         folder: "bullmq",
         title: "BullMQ, AOF always",
         server: Kind::RedisSyncs,
@@ -85,6 +119,58 @@ pub(crate) const ALL: &[Peer] = &[
         promise: Promise::Later("a snapshot a minute or rarer"),
         ack: 1,
         settings: "Redis as it is installed; else as above",
+    },
+    Peer {
+        folder: "celery",
+        title: "Celery, RabbitMQ",
+        server: Kind::RabbitMq,
+        driver: Language::Python,
+        sort: Sort::Jobs,
+        promise: Promise::Synced,
+        ack: 1,
+        settings: "`acks_late`, 2 processes (prefork), 64 messages prefetched, `confirm_publish`; 64 callers are threads; results by `rpc://`",
+    },
+    Peer {
+        folder: "restate",
+        title: "Restate",
+        server: Kind::Restate,
+        driver: Language::Node,
+        sort: Sort::Jobs,
+        promise: Promise::Synced,
+        ack: 1,
+        settings: "a service with one handler; one-way calls, or requests to learn the result; while nobody works the service holds the calls \
+                   that it gets",
+    },
+    Peer {
+        folder: "rabbitmq",
+        title: "RabbitMQ quorum",
+        server: Kind::RabbitMq,
+        driver: Language::Rust,
+        sort: Sort::Broker,
+        promise: Promise::Synced,
+        ack: 1,
+        settings: "a quorum queue, persistent messages, publisher confirms, 300 prefetched, each acknowledged by itself; results by direct reply-to",
+    },
+    Peer {
+        folder: "rabbitmq",
+        title: "RabbitMQ quorum, ack per 100",
+        server: Kind::RabbitMq,
+        driver: Language::Rust,
+        sort: Sort::Broker,
+        promise: Promise::Synced,
+        ack: 100,
+        settings: "the same, 100 acknowledged at once, or after 2 ms",
+    },
+    Peer {
+        folder: "nats",
+        title: "NATS JetStream",
+        server: Kind::Nats,
+        driver: Language::Rust,
+        sort: Sort::Broker,
+        promise: Promise::Later("synced every 2 minutes"),
+        ack: 100,
+        settings: "files, work-queue retention, a durable pull consumer, 1,000 pulled at once, each acknowledged by itself; as it is installed it \
+                   does not sync before it acknowledges",
     },
     Peer {
         folder: "redis-streams",

@@ -103,7 +103,13 @@ impl Driver<'_> {
                 // The Node.js of the driver's own choice comes with its packages.
                 let folder = self.installed.join(self.peer.folder);
                 let mut command = Command::new(folder.join("node_modules/.bin/node"));
-                command.arg(folder.join("driver.mjs"));
+                command.env("NODE_ENV", "production").arg(folder.join("driver.mjs"));
+                command
+            }
+            Language::Python => {
+                let folder = self.installed.join(self.peer.folder);
+                let mut command = Command::new(folder.join("venv/bin/python"));
+                command.arg(folder.join("driver.py"));
                 command
             }
         };

@@ -56,6 +56,8 @@ enum Work {
 }
 
 pub(crate) fn run(bench: &Bench, peers: &Peers) -> io::Result<()> {
+    // Servers run in folders of their own.
+    let peers = &Peers { installed: std::path::absolute(&peers.installed)?, ..peers.clone() };
     let chosen = catalogue::chosen(&peers.names).map_err(io::Error::other)?;
     let folder = tempfile::Builder::new().prefix("ackd-peers-").tempdir_in(&bench.dir)?;
     std::fs::set_permissions(folder.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755))?;
@@ -66,7 +68,7 @@ pub(crate) fn run(bench: &Bench, peers: &Peers) -> io::Result<()> {
         let Some(Line::Version(client)) = driver.run("version", None, Duration::ZERO)? else {
             return Err(io::Error::other(format!("the driver of {} does not say its version", peer.folder)));
         };
-        let server = servers::version(peer.server)?;
+        let server = servers::version(peer.server, &peers.installed)?;
         let versions = if server.is_empty() { client } else { format!("{client}; {server}") };
         rows.push(Row { peer, versions, figures: Figures::default() });
     }
@@ -89,7 +91,7 @@ pub(crate) fn run(bench: &Bench, peers: &Peers) -> io::Result<()> {
 /// Starts the server of `row`, does one kind of work, and stops it.
 fn measure(bench: &Bench, peers: &Peers, work: Work, row: &mut Row, folder: &Path) -> io::Result<()> {
     let data = tempfile::tempdir_in(folder)?;
-    let server = Server::start(row.peer.server, data.path())?;
+    let server = Server::start(row.peer.server, &peers.installed, data.path())?;
     let driver = Driver { peer: row.peer, installed: &peers.installed, log: data.path().join("driver") };
     let run = Run { driver, server: &server, time: bench.time };
     run.prepare()?;

@@ -17,7 +17,7 @@ const BATCH: usize = 100;
 /// Jobs of one after another, on an idle system.
 const ASKED: u64 = 400;
 /// No peer is given up that does at least so many jobs a second.
-const SLOWEST: u64 = 300;
+const SLOWEST: u64 = 100;
 /// How long a server is left alone before its idle memory is taken.
 const SETTLE: Duration = Duration::from_secs(2);
 
@@ -77,8 +77,12 @@ impl Run<'_> {
         done.extend(worker.said()?);
         let sent = sent.map_err(|why| worker.fault(&why))?;
         let from = to - Duration::from_secs_f64(sent.seconds);
+        let rate = done_between(&done, from, to);
+        if rate <= 0.0 {
+            return Err(worker.fault("it did nothing while jobs came"));
+        }
         figures.add(Metric::SteadySent, sent.jobs / sent.seconds);
-        figures.add(Metric::SteadyDone, done_between(&done, from, to));
+        figures.add(Metric::SteadyDone, rate);
         Ok(())
     }
 
