@@ -46,7 +46,8 @@ pub(crate) fn draw(rows: &[Row], note: &str) -> String {
     }
     let legend =
         "Solid: synced to disk before it is acknowledged; dashed: later. Pale: a raw broker, which knows no jobs.";
-    for text in [legend, note] {
+    let times = "×: how many times as fast ackd is.";
+    for text in [legend, times, note] {
         y += 18.0;
         let _ = writeln!(body, r#"<text x="12" y="{y}">{}</text>"#, escape(text));
     }
