@@ -124,7 +124,8 @@ pub(crate) struct LaneNames {
     deleted: Vec<i64>,
     /// The one asked for last: most batches need one only.
     last: Option<Arc<LaneRow>>,
-    entered: Entered,
+    /// How many jobs came into each lane, where its row does not say so yet.
+    pub(crate) entered: Entered,
 }
 
 impl LaneNames {
@@ -172,16 +173,6 @@ impl LaneNames {
         let row = Arc::new(row);
         self.known.insert(lane, Arc::clone(&row));
         Ok(row)
-    }
-
-    /// Counts the submissions of new jobs, by the lane of each; `last` is the number of the last job.
-    pub(crate) fn enter(
-        &mut self,
-        connection: &Connection,
-        lanes: impl Iterator<Item = i64>,
-        last: u64,
-    ) -> rusqlite::Result<()> {
-        self.entered.enter(connection, lanes, last)
     }
 
     /// Counts submissions that are no longer, by the lane of each. A lane without any goes, and the name of a queue of

@@ -97,7 +97,7 @@ pub(super) fn persist(batch: &mut Batch<'_>, changes: &[Change]) -> Result<(), F
     touched.sort();
     let (new, old): (Vec<&TouchedJob>, Vec<&TouchedJob>) =
         touched.jobs.iter().filter(|job| job.written).partition(|job| job.before.is_none());
-    lanes.enter(connection, new.iter().map(|job| job.lane_id()), counters.number)?;
+    lanes.entered.enter(connection, new.iter().map(|job| job.lane_id()), counters.number)?;
     writer.jobs(&new)?;
     writer.submissions(&new)?;
     writer.deliveries(&new)?;

@@ -7,14 +7,17 @@ use ackd_ports::{Faults, MemoryLedger, MemoryReader, Reactor, SeededEntropy};
 use std::sync::Mutex;
 
 use bytes::Bytes;
-use proptest::prelude::*;
 
 use super::*;
 
 mod clock;
+mod groups;
+mod leases;
 mod limits;
+mod model;
 mod retention;
 mod schedules;
+mod store;
 mod unique;
 mod waiting;
 
@@ -275,27 +278,6 @@ fn jobs_that_were_taken_up_just_as_their_queue_was_paused_are_worked_on_once_it_
 }
 
 #[test]
-fn a_full_store_that_takes_no_submission_still_lets_work_be_settled() {
-    let mut world = World::new(SMALL);
-    let job = world.submit(submission());
-    let leased = world.lease(ask(1));
-    let full = LedgerError::Full("no room".into());
-    world.faults.fail_next(full.clone());
-    assert_eq!(world.try_run(Command::Submit(vec![submission()])), Err(Unavailable::Full));
-    // From now on submissions go apart: the first commit of the turn is the others'.
-    let (settle, mut settled) = oneshot::channel();
-    let (submit, mut submitted) = oneshot::channel();
-    world.turn(vec![
-        Input::Run(vec![Command::Submit(vec![submission()])], submit),
-        Input::Run(vec![complete(&leased[0])], settle),
-    ]);
-    assert!(settled.try_recv().unwrap().unwrap()[0].is_ok());
-    assert!(submitted.try_recv().unwrap().is_ok());
-    assert_eq!(world.job(job.id).status, Status::Done);
-    assert!(!world.core.full);
-}
-
-#[test]
 fn a_queue_that_nobody_asks_any_more_is_forgotten() {
     let mut world = World::new(SMALL);
     for at in 0..1000 {
@@ -305,76 +287,6 @@ fn a_queue_that_nobody_asks_any_more_is_forgotten() {
     }
     // A few are kept, so that one which is asked again and again is not made anew each time.
     assert!(world.core.dispatcher.queues_known() <= 64);
-}
-
-#[test]
-fn a_core_whose_store_has_failed_sleeps() {
-    let mut world = World::new(SMALL);
-    world.submit(submission());
-    world.lease(ask(1));
-    world.faults.fail_next(LedgerError::Failed("fsync".into()));
-    drop(world.try_run(Command::Submit(vec![submission()])));
-    world.millis += 100_000;
-    world.core.turn(Vec::new(), world.now(), world.tick());
-    assert!(world.core.patience(world.now(), world.tick()) > Duration::from_secs(60));
-}
-
-#[test]
-fn progress_does_not_go_back_behind_a_checkpoint() {
-    let mut world = World::new(WindowLimits::default());
-    let job = world.submit(submission());
-    let lease = token(&world.lease(ask(1))[0].job).unwrap();
-    for (percent, checkpoint) in [(1.0, None), (2.0, None), (3.0, Some("{}".into()))] {
-        let progress = Progress { percent: Some(percent), message: None, at: Timestamp::default() };
-        world.run(Command::Heartbeat { lease, ttl: None, progress: Some(progress), checkpoint }).unwrap();
-        world.pass(Duration::from_millis(100));
-    }
-    world.pass(Duration::from_secs(1));
-    assert_eq!(world.job(job.id).progress.as_ref().unwrap().percent, Some(3.0));
-}
-
-#[test]
-fn a_lease_lapses_without_a_heartbeat_and_lives_with_one() {
-    let mut world = World::new(WindowLimits::default());
-    let job = world.submit(submission());
-    let leased = world.lease(Ask { ttl: Some(Duration::from_secs(10)), ..ask(1) });
-    let lease = token(&leased[0].job).unwrap();
-    world.pass(Duration::from_secs(9));
-    world.run(Command::Heartbeat { lease, ttl: None, progress: None, checkpoint: None }).unwrap();
-    world.pass(Duration::from_millis(9_999));
-    assert_eq!(world.job(job.id).status, Status::Processing);
-    world.pass(Duration::from_millis(1));
-    let lapsed = world.job(job.id);
-    assert_eq!((lapsed.status, lapsed.attempt), (Status::Init, 1));
-    assert_eq!(world.run(complete(&leased[0])), Err(Refusal::LeaseLost));
-    assert_eq!(world.lease(ask(1))[0].job.attempt, 2);
-}
-
-#[test]
-fn an_attempt_that_takes_too_long_lapses_in_spite_of_heartbeats() {
-    let mut world = World::new(WindowLimits::default());
-    let job = world.submit(Submission { timeout: Some(Duration::from_secs(15)), ..submission() });
-    let lease = token(&world.lease(ask(1))[0].job).unwrap();
-    world.pass(Duration::from_millis(14_999));
-    world.run(Command::Heartbeat { lease, ttl: None, progress: None, checkpoint: None }).unwrap();
-    world.pass(Duration::from_millis(1));
-    assert_eq!(world.job(job.id).status, Status::Init);
-    assert!(world.job(job.id).error.as_ref().unwrap().problem.contains("timeout"));
-}
-
-#[test]
-fn a_lease_outlives_a_restart_and_its_job_is_not_started_again() {
-    let ledger = Arc::new(Mutex::new(MemoryLedger::new(SeededEntropy::new(1))));
-    let mut world = World::on(&ledger, WindowLimits::default());
-    let job = world.submit(submission());
-    let leased = world.lease(ask(1));
-
-    let mut world = World::on(&ledger, WindowLimits::default());
-    assert!(world.lease(ask(1)).is_empty());
-    world.pass(Duration::from_millis(29_999));
-    assert_eq!(world.job(job.id).status, Status::Processing);
-    world.run(complete(&leased[0])).unwrap();
-    assert_eq!(world.job(job.id).status, Status::Done);
 }
 
 #[test]
@@ -404,60 +316,6 @@ fn an_expired_job_is_ended_and_never_leased() {
 }
 
 #[test]
-fn progress_is_coalesced_and_the_last_of_it_is_recorded() {
-    let mut world = World::new(WindowLimits::default());
-    let job = world.submit(submission());
-    let lease = token(&world.lease(ask(1))[0].job).unwrap();
-    let version = world.job(job.id).version;
-    for percent in 0..50 {
-        let progress = Progress { percent: Some(f64::from(percent)), message: None, at: Timestamp::default() };
-        world.run(Command::Heartbeat { lease, ttl: None, progress: Some(progress), checkpoint: None }).unwrap();
-    }
-    assert_eq!(world.job(job.id).version, version + 1);
-    world.pass(leases::PROGRESS_INTERVAL);
-    let job = world.job(job.id);
-    assert_eq!(job.version, version + 2);
-    assert_eq!(job.progress.as_ref().unwrap().percent, Some(49.0));
-}
-
-#[test]
-fn a_workers_leases_are_released_together_and_uncounted() {
-    let mut world = World::new(WindowLimits::default());
-    (0..3).for_each(|_| drop(world.submit(submission())));
-    let mine = world.lease(ask(2));
-    let other = world.lease(Ask { worker: Some("other".into()), ..ask(1) });
-    let (reply, mut released) = oneshot::channel();
-    world.turn(vec![Input::ReleaseWorker("w".into(), reply)]);
-    assert_eq!(released.try_recv().unwrap(), Ok(2));
-    assert!(mine.iter().all(|it| world.job(it.job.id).attempt == 0));
-    assert_eq!(world.job(other[0].job.id).status, Status::Processing);
-}
-
-#[test]
-fn a_full_store_refuses_and_goes_on_once_there_is_room() {
-    let mut world = World::new(SMALL);
-    let (_, mut waiter) = world.park(ask(1));
-    world.faults.fail_next(LedgerError::Full("no room".into()));
-    assert_eq!(world.try_run(Command::Submit(vec![submission()])), Err(Unavailable::Full));
-    assert!(waiter.try_recv().is_err());
-    let job = world.submit(submission());
-    world.pass(REST);
-    assert_eq!(waiter.try_recv().unwrap().unwrap()[0].job.id, job.id);
-}
-
-#[test]
-fn a_failed_store_accepts_nothing_any_more_and_says_so() {
-    let mut world = World::new(SMALL);
-    let (_, mut waiter) = world.park(ask(1));
-    world.faults.fail_next(LedgerError::Failed("fsync".into()));
-    let failed = Unavailable::Failed("fsync".into());
-    assert_eq!(world.try_run(Command::Submit(vec![submission()])), Err(failed.clone()));
-    assert_eq!(waiter.try_recv().unwrap().unwrap_err(), failed);
-    assert_eq!(world.try_run(Command::Submit(vec![submission()])), Err(failed));
-    assert_eq!(world.core.failed(), Some("fsync"));
-}
-
-#[test]
 fn who_waits_is_let_go_when_the_server_is_about_to_stop() {
     let mut world = World::new(SMALL);
     let (_, mut waiter) = world.park(ask(1));
@@ -481,101 +339,6 @@ fn limit(most: Option<u32>) -> Command {
     Command::Configure { queue: name("video"), patch: Box::new(patch) }
 }
 
-fn groups(leased: &[Assigned]) -> Vec<&str> {
-    leased.iter().map(|it| it.job.spec.group.as_deref().unwrap_or_default()).collect()
-}
-
-#[test]
-fn a_groups_many_jobs_do_not_hold_up_anothers_few() {
-    let mut world = World::new(SMALL);
-    (0..40).for_each(|_| drop(world.submit(of_group("many"))));
-    world.pass(Duration::from_millis(1));
-    (0..3).for_each(|_| drop(world.submit(of_group("few"))));
-    let mut leased = Vec::new();
-    while leased.len() < 43 {
-        let more = world.lease(ask(1));
-        assert!(!more.is_empty(), "{} of 43 were leased", leased.len());
-        leased.extend(more);
-    }
-    assert_eq!(groups(&leased[..6]).iter().filter(|group| **group == "few").count(), 3, "{:?}", groups(&leased));
-}
-
-#[test]
-fn a_group_at_its_limit_is_set_aside_until_one_of_its_leases_ends() {
-    let mut world = World::new(WindowLimits::default());
-    world.run(limit(Some(2))).unwrap();
-    (0..5).for_each(|_| drop(world.submit(of_group("a"))));
-    let last = world.submit(of_group("a"));
-    let plain = [world.submit(submission()), world.submit(submission()), world.submit(submission())];
-    let leased = world.lease(ask(20));
-    assert_eq!(groups(&leased).iter().filter(|group| **group == "a").count(), 2);
-    assert_eq!(leased.len(), 2 + plain.len(), "who has no group is not limited");
-    let why = |world: &World, job: &Job| world.core.queues.why(job, world.now(), world.tick());
-    assert_eq!(why(&world, &last), Some(crate::Waiting::Limited(crate::Limit::GroupConcurrency)));
-
-    // However a lease ends, the next job begins, also for a worker that waits.
-    let held: Vec<&Assigned> = leased.iter().filter(|it| it.job.spec.group.is_some()).collect();
-    let (_, mut waiter) = world.park(ask(1));
-    assert!(waiter.try_recv().is_err());
-    world.run(complete(held[0])).unwrap();
-    assert_eq!(groups(&waiter.try_recv().unwrap().unwrap()), ["a"]);
-    let (_, mut waiter) = world.park(ask(1));
-    world.pass(Duration::from_secs(31));
-    assert_eq!(groups(&waiter.try_recv().unwrap().unwrap()), ["a"], "the leases have lapsed");
-    assert_ne!(why(&world, &last), None);
-}
-
-#[test]
-fn a_changed_limit_holds_at_once() {
-    let mut world = World::new(WindowLimits::default());
-    (0..10).for_each(|_| drop(world.submit(of_group("a"))));
-    let leased = world.lease(ask(4));
-    assert_eq!(leased.len(), 4);
-    world.run(limit(Some(2))).unwrap();
-    assert!(world.lease(ask(4)).is_empty());
-    for assigned in &leased[..2] {
-        world.run(complete(assigned)).unwrap();
-        assert!(world.lease(ask(4)).is_empty());
-    }
-    world.run(complete(&leased[2])).unwrap();
-    assert_eq!(world.lease(ask(4)).len(), 1);
-    let (_, mut waiter) = world.park(ask(4));
-    world.run(limit(Some(4))).unwrap();
-    assert_eq!(waiter.try_recv().unwrap().unwrap().len(), 2);
-    world.run(limit(None)).unwrap();
-    assert_eq!(world.lease(ask(20)).len(), 3);
-}
-
-#[test]
-fn a_restart_forgets_no_running_job_of_a_group() {
-    let ledger = Arc::new(Mutex::new(MemoryLedger::new(SeededEntropy::new(1))));
-    let mut world = World::on(&ledger, WindowLimits::default());
-    world.run(limit(Some(2))).unwrap();
-    let jobs: Vec<_> = (0..4).map(|_| world.submit(of_group("a"))).collect();
-    let leased = world.lease(ask(4));
-
-    let mut world = World::on(&ledger, WindowLimits::default());
-    assert!(world.lease(ask(4)).is_empty());
-    assert_eq!(
-        world.core.queues.why(&jobs[3], world.now(), world.tick()),
-        Some(crate::Waiting::Limited(crate::Limit::GroupConcurrency))
-    );
-    world.run(complete(&leased[0])).unwrap();
-    assert_eq!(world.lease(ask(4)).len(), 1);
-}
-
-#[test]
-fn what_was_assigned_when_the_ledger_failed_before_it_told_anything_is_assigned_again() {
-    let mut world = World::new(WindowLimits::default());
-    world.run(limit(Some(1))).unwrap();
-    let job = world.submit(of_group("a"));
-    world.faults.fail_next(LedgerError::Full("no room".into()));
-    let (_, mut waiter) = world.park(ask(1));
-    assert!(waiter.try_recv().is_err());
-    world.pass(REST);
-    assert_eq!(waiter.try_recv().unwrap().unwrap()[0].job.id, job.id);
-}
-
 #[test]
 fn a_queue_with_a_backlog_nobody_asks_for_leaves_room_to_another() {
     let mut world = World::new(SMALL);
@@ -593,192 +356,4 @@ fn a_queue_with_a_backlog_nobody_asks_for_leaves_room_to_another() {
         left += 1;
     }
     assert_eq!(left, 48);
-}
-
-/// What a random history does next.
-#[derive(Debug, Clone)]
-enum Act {
-    Submit {
-        priority: u8,
-        group: usize,
-        kind: usize,
-        delay: u64,
-        many: usize,
-    },
-    Lease {
-        kind: usize,
-        max: usize,
-    },
-    Settle {
-        which: usize,
-        how: u8,
-    },
-    Cancel {
-        which: usize,
-    },
-    Limit(Option<u32>),
-    Concurrency(Option<u32>),
-    Pause,
-    Pass {
-        millis: u64,
-    },
-    Fail,
-    /// The server ends, and another begins on what is committed.
-    Restart,
-}
-
-fn act() -> impl Strategy<Value = Act> {
-    prop_oneof![
-        6 => (0..3u8, 0..5usize, 0..3usize, prop_oneof![3 => Just(0), 1 => 0..200u64], 1..12usize)
-            .prop_map(|(priority, group, kind, delay, many)| Act::Submit { priority, group, kind, delay, many }),
-        5 => (prop_oneof![3 => Just(0), 1 => 1..3usize], 1..9usize).prop_map(|(kind, max)| Act::Lease { kind, max }),
-        4 => (any::<usize>(), 0..4u8).prop_map(|(which, how)| Act::Settle { which, how }),
-        1 => any::<usize>().prop_map(|which| Act::Cancel { which }),
-        1 => prop::option::of(1..4u32).prop_map(Act::Limit),
-        1 => prop::option::of(1..6u32).prop_map(Act::Concurrency),
-        1 => Just(Act::Pause),
-        2 => (1..400u64).prop_map(|millis| Act::Pass { millis }),
-        1 => Just(Act::Fail),
-        1 => Just(Act::Restart),
-    ]
-}
-
-/// The jobs of each group, and of none, that run, as a scan of the ledger has them.
-fn running(world: &World) -> BTreeMap<Option<Arc<str>>, usize> {
-    let mut running = BTreeMap::new();
-    for job in world.reader.leased().unwrap() {
-        *running.entry(job.spec.group.clone()).or_default() += 1;
-    }
-    running
-}
-
-/// Whether a scan of the ledger finds a job for `ask`.
-fn finds(world: &World, ask: &Ask, rules: QueueRules) -> bool {
-    let running = running(world);
-    let mut lanes = world.reader.lanes().unwrap().into_iter().filter(|lane| {
-        let is_free = |(most, group): (u32, &Arc<str>)| {
-            running.get(&Some(Arc::clone(group))).is_none_or(|jobs| *jobs < most as usize)
-        };
-        (ask.kinds.is_empty() || lane.kind.as_ref().is_some_and(|kind| ask.kinds.contains(kind)))
-            && rules.group_concurrency.zip(lane.group.as_ref()).is_none_or(is_free)
-    });
-    let due = |lane: Lane| world.reader.eligible(&lane, None, 1).unwrap().iter().any(|it| it.job.run_at <= world.now());
-    let has_room = rules.concurrency.is_none_or(|most| running.values().sum::<usize>() < most as usize);
-    !rules.paused && has_room && lanes.any(due)
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
-
-    /// However small the part of the backlog in memory: every waiting job is leased in the end, each once
-    /// an attempt, those of one lane in order; and memory holds no more than its limit a lane.
-    #[test]
-    fn every_waiting_job_reaches_a_worker(acts in prop::collection::vec(act(), 1..60)) {
-        let ledger = Arc::new(Mutex::new(MemoryLedger::new(SeededEntropy::new(7))));
-        let mut world = World::on(&ledger, SMALL);
-        let settings = QueueSettings { backoff: Some(ackd_domain::Backoff::default()), ..QueueSettings::default() };
-        world.run(Command::Configure { queue: name("video"), patch: Box::new(QueuePatch::replace(&settings)) }).unwrap();
-        let mut jobs: Vec<JobId> = Vec::new();
-        let mut held: Vec<Assigned> = Vec::new();
-        for act in acts {
-            match act {
-                Act::Submit { priority, group, kind, delay, many } => {
-                    let start = Start::After(Duration::from_millis(delay));
-                    let group = [None, Some("a".into()), Some("b".into()), Some("c".into()), Some("d".into())][group].clone();
-                    let kind = [None, Some("x".into()), Some("y".into())][kind].clone();
-                    let one = Submission { priority: Some(priority), group, kind, start, ..submission() };
-                    let command = Command::Submit(vec![one; many]);
-                    if let Ok(Ok(Answer::Accepted(accepted))) = world.try_run(command) {
-                        jobs.extend(accepted.iter().map(|it| it.job.id));
-                    }
-                }
-                Act::Lease { kind, max } => {
-                    let kinds = [vec![], vec!["x".into()], vec!["x".into(), "y".into()]][kind].clone();
-                    let ask = Ask { kinds, ..ask(max) };
-                    let rules = world.core.queues.rules(&name("video"));
-                    // While it rests after a failed commit it knows of no job.
-                    let rests = world.core.resting_until.is_some();
-                    let finds = finds(&world, &ask, rules);
-                    let leased = world.lease(ask);
-                    if !rests && world.core.resting_until.is_none() {
-                        prop_assert_eq!(!leased.is_empty(), finds);
-                    }
-                    let running = running(&world);
-                    for it in &leased {
-                        if let Some((most, group)) = rules.group_concurrency.zip(it.job.spec.group.as_ref()) {
-                            let running = running[&Some(Arc::clone(group))];
-                            prop_assert!(running <= most as usize, "{} of {}", running, most);
-                        }
-                    }
-                    if let (Some(most), false) = (rules.concurrency, leased.is_empty()) {
-                        prop_assert!(running.values().sum::<usize>() <= most as usize, "{:?} of {}", running, most);
-                    }
-                    for (at, it) in leased.iter().enumerate() {
-                        let key = |it: &Assigned| (it.job.run_at, it.job.id.number());
-                        let lane = Lane::of(&it.job);
-                        prop_assert!(leased[..at].iter().filter(|before| Lane::of(&before.job) == lane).all(|before| key(before) < key(it)));
-                    }
-                    held.extend(leased);
-                }
-                Act::Settle { which, how } if !held.is_empty() => {
-                    let assigned = held.swap_remove(which % held.len());
-                    let lease = token(&assigned.job).unwrap();
-                    let error = Failure { problem: "{}".into() };
-                    let command = match how {
-                        0 | 1 => complete(&assigned),
-                        2 => Command::Release { lease, delay: Some(Duration::from_millis(50)), checkpoint: None },
-                        _ => Command::Fail { lease, error, retryable: true, retry_after: None, cancelled: false },
-                    };
-                    if world.try_run(command).is_err() {
-                        held.push(assigned);
-                    }
-                }
-                Act::Cancel { which } if !jobs.is_empty() => {
-                    drop(world.try_run(Command::Cancel { id: jobs[which % jobs.len()] }));
-                }
-                Act::Limit(most) => drop(world.try_run(limit(most))),
-                Act::Concurrency(most) => drop(world.try_run(concurrency(most))),
-                Act::Pause => {
-                    let paused = !world.core.queues.rules(&name("video")).paused;
-                    let patch = Box::new(QueuePatch::pause(paused));
-                    drop(world.try_run(Command::Configure { queue: name("video"), patch }));
-                }
-                Act::Restart => {
-                    let (millis, asks) = (world.millis, world.asks);
-                    world = World::on(&ledger, SMALL);
-                    world.asks = asks;
-                    world.pass(Duration::from_millis(millis));
-                }
-                Act::Pass { millis } => world.pass(Duration::from_millis(millis)),
-                Act::Fail => world.faults.fail_next(LedgerError::Full("no room".into())),
-                _ => {}
-            }
-            prop_assert!(world.core.dispatcher.in_memory() <= SMALL.total + SMALL.page);
-            let running: usize = running(&world).into_values().sum();
-            prop_assert_eq!(world.core.dispatcher.running(), running);
-            prop_assert_eq!(world.core.leases.running().len(), running);
-        }
-        drop(world.try_run(limit(None)));
-        drop(world.try_run(limit(Some(2))));
-        drop(world.try_run(concurrency(Some(7))));
-        drop(world.try_run(concurrency(Some(7))));
-        let resume = || Command::Configure { queue: name("video"), patch: Box::new(QueuePatch::pause(false)) };
-        drop(world.try_run(resume()));
-        drop(world.try_run(resume()));
-        for assigned in held.drain(..) {
-            drop(world.try_run(complete(&assigned)));
-        }
-        // An hour is beyond every delay, back-off and lease: all that waits is due by then.
-        for _ in 0..400 {
-            world.pass(Duration::from_secs(10));
-            let leased = world.lease(ask(100));
-            for assigned in leased {
-                drop(world.try_run(complete(&assigned)));
-            }
-        }
-        for id in jobs {
-            let job = world.job(id);
-            prop_assert!(job.status.is_terminal(), "{job:?}");
-        }
-    }
 }
