@@ -109,10 +109,15 @@ async fn whoever_comes_back_is_told_the_rest() {
 async fn whoever_does_not_keep_up_reads_what_it_missed() {
     let world = World::new();
     let mut feed = world.feed(Filter::default(), FeedStart::Now).await;
+    let everything = Interest::new(Filter::default(), Vec::new());
+    let mut other = world.engine.feed(everything, FeedStart::Now, Some(2000)).await.unwrap();
     let mut jobs = world.submit("video", 64).await;
     jobs.remove(0);
     entries(&mut feed, 1).await;
     jobs.extend(world.submit("video", 1000).await);
+    // Whoever submits is answered before the followers are told, and one that takes each entry as it comes keeps up.
+    // Every entry goes to all of them before the next: once the other has the last, this one has far too many.
+    entries(&mut other, 1064).await;
     let mut told = Vec::new();
     let mut lagged = 0;
     while told.len() < jobs.len() || lagged == 0 {
