@@ -2,7 +2,8 @@
 
 use std::process::Command;
 
-use crate::process::{self, Done, Failure, cargo, release_binary};
+use crate::install;
+use crate::process::{self, Done, cargo, release_binary};
 
 /// The seeds that `cargo xtask test` simulates.
 const SEEDS: &str = "20000";
@@ -10,11 +11,14 @@ const SEEDS: &str = "20000";
 /// The seeds in which each planted bug must be found.
 const PLANTED: &str = "500";
 
+/// What faults are made with: programs, and the Debian packages that they come with.
+const FAULTS: [(&str, &str); 3] = [("strace", "strace"), ("mkfs.ext4", "e2fsprogs"), ("faketime", "faketime")];
+
 /// Runs the command.
 pub(crate) fn run(args: &[String]) -> Done {
     match args {
         [what, rest @ ..] if what == "sim" => simulate(rest),
-        _ => Err(Failure::WrongUse("say what to make fail: cargo xtask chaos sim".to_owned())),
+        _ => server(args),
     }
 }
 
@@ -22,6 +26,15 @@ pub(crate) fn run(args: &[String]) -> Done {
 pub(crate) fn slice() -> Done {
     simulate(&["--seeds".to_owned(), SEEDS.to_owned()])?;
     simulate(&["--planted".to_owned(), "--seeds".to_owned(), PLANTED.to_owned()])
+}
+
+/// The real server.
+fn server(args: &[String]) -> Done {
+    for (program, package) in FAULTS {
+        install::program(program, package)?;
+    }
+    process::run(cargo().args(["build", "--release", "--locked", "-p", "ackd", "-p", "ackd-chaos"]))?;
+    process::run(Command::new(release_binary("ackd-chaos")).args(args))
 }
 
 fn simulate(args: &[String]) -> Done {

@@ -25,6 +25,8 @@ The project's own commands:
       installs and starts what the tests need, runs all of them, stops what it started
   cargo xtask chaos sim [--seeds N] [--from SEED] | --seed SEED | --planted
       simulates the engine under seeds, each twice, and checks what its clients see
+  cargo xtask chaos [ROW…] [--time SECONDS] [--seed N] [--slice]
+      makes everything under the real server fail, and checks what its clients see; --help lists the rows
   cargo xtask bench [accept|lifecycle|latency|backlog] [--runs N] [--time SECONDS] [--keys N] [--backlog N]
       measures ackd beside what bounds it
   cargo xtask bench peers [NAME…] [--runs N] [--time SECONDS] [--jobs N] [--large [N]] [--out FOLDER]
