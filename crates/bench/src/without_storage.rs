@@ -88,8 +88,8 @@ impl Rows for ForgetfulLedger {
         Ok(Vec::new())
     }
 
-    fn predecessors(&mut self, _: u64, _: usize) -> Result<Vec<u64>, ReadError> {
-        Ok(Vec::new())
+    fn waits_for_another(&mut self, _: &Job, _: u64) -> Result<bool, ReadError> {
+        Ok(false)
     }
 
     fn file(&mut self, _: ackd_domain::FileId) -> Result<Option<Arc<ackd_domain::File>>, ReadError> {

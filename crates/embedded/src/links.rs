@@ -1,9 +1,9 @@
 //! Which unfinished job comes after which.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::ops::Bound;
 
-use ackd_domain::limits;
+use ackd_domain::{Job, limits};
 use rusqlite::{Connection, OptionalExtension};
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -13,12 +13,8 @@ use crate::block::Block;
 #[derive(Debug, Default)]
 pub(crate) struct Links {
     links: BTreeMap<(u64, u64), Link>,
-    /// Those that there are, by follower.
-    back: BTreeSet<(u64, u64)>,
     /// The jobs of whose followers all with numbers above this one are known.
     known: FxHashMap<u64, u64>,
-    /// The followers all of whose predecessors are known.
-    known_back: FxHashSet<u64>,
     /// The jobs whose followers remain to be told (true) and those that have none to tell any more.
     unresolved: BTreeMap<u64, bool>,
 }
@@ -45,11 +41,6 @@ impl Links {
     pub(crate) fn link(&mut self, job: u64, follower: u64, made: bool) {
         // What was not read may be committed, if it is not made here.
         self.links.entry((job, follower)).or_insert(Link { stored: !made, made }).made = made;
-        if made {
-            self.back.insert((follower, job));
-        } else {
-            self.back.remove(&(follower, job));
-        }
     }
 
     pub(crate) fn resolve(&mut self, job: u64, open: bool) {
@@ -99,41 +90,52 @@ impl Links {
         Ok(())
     }
 
-    /// The jobs that `follower` waits for, at most `limit`.
-    pub(crate) fn predecessors(
+    /// Whether `follower` waits for any other job than `but`. Where no link is stored (`stored`), none is looked for.
+    /// `waiting` remembers where such a one was found.
+    pub(crate) fn waits_for_another(
         &mut self,
         connection: &Connection,
-        follower: u64,
-        limit: usize,
-    ) -> rusqlite::Result<Vec<u64>> {
-        let mut found = self.known_predecessors(follower, limit);
-        if found.len() < limit && !self.known_back.contains(&follower) {
-            let mut statement = connection.prepare_cached("SELECT job FROM link WHERE follower = ?1 ORDER BY job")?;
-            let mut rows = statement.query([follower.cast_signed()])?;
-            let mut read = 0;
-            while read < limit.max(READ) {
-                let Some(row) = rows.next()? else {
-                    self.known_back.insert(follower);
-                    break;
-                };
-                read += usize::from(self.take_up(row.get::<_, i64>(0)?.cast_unsigned(), follower));
+        stored: bool,
+        (follower, but): (&Job, u64),
+        waiting: &mut Awaited,
+    ) -> rusqlite::Result<bool> {
+        let (number, after) = (follower.id.number(), &follower.spec.after);
+        for at in waiting.order(number, after.len()) {
+            let predecessor = after[at].id.number();
+            if predecessor != but && self.is_linked(connection, stored, (predecessor, number))? {
+                waiting.found(number, at, after.len());
+                return Ok(true);
             }
-            found = self.known_predecessors(follower, limit);
         }
-        Ok(found)
+        waiting.none(number);
+        Ok(false)
     }
 
-    fn known_predecessors(&self, follower: u64, limit: usize) -> Vec<u64> {
-        self.back.range((follower, 0)..=(follower, u64::MAX)).map(|(_, job)| *job).take(limit).collect()
+    fn is_linked(&mut self, connection: &Connection, stored: bool, link: (u64, u64)) -> rusqlite::Result<bool> {
+        if let Some(known) = self.links.get(&link) {
+            return Ok(known.made);
+        }
+        let (job, follower) = link;
+        let is_known = self.known.get(&job).is_some_and(|known| *known < follower);
+        if !stored || is_known || !is_linked(connection, link)? {
+            return Ok(false);
+        }
+        Ok(self.take_up(job, follower))
     }
 
     /// Takes up a link that is committed. Whether there is one still.
     fn take_up(&mut self, job: u64, follower: u64) -> bool {
-        let made = self.links.entry((job, follower)).or_insert(Link { stored: true, made: true }).made;
-        if made {
-            self.back.insert((follower, job));
-        }
-        made
+        self.links.entry((job, follower)).or_insert(Link { stored: true, made: true }).made
+    }
+
+    /// The jobs that nobody comes after any more though somebody did, in order: all their links are known, and undone.
+    fn emptied(&self) -> Vec<u64> {
+        let of_a_job = |job| self.links.range((job, 0)..=(job, u64::MAX)).map(|(_, link)| link);
+        let is_emptied = |job: &u64| of_a_job(*job).any(|link| link.stored) && of_a_job(*job).all(|link| !link.made);
+        let known = self.known.iter().filter(|(_, told)| **told == 0).map(|(job, _)| *job);
+        let mut emptied: Vec<u64> = known.filter(is_emptied).collect();
+        emptied.sort_unstable();
+        emptied
     }
 
     /// What is to be written of the jobs that have followers to tell (true) or no longer, where that is written of those in
@@ -150,15 +152,16 @@ impl Links {
         make: &Block,
         unresolved: &FxHashSet<u64>,
     ) -> rusqlite::Result<()> {
-        let changed = |made| {
-            let of = move |link: &Link| link.made == made && link.stored != made;
-            self.links.iter().filter(move |(_, link)| of(link)).map(|(pair, _)| *pair).collect::<Vec<(u64, u64)>>()
-        };
-        make.write(connection, &changed(true), |statement, first, (job, follower)| {
+        let changed = |made| self.links.iter().filter(move |(_, link)| link.made == made && link.stored != made);
+        let made: Vec<(u64, u64)> = changed(true).map(|(pair, _)| *pair).collect();
+        make.write(connection, &made, |statement, first, (job, follower)| {
             statement.raw_bind_parameter(first, job.cast_signed())?;
             statement.raw_bind_parameter(first + 1, follower.cast_signed())
         })?;
-        undo(connection, &changed(false))?;
+        let emptied = self.emptied();
+        undo_all(connection, &emptied)?;
+        let others = changed(false).map(|(pair, _)| *pair).filter(|(job, _)| emptied.binary_search(job).is_err());
+        undo(connection, &others.collect::<Vec<_>>())?;
         for (job, open) in self.resolved(unresolved) {
             let statement = if open {
                 "INSERT OR IGNORE INTO unresolved (job) VALUES (?1)"
@@ -171,31 +174,72 @@ impl Links {
     }
 }
 
-/// Deletes links, which are in order: those of one job to followers that follow one another, or of one follower to such jobs,
-/// by one statement. Between two numbers that follow one another there is no other job.
-fn undo(connection: &Connection, links: &[(u64, u64)]) -> rusqlite::Result<()> {
-    const TO: &str = "DELETE FROM link WHERE job = ?1 AND follower BETWEEN ?2 AND ?3";
-    const FROM: &str = "DELETE FROM link WHERE follower = ?1 AND job BETWEEN ?2 AND ?3";
-    let delete = |sql: &str, one: u64, first: u64, last: u64| -> rusqlite::Result<()> {
-        connection.prepare_cached(sql)?.execute([one, first, last].map(u64::cast_signed))?;
-        Ok(())
-    };
-    let follows = |a: &(u64, u64), b: &(u64, u64)| a.0 == b.0 && a.1.checked_add(1) == Some(b.1);
-    let mut others = Vec::new();
-    for run in links.chunk_by(follows) {
-        match run {
-            [(job, follower)] => others.push((*follower, *job)),
-            [(job, first), .., (_, last)] => delete(TO, *job, *first, *last)?,
-            [] => {}
+/// Where among the predecessors of a job one that it waits for was last found, so that not all of a thousand are asked for
+/// whenever one of them has ended. A memory only: from there all are looked at.
+#[derive(Debug, Default)]
+pub(crate) struct Awaited(FxHashMap<u64, usize>);
+
+impl Awaited {
+    /// The most jobs of which it is remembered.
+    const MOST: usize = 4096;
+
+    /// In which order to look at so many. The last first, as they end in the order in which they were accepted, mostly.
+    fn order(&self, follower: u64, many: usize) -> impl Iterator<Item = usize> + use<> {
+        let from = self.0.get(&follower).map_or(many, |at| (at + 1).min(many));
+        (0..from).rev().chain((from..many).rev())
+    }
+
+    /// Of a single one there is nothing to remember.
+    fn found(&mut self, follower: u64, at: usize, many: usize) {
+        if many > 1 {
+            if self.0.len() >= Awaited::MOST {
+                self.0.clear();
+            }
+            self.0.insert(follower, at);
         }
     }
-    others.sort_unstable();
-    for run in others.chunk_by(follows) {
-        if let ([(follower, first), ..], [.., (_, last)]) = (run, run) {
-            delete(FROM, *follower, *first, *last)?;
+
+    fn none(&mut self, follower: u64) {
+        self.0.remove(&follower);
+    }
+}
+
+/// Deletes all links of these jobs, which are in order: of those that follow one another by one statement. Between two
+/// numbers that follow one another there is no other job.
+fn undo_all(connection: &Connection, jobs: &[u64]) -> rusqlite::Result<()> {
+    const ALL: &str = "DELETE FROM link WHERE job BETWEEN ?1 AND ?2";
+    for run in jobs.chunk_by(|a, b| a.checked_add(1) == Some(*b)) {
+        if let ([first, ..], [.., last]) = (run, run) {
+            connection.prepare_cached(ALL)?.execute([first, last].map(|number| number.cast_signed()))?;
         }
     }
     Ok(())
+}
+
+/// Deletes links, which are in order: those of one job to followers that follow one another by one statement.
+fn undo(connection: &Connection, links: &[(u64, u64)]) -> rusqlite::Result<()> {
+    const SOME: &str = "DELETE FROM link WHERE job = ?1 AND follower BETWEEN ?2 AND ?3";
+    let follows = |a: &(u64, u64), b: &(u64, u64)| a.0 == b.0 && a.1.checked_add(1) == Some(b.1);
+    for run in links.chunk_by(follows) {
+        if let ([(job, first), ..], [.., (_, last)]) = (run, run) {
+            connection.prepare_cached(SOME)?.execute([*job, *first, *last].map(u64::cast_signed))?;
+        }
+    }
+    Ok(())
+}
+
+/// The jobs that `follower` waits for, by number, at most `limit`.
+pub(crate) fn awaited(connection: &Connection, follower: &Job, limit: usize) -> rusqlite::Result<Vec<u64>> {
+    let mut jobs: Vec<u64> = follower.spec.after.iter().map(|predecessor| predecessor.id.number()).collect();
+    jobs.sort_unstable();
+    let linked = |job: &u64| is_linked(connection, (*job, follower.id.number()));
+    let found = jobs.into_iter().map(|job| linked(&job).map(|is_linked| is_linked.then_some(job)));
+    found.filter_map(Result::transpose).take(limit).collect()
+}
+
+fn is_linked(connection: &Connection, (job, follower): (u64, u64)) -> rusqlite::Result<bool> {
+    let mut statement = connection.prepare_cached("SELECT 1 FROM link WHERE job = ?1 AND follower = ?2")?;
+    statement.exists([job.cast_signed(), follower.cast_signed()])
 }
 
 /// Whether any job comes after another.
@@ -221,7 +265,7 @@ mod tests {
         let table = "CREATE TABLE link (job INTEGER, follower INTEGER, PRIMARY KEY (job, follower)) WITHOUT ROWID";
         connection.execute_batch(table).unwrap();
         let all: Vec<(u64, u64)> = (1..8).flat_map(|job| (job + 1..9).map(move |follower| (job, follower))).collect();
-        // Runs of both kinds, such that others lie beside them, and single ones.
+        // Runs, such that others lie beside them, and single ones.
         for gone in [
             vec![],
             vec![(2, 5)],

@@ -23,7 +23,7 @@ const APPLICATION_ID: i32 = 0x6163_6b64;
 
 /// What takes a database from version `n` to `n + 1`, each in a transaction of its own. A released one
 /// never changes; another follows it.
-const MIGRATIONS: &[fn(&Transaction<'_>) -> rusqlite::Result<()>] = &[lay_out];
+const MIGRATIONS: &[fn(&Transaction<'_>) -> rusqlite::Result<()>] = &[lay_out, without_links_back];
 
 /// Refuses a database of a newer version and one that is not ackd's, before anything is changed.
 pub(crate) fn refuse_others(connection: &Connection) -> Result<(), OpenError> {
@@ -231,4 +231,9 @@ fn lay_out(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
         LEFT JOIN failure ON failure.seq = job.error;
         ",
     )
+}
+
+/// Whom a job waits for is said by the job itself: the index by the other end was only written.
+fn without_links_back(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
+    transaction.execute_batch("DROP INDEX link_back")
 }

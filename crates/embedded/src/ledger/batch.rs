@@ -250,9 +250,10 @@ impl Rows for Batch<'_> {
         followers.map_err(|error| self.unread(error.into()))
     }
 
-    fn predecessors(&mut self, follower: u64, limit: usize) -> Result<Vec<u64>, ReadError> {
-        let predecessors = self.links.predecessors(&self.ledger.connection, follower, limit);
-        predecessors.map_err(|error| self.unread(error.into()))
+    fn waits_for_another(&mut self, follower: &Job, but: u64) -> Result<bool, ReadError> {
+        let EmbeddedLedger { connection, linked, awaited, .. } = &mut *self.ledger;
+        let waits = self.links.waits_for_another(connection, *linked, (follower, but), awaited);
+        waits.map_err(|error| self.unread(error.into()))
     }
 
     fn file(&mut self, id: FileId) -> Result<Option<Arc<File>>, ReadError> {

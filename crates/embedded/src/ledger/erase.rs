@@ -112,8 +112,13 @@ fn erase_others(connection: &Connection, job: &TouchedJob) -> rusqlite::Result<(
     if let Some(until) = job.job.kept_until().map(Timestamp::millis) {
         leave(connection, until, number)?;
     }
-    if !job.job.spec.after.is_empty() {
-        delete(connection, "DELETE FROM link WHERE follower = ?1", number)?;
+    // One that came to run in its first run waits for nobody any more.
+    if job.job.held.after || job.job.run > 1 {
+        for predecessor in &job.job.spec.after {
+            connection
+                .prepare_cached("DELETE FROM link WHERE job = ?1 AND follower = ?2")?
+                .execute([predecessor.id.number().cast_signed(), number])?;
+        }
     }
     delete_texts(connection, job.refs.error, job.refs.checkpoint)?;
     if job.job.version > PLAIN_LIFE {

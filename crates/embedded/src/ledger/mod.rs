@@ -30,6 +30,7 @@ use crate::error::OpenError;
 use crate::fault::Fault;
 use crate::integer::saturated;
 use crate::lane::LaneNames;
+use crate::links::Awaited;
 use crate::options::Options;
 use crate::rows::{Columns, Loaded, select_job};
 use crate::scrub::Scrubber;
@@ -73,6 +74,7 @@ pub struct EmbeddedLedger {
     positions: FxHashMap<Name, Position>,
     /// Whether any job comes after another, or did since the ledger was opened.
     linked: bool,
+    awaited: Awaited,
     /// The jobs of which it is written that they have followers to tell.
     unresolved: FxHashSet<u64>,
     /// Whether any unfinished job with a unique key is in a further run, or was since the ledger was opened.
@@ -131,6 +133,7 @@ impl EmbeddedLedger {
             schedules: schedules.into_iter().map(|schedule| (schedule.name.clone(), schedule)).collect(),
             positions: positions.into_iter().collect(),
             linked,
+            awaited: Awaited::default(),
             unresolved,
             again,
             holders,

@@ -170,13 +170,12 @@ impl LedgerReader for EmbeddedReader {
     }
 
     fn predecessors(&self, follower: u64, limit: usize) -> Result<Vec<Arc<Job>>, ReadError> {
-        let numbers =
-            self.read(|reading, _| Ok(links::Links::default().predecessors(&reading.connection, follower, limit)?))?;
-        let mut found = Vec::with_capacity(numbers.len());
-        for number in numbers {
-            found.extend(self.read(|reading, lanes| jobs::by_number(reading, lanes, number))?);
-        }
-        Ok(found)
+        self.read(|reading, lanes| {
+            let Some(follower) = jobs::by_number(reading, lanes, follower)? else { return Ok(Vec::new()) };
+            let awaited = links::awaited(&reading.connection, &follower, limit)?;
+            let jobs = awaited.into_iter().map(|number| jobs::by_number(reading, lanes, number));
+            jobs.filter_map(Result::transpose).collect()
+        })
     }
 
     fn first_in_line(&self, queue: &Name, key: &str) -> Result<Option<Arc<Job>>, ReadError> {

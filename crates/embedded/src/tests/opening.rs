@@ -37,8 +37,21 @@ fn a_newer_database_is_refused_and_left_as_it_is() {
     Connection::open(&path).unwrap().pragma_update(None, "user_version", 7777).unwrap();
     let before = fs::read(&path).unwrap();
     let refused = try_open(directory.path(), &small());
-    assert!(matches!(refused, Err(OpenError::Newer { found: 7777, known: 1 })), "{refused:?}");
+    assert!(matches!(refused, Err(OpenError::Newer { found: 7777, known: 2 })), "{refused:?}");
     assert_eq!(fs::read(&path).unwrap(), before);
+}
+
+#[test]
+fn a_database_of_the_first_version_is_brought_to_the_latest() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("ackd.db");
+    drop(open(directory.path()));
+    let shell = Connection::open(&path).unwrap();
+    shell.execute_batch("CREATE INDEX link_back ON link (follower); PRAGMA user_version = 1").unwrap();
+    drop(open(directory.path()));
+    let named = "SELECT count(*) FROM sqlite_schema WHERE name = 'link_back'";
+    assert_eq!(shell.query_row(named, [], |row| row.get(0)), Ok(0));
+    assert_eq!(shell.pragma_query_value(None, "user_version", |row| row.get(0)), Ok(2));
 }
 
 #[test]

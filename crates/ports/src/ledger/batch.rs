@@ -87,11 +87,11 @@ pub trait Rows: Draws {
     /// As [`Rows::job`].
     fn followers(&mut self, number: u64, told: u64, limit: usize) -> Result<Vec<u64>, ReadError>;
 
-    /// The jobs that this one comes after and that have not ended as it needs, at most `limit`.
+    /// Whether this job comes after any other than `but` that has not ended as it needs.
     ///
     /// # Errors
     /// As [`Rows::job`].
-    fn predecessors(&mut self, follower: u64, limit: usize) -> Result<Vec<u64>, ReadError>;
+    fn waits_for_another(&mut self, follower: &Job, but: u64) -> Result<bool, ReadError>;
 
     /// The file that the store keeps by this id.
     ///
@@ -287,8 +287,9 @@ fn load(rows: &mut impl Rows, needs: Needs<'_>, view: &mut View) -> Result<(), R
     }
     if let (Some(number), Some(told)) = (needs.job, needs.followers) {
         for follower in rows.followers(number, told, limits::RESOLVED_AT_ONCE)? {
-            let is_last = rows.predecessors(follower, 2)?.iter().all(|predecessor| *predecessor == number);
-            view.followers.extend(rows.job(follower)?.map(|job| (job, is_last)));
+            let Some(follower) = rows.job(follower)? else { continue };
+            let is_last = !rows.waits_for_another(&follower, number)?;
+            view.followers.push((follower, is_last));
         }
     }
     let of_job = view.job.as_ref().filter(|_| needs.files).map(Arc::clone);

@@ -165,7 +165,8 @@ impl Rows for Batch<'_> {
         Ok(found.into_iter().take(limit).collect())
     }
 
-    fn predecessors(&mut self, follower: u64, limit: usize) -> Result<Vec<u64>, ReadError> {
+    fn waits_for_another(&mut self, follower: &Job, but: u64) -> Result<bool, ReadError> {
+        let follower = follower.id.number();
         let state = locked(self.state);
         let mut found: BTreeSet<u64> = state.predecessors(follower).collect();
         for write in &self.writes {
@@ -175,7 +176,7 @@ impl Rows for Batch<'_> {
                 _ => {}
             }
         }
-        Ok(found.into_iter().take(limit).collect())
+        Ok(found.into_iter().any(|predecessor| predecessor != but))
     }
 
     fn file(&mut self, id: FileId) -> Result<Option<Arc<File>>, ReadError> {
