@@ -20,7 +20,7 @@ use crate::store::{Machine, Store, StoreParts};
 const FEED_RETENTION: Duration = Duration::from_hours(24);
 
 /// So little is held in memory that most is read from the ledger.
-const WINDOW: WindowLimits = WindowLimits { jobs: 4, page: 2, payload: 64, payloads: 1024, total: 8 };
+const WINDOW: WindowLimits = WindowLimits { jobs: 4, page: 2, payload: 64, payloads: 1024, held: 64, total: 8 };
 
 /// A server that runs.
 #[derive(Debug, Clone)]

@@ -50,7 +50,7 @@ type Waiter = oneshot::Receiver<Result<Vec<Assigned>, Unavailable>>;
 
 const DAY: Duration = Duration::from_hours(24);
 
-const SMALL: WindowLimits = WindowLimits { jobs: 6, page: 3, payload: 64, payloads: 1024, total: 12 };
+const SMALL: WindowLimits = WindowLimits { jobs: 6, page: 3, payload: 64, payloads: 1024, held: 64, total: 12 };
 
 impl World {
     fn new(window: WindowLimits) -> World {

@@ -7,6 +7,7 @@
 mod asks;
 mod choose;
 mod group;
+mod held;
 mod lanes;
 mod live;
 mod memory;
@@ -26,6 +27,7 @@ use rustc_hash::FxHashMap;
 use crate::leases::Running;
 use asks::Asks;
 pub use asks::{Ask, AskId};
+use held::Held;
 use live::Live;
 use memory::{Memory, Pace};
 use queue::QueueLanes;
@@ -124,6 +126,7 @@ pub struct Dispatcher {
     /// When to look again at queues in which somebody waits for a job that is not due yet.
     alarms: BTreeSet<(Timestamp, Name)>,
     memory: Memory,
+    held: Held,
     live: Live,
     /// The queues that let no job begin of late, and those that do again, since somebody took note.
     limited: Vec<(Name, Option<Limited>)>,
@@ -142,6 +145,7 @@ impl Dispatcher {
             resting: VecDeque::new(),
             alarms: BTreeSet::new(),
             memory: Memory::default(),
+            held: Held::default(),
             live: Live::default(),
             limited: Vec::new(),
         }
@@ -283,16 +287,20 @@ impl Dispatcher {
         if let Some(due) = change.was_due {
             self.remove(spec, (due, job.id.number()), pace);
         }
+        let held = if change.kind == ChangeKind::Submitted { None } else { self.held.take(job.id.number()) };
+        let payload = match change.kind {
+            ChangeKind::Submitted | ChangeKind::Replaced => change.body.clone(),
+            _ => held,
+        };
+        let payload = payload.filter(|body| body.bytes.len() <= self.limits.payload);
         if job.is_ready() {
-            let payload = change.body.clone().filter(|body| {
-                matches!(change.kind, ChangeKind::Submitted | ChangeKind::Replaced)
-                    && body.bytes.len() <= self.limits.payload
-                    && self.memory.bytes + body.bytes.len() <= self.limits.payloads
-            });
+            let payload = payload.filter(|body| self.memory.bytes + body.bytes.len() <= self.limits.payloads);
             self.insert(Ready { job: Arc::clone(job), payload }, pace);
             self.stir(&spec.queue);
         } else if matches!(change.kind, ChangeKind::Leased | ChangeKind::Cancelled | ChangeKind::Expired) {
             self.remove(spec, (job.run_at, job.id.number()), pace);
+        } else if let (Status::Init, Some(payload)) = (job.status, payload) {
+            self.held.keep(job.id.number(), payload, self.limits.held);
         }
     }
 
@@ -416,6 +424,7 @@ impl Dispatcher {
     fn reset(&mut self) {
         self.generation += 1;
         self.memory = Memory::default();
+        self.held = Held::default();
         self.live.clear();
         for (name, queue) in &mut self.queues {
             queue.forget_jobs();

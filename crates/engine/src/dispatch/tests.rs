@@ -546,3 +546,40 @@ fn a_job_that_is_back_before_a_page_comes_is_not_taken_for_leased() {
     step(&mut dispatcher, Input::Page(second, Vec::new()));
     assert!(leased(step(&mut dispatcher, Input::Ask(AskId(2), ask()))));
 }
+
+/// The payload of a job that is held back is at hand when it is let go: the one that it was replaced by, and none of one that
+/// has run before.
+#[test]
+fn a_job_that_is_let_go_has_its_payload_at_hand() {
+    let now = Timestamp::from_millis(1_000);
+    let mut dispatcher = Dispatcher::new(WindowLimits::default());
+    let held = ackd_domain::Held { after: true, ..ackd_domain::Held::default() };
+    let body = |text: &'static str| Some(Body { content_type: "".into(), bytes: text.into() });
+    let mut position = 0;
+    let mut tell = |dispatcher: &mut Dispatcher, number, kind, held, body| {
+        position += 1;
+        let job = Arc::new(Job { held, ..job(number, 0, 5, 0) });
+        let (position, previous) = (Position(position), Position::START);
+        let change = Change { position, previous, at: now, kind, job, body, was_due: None };
+        dispatcher.step(Input::Changes(&[change]), now, &mut Vec::new());
+    };
+    let free = ackd_domain::Held::default();
+    tell(&mut dispatcher, 1, ChangeKind::Submitted, held, body("one"));
+    tell(&mut dispatcher, 2, ChangeKind::Submitted, held, body("two"));
+    tell(&mut dispatcher, 2, ChangeKind::Replaced, held, body("another"));
+    tell(&mut dispatcher, 3, ChangeKind::Retried, held, None);
+    for number in 1..=3 {
+        tell(&mut dispatcher, number, ChangeKind::Unblocked, free, None);
+    }
+    let mut outputs = Vec::new();
+    let ask = Ask { queues: vec![queue()], kinds: Vec::new(), max: 3, worker: None, ttl: None };
+    dispatcher.step(Input::Ask(AskId(1), ask), now, &mut outputs);
+    let payloads: Vec<Option<Body>> = outputs
+        .into_iter()
+        .filter_map(|output| match output {
+            Output::Lease { payload, .. } => Some(payload),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(payloads, [body("one"), body("another"), None]);
+}

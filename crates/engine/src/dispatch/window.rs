@@ -23,6 +23,8 @@ pub struct WindowLimits {
     pub payload: usize,
     /// The bytes of payload of all lanes together.
     pub payloads: usize,
+    /// The bytes of payload of jobs that are held back, all together.
+    pub held: usize,
     /// The most waiting jobs of all lanes together, of whatever queue; a page that somebody waits for may come
     /// on top.
     pub total: usize,
@@ -30,7 +32,7 @@ pub struct WindowLimits {
 
 impl Default for WindowLimits {
     fn default() -> WindowLimits {
-        WindowLimits { jobs: 4096, page: 1024, payload: 16 << 10, payloads: 16 << 20, total: 16 << 10 }
+        WindowLimits { jobs: 4096, page: 1024, payload: 16 << 10, payloads: 16 << 20, held: 2 << 20, total: 16 << 10 }
     }
 }
 
