@@ -1,5 +1,7 @@
 //! How many durable accepts a second.
 
+mod beside_many;
+
 use std::cell::Cell;
 use std::io;
 use std::rc::Rc;
@@ -22,7 +24,8 @@ const LINES: usize = 100;
 
 pub(crate) fn run(bench: &Bench) -> io::Result<()> {
     one_a_request(bench)?;
-    many_a_request(bench)
+    many_a_request(bench)?;
+    beside_many::run(bench)
 }
 
 fn one_a_request(bench: &Bench) -> io::Result<()> {
@@ -131,7 +134,7 @@ fn with_kept_keys(bench: &Bench, kept: u64) -> io::Result<()> {
     Ok(())
 }
 
-fn single(server: &Server, time: Duration) -> io::Result<Measured> {
+pub(crate) fn single(server: &Server, time: Duration) -> io::Result<Measured> {
     let request = Rc::new(submit_one("bench", None));
     let round = move |_, _, mut wire: Wire| {
         let request = Rc::clone(&request);

@@ -52,7 +52,7 @@ pub(crate) fn run(bench: &Bench) -> io::Result<()> {
     Ok(())
 }
 
-fn in_batches(server: &Server, time: Duration) -> io::Result<Measured> {
+pub(crate) fn in_batches(server: &Server, time: Duration) -> io::Result<Measured> {
     let requests = Rc::new((submit_many("bench", JOBS, || None), lease("bench", JOBS, "1s")));
     let round = move |_, _, mut wire: Wire| {
         let requests = Rc::clone(&requests);
@@ -82,7 +82,7 @@ fn three_calls(server: &Server, time: Duration) -> io::Result<f64> {
     Ok(load::run(server.addr(), SINGLES, time, round)?.rate)
 }
 
-fn one_by_one(server: &Server, time: Duration) -> io::Result<Measured> {
+pub(crate) fn one_by_one(server: &Server, time: Duration) -> io::Result<Measured> {
     let requests = Rc::new((submit_one("bench", None), lease("bench", 1, "1s")));
     let round = move |_, _, mut wire: Wire| {
         let requests = Rc::clone(&requests);

@@ -14,6 +14,7 @@ mod lifecycle;
 mod load;
 mod measured;
 mod peers;
+mod profile;
 mod report;
 mod semantics;
 mod server;
@@ -70,6 +71,8 @@ enum Scenario {
     Delivery,
     /// Priorities, delays, ordering keys, groups, unique keys and flows against plain jobs
     Semantics,
+    /// Where the server's time goes
+    Profile(profile::Profile),
     /// The same work on ackd and on what people would pick instead
     Peers(peers::Peers),
     /// Not for people: the driver of ackd that the peers' are compared with
@@ -99,6 +102,7 @@ fn main() -> ExitCode {
             Scenario::Backlog => backlog::run(&bench),
             Scenario::Delivery => delivery::run(&bench),
             Scenario::Semantics => semantics::run(&bench),
+            Scenario::Profile(profile) => profile::run(&bench, profile),
             Scenario::Peers(peers) => peers::run(&bench, peers),
             Scenario::Drive { args } => return peers::drive(args),
             Scenario::ServeWithoutStorage => serve_without_storage(),

@@ -56,6 +56,11 @@ impl Server {
         &self.addr
     }
 
+    /// Its process id.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Resident memory in bytes: now, and at its highest.
     pub(crate) fn memory(&self) -> io::Result<(u64, u64)> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;

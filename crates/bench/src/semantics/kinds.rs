@@ -1,5 +1,5 @@
-//! What the semantics cost: jobs with a priority, a delay, an ordering key, a group or a unique key, and flows, against plain
-//! jobs in the same run.
+//! What the semantics cost: jobs with a priority, a delay, an ordering key, a group or a unique key, jobs of a queue with
+//! limits, and flows, against plain jobs in the same run.
 
 use std::cell::Cell;
 use std::io;
@@ -27,7 +27,7 @@ const UNIQUE: u64 = 100_000;
 const FANNED: usize = 100;
 
 /// A kind of job, and the share of the rate of plain jobs that it is to reach.
-struct Semantics {
+pub(super) struct Semantics {
     name: &'static str,
     target: Option<f64>,
     /// The jobs of the `nth` batch as a request.
@@ -36,23 +36,30 @@ struct Semantics {
     jobs: u64,
     /// How many other jobs wait, each with a unique key.
     unique: u64,
+    /// The settings of their queue.
+    settings: Option<&'static str>,
 }
 
 impl Semantics {
     const fn of(name: &'static str, target: f64, submit: fn(usize) -> Vec<u8>) -> Semantics {
-        Semantics { name, target: Some(target), submit, jobs: JOBS as u64, unique: 0 }
+        Semantics { name, target: Some(target), submit, jobs: JOBS as u64, unique: 0, settings: None }
     }
 }
 
-const ALL: [Semantics; 7] = [
+const ALL: [Semantics; 9] = [
     Semantics { target: None, ..Semantics::of("plain", 1.0, plain) },
     Semantics::of("priorities 0 to 9", 0.8, priorities),
     Semantics::of("a delay of 5 ms", 0.8, delayed),
     Semantics::of("1000 ordering keys", 0.6, ordered),
     Semantics::of("1000 groups", 0.9, grouped),
+    Semantics { settings: Some(r#"{"concurrency":1000}"#), ..Semantics::of("a concurrency", 0.9, plain) },
+    Semantics { settings: Some(r#"{"rate":{"limit":1000000,"per":"1s"}}"#), ..Semantics::of("a rate", 0.9, plain) },
     Semantics { unique: UNIQUE, ..Semantics::of("unique, 100 k wait", 0.8, unique) },
-    Semantics { jobs: FANNED as u64 + 2, ..Semantics::of("flows of 1, 100 and 1", 0.5, flow) },
+    FLOWS,
 ];
+
+pub(super) const FLOWS: Semantics =
+    Semantics { jobs: FANNED as u64 + 2, ..Semantics::of("flows of 1, 100 and 1", 0.5, flow) };
 
 pub(crate) fn run(bench: &Bench) -> io::Result<()> {
     let mut all = Vec::from(ALL);
@@ -74,6 +81,9 @@ pub(crate) fn run(bench: &Bench) -> io::Result<()> {
                 let lines: Vec<String> = (first..first + FILLED_AT_ONCE as u64).map(line).collect();
                 Rc::new(request("POST", "/v1/jobs", "application/x-ndjson", lines.join("\n").as_bytes()))
             })?;
+            if let Some(settings) = semantics.settings {
+                load::on_one_thread(set(&server, settings))?;
+            }
             measured.push(of(&server, semantics, bench.time)?);
         }
     }
@@ -93,7 +103,13 @@ pub(crate) fn run(bench: &Bench) -> io::Result<()> {
     Ok(())
 }
 
-fn of(server: &Server, semantics: &Semantics, time: Duration) -> io::Result<Measured> {
+async fn set(server: &Server, settings: &str) -> io::Result<()> {
+    let mut wire = Wire::connect(server.addr()).await?;
+    let put = request("PUT", "/v1/queues/bench", "application/json", settings.as_bytes());
+    expect(&wire.send(&put).await?, &[200, 201])
+}
+
+pub(super) fn of(server: &Server, semantics: &Semantics, time: Duration) -> io::Result<Measured> {
     let lease: Rc<[u8]> = lease("bench", JOBS, "100ms").into();
     let batches = Rc::new(Cell::new(0));
     let (submit, jobs) = (semantics.submit, semantics.jobs);

@@ -7,11 +7,20 @@ mod tenants;
 
 use std::io;
 
+use std::time::Duration;
+
 use crate::Bench;
+use crate::measured::Measured;
+use crate::server::Server;
 
 /// What is not measured against plain jobs, by name.
 const OTHERS: [(&str, Scenario); 3] =
     [("delayed", delayed::run), ("tenants", tenants::run), ("retention", retention::run)];
+
+/// Flows in batches, against one server.
+pub(crate) fn flows(server: &Server, time: Duration) -> io::Result<Measured> {
+    kinds::of(server, &kinds::FLOWS, time)
+}
 
 type Scenario = fn(&Bench) -> io::Result<()>;
 
