@@ -9,7 +9,7 @@ use crate::jobs::{envelope, expect, lease, submit_many, submit_one, work_batch};
 use crate::wire::Wire;
 
 /// Connections that work.
-const WORKERS: usize = 4;
+const WORKERS: usize = 8;
 /// Leases of one request.
 const LEASES: usize = 100;
 

@@ -66,7 +66,7 @@ pub(crate) const ALL: &[Peer] = &[
         sort: Sort::Ackd,
         promise: Promise::Synced,
         ack: 100,
-        settings: "as installed; 4 worker connections, leases of up to 100, settled together",
+        settings: "as installed; 8 worker connections, leases of up to 100, settled together",
     },
     Peer {
         folder: "graphile-worker",

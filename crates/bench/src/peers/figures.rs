@@ -77,12 +77,19 @@ pub(crate) struct Figures {
     taken: BTreeMap<Metric, Vec<f64>>,
     absent: BTreeMap<Metric, String>,
     failures: Vec<String>,
+    news: Vec<(Metric, f64)>,
 }
 
 impl Figures {
     /// Notes the figure of one more run.
     pub(crate) fn add(&mut self, metric: Metric, figure: f64) {
         self.taken.entry(metric).or_default().push(figure);
+        self.news.push((metric, figure));
+    }
+
+    /// The figures that were noted since this was asked for last.
+    pub(crate) fn take_news(&mut self) -> Vec<(Metric, f64)> {
+        std::mem::take(&mut self.news)
     }
 
     /// Notes why there is none.
@@ -132,5 +139,7 @@ mod tests {
         }
         assert_eq!((figures.median(Metric::Bulk), figures.spread(Metric::Bulk)), (Some(3.0), Some((1.0, 7.0))));
         assert_eq!(figures.median(Metric::Drain), None);
+        assert_eq!(figures.take_news(), [7.0, 1.0, 3.0].map(|figure| (Metric::Bulk, figure)));
+        assert_eq!(figures.take_news(), []);
     }
 }

@@ -21,6 +21,7 @@ use std::time::Duration;
 use clap::Args;
 
 use crate::Bench;
+use crate::report::figure;
 use driver::{Driver, Line};
 use figures::Figures;
 use page::{Circumstances, Row};
@@ -82,10 +83,18 @@ pub(crate) fn run(bench: &Bench, peers: &Peers) -> io::Result<()> {
                     eprintln!("{}: {error}", row.peer.title);
                     row.figures.failed(error.to_string());
                 }
+                for (metric, taken) in row.figures.take_news() {
+                    println!("  {:<34} {:>12}", metric.title(), figure(taken));
+                }
             }
         }
+        // All of it takes an hour: what there is so far is not to be lost with the rest.
+        write(bench, peers, nth, &rows)?;
     }
-    tell(bench, peers, &rows)
+    println!("\n{}", page(bench, peers, bench.runs, &rows).0);
+    let failed = rows.iter().filter(|row| !row.figures.failures().is_empty());
+    let failed: Vec<_> = failed.map(|row| row.peer.title).collect();
+    if failed.is_empty() { Ok(()) } else { Err(io::Error::other(format!("something failed: {}", failed.join(", ")))) }
 }
 
 /// Starts the server of `row`, does one kind of work, and stops it.
@@ -103,37 +112,37 @@ fn measure(bench: &Bench, peers: &Peers, work: Work, row: &mut Row, folder: &Pat
     }
 }
 
-/// Prints, and writes where that is asked for, what was measured. It is an error if anything went wrong.
-fn tell(bench: &Bench, peers: &Peers, rows: &[Row]) -> io::Result<()> {
+/// Writes where that is asked for what was measured in `runs` runs.
+fn write(bench: &Bench, peers: &Peers, runs: usize, rows: &[Row]) -> io::Result<()> {
+    let Some(out) = &peers.out else { return Ok(()) };
+    let (page, picture) = page(bench, peers, runs, rows);
+    std::fs::create_dir_all(out)?;
+    std::fs::write(out.join("peers.md"), page)?;
+    std::fs::write(out.join("peers.svg"), picture)
+}
+
+/// The page of what was measured in `runs` runs, and the picture.
+fn page(bench: &Bench, peers: &Peers, runs: usize, rows: &[Row]) -> (String, String) {
     let told = Circumstances {
-        command: command(bench, peers),
+        command: command(bench, peers, runs),
         date: first_line(Command::new("date").args(["-u", "+%-d %B %Y"])),
         machine: machine(),
-        runs: bench.runs,
+        runs,
         jobs: peers.jobs,
         many: peers.large,
     };
-    let page = page::render(rows, &told);
-    println!("\n{page}");
-    if let Some(out) = &peers.out {
-        std::fs::create_dir_all(out)?;
-        std::fs::write(out.join("peers.md"), page)?;
-        let note = format!("{}, {}. Bars are medians of {}.", told.date, told.machine, bench.runs);
-        std::fs::write(out.join("peers.svg"), picture::draw(rows, &note))?;
-    }
-    let failed: Vec<_> =
-        rows.iter().filter(|row| !row.figures.failures().is_empty()).map(|row| row.peer.title).collect();
-    if failed.is_empty() { Ok(()) } else { Err(io::Error::other(format!("something failed: {}", failed.join(", ")))) }
+    let note = format!("{}, {}. Bars are medians of {runs}.", told.date, told.machine);
+    (page::render(rows, &told), picture::draw(rows, &note))
 }
 
 /// The command that does the same again.
-fn command(bench: &Bench, peers: &Peers) -> String {
+fn command(bench: &Bench, peers: &Peers, runs: usize) -> String {
     let mut command = "cargo xtask bench peers".to_owned();
     for name in &peers.names {
         command.push(' ');
         command.push_str(name);
     }
-    command.push_str(&format!(" --runs {} --time {} --jobs {}", bench.runs, bench.time.as_secs_f64(), peers.jobs));
+    command.push_str(&format!(" --runs {runs} --time {} --jobs {}", bench.time.as_secs_f64(), peers.jobs));
     if let Some(large) = peers.large {
         command.push_str(&format!(" --large {large}"));
     }

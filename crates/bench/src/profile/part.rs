@@ -97,9 +97,7 @@ const CRATES: [(&str, Part); 22] = [
 const MEMORY: [&str; 4] = ["memcpy", "memmove", "memset", "memcmp"];
 
 fn kernel(symbol: &str) -> Part {
-    const NETWORK: [&str; 14] = [
-        "tcp", "inet", "sock", "skb", "ip_", "net_", "loopback", "dev_", "nf_", "sk_", "ipv4", "eth_", "qdisc", "napi",
-    ];
+    const NETWORK: [&str; 8] = ["tcp", "inet", "sock", "skb", "loopback", "ipv4", "qdisc", "napi"];
     const DISK: [&str; 14] = [
         "ext4",
         "jbd2",
@@ -117,8 +115,9 @@ fn kernel(symbol: &str) -> Part {
         "file_write",
     ];
     let has = |names: &[&str]| names.iter().any(|name| symbol.contains(name));
+    let begins = ["ip_", "net_", "dev_", "nf_", "sk_", "eth_"].iter().any(|name| symbol.starts_with(name));
     match symbol {
-        _ if has(&NETWORK) => Part::Network,
+        _ if begins || has(&NETWORK) => Part::Network,
         _ if has(&DISK) => Part::Disk,
         _ => Part::Kernel,
     }
