@@ -122,7 +122,7 @@ impl Envelope<'_> {
         if let Some(kind) = &self.kind {
             faults.text("/type", kind, limits::TYPE_BYTES);
         }
-        faults.shallow("/payload", self.payload);
+        faults.readable("/payload", self.payload);
         faults.not_both("/payload_file", self.payload_file.is_some(), "payload", self.payload.is_some());
         if let Some(file) = &self.payload_file {
             faults.name("/payload_file", file);

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::{Duration, Problem, limits, name, raw};
+use crate::{Duration, Problem, name, raw};
 
 /// One field at fault: an entry of a problem's `errors` (RFC 9457, section 3.1's example).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -109,20 +109,20 @@ impl Faults {
         }
     }
 
-    /// JSON is not nested too deep.
-    pub(crate) fn shallow(&mut self, pointer: &str, json: Option<&RawValue>) {
-        if json.is_some_and(|json| !raw::is_shallow(json)) {
-            self.add(pointer, format_args!("is nested deeper than {} levels", limits::DEPTH));
+    /// JSON can be read by whoever it is handed to.
+    pub(crate) fn readable(&mut self, pointer: &str, json: Option<&RawValue>) {
+        if let Some(Err(error)) = json.map(raw::check) {
+            self.add(pointer, error);
         }
     }
 
-    /// JSON has at most `most` bytes and is not nested too deep.
+    /// JSON has at most `most` bytes and can be read by whoever it is handed to.
     pub(crate) fn small(&mut self, pointer: &str, json: Option<&RawValue>, most: usize) {
         match json.map(|json| json.get().len()) {
             Some(size) if size > most => {
                 self.add(pointer, format_args!("has {size} bytes; at most {most} are allowed"))
             }
-            _ => self.shallow(pointer, json),
+            _ => self.readable(pointer, json),
         }
     }
 

@@ -160,7 +160,7 @@ pub struct Complete<'a> {
 
 impl<'a> Request<'a> for Complete<'a> {
     fn check(&self, faults: &mut Faults) {
-        faults.shallow("/result", self.result);
+        faults.readable("/result", self.result);
     }
 }
 

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use ackd_api::job::{BodyInfo, Inline, Links, Progress};
-use ackd_api::raw::{Json, is_shallow};
+use ackd_api::raw::{self, Json};
 use ackd_api::{CallbackSecret, JobDocument, Secret, Status, Waiting, limits};
 use ackd_domain::{Body, Failure, Job};
 use ackd_engine::{JobInput, Limit};
@@ -136,7 +136,7 @@ fn inline(body: &Body) -> Option<Inline<'_>> {
     if ackd_domain::is_json(&body.content_type) {
         // It came as JSON or under its name; only the former is known to be any.
         let json: &RawValue = serde_json::from_slice(&body.bytes).ok()?;
-        return is_shallow(json).then(|| Inline::json(json));
+        return raw::check(json).is_ok().then(|| Inline::json(json));
     }
     let is_text = body.content_type.get(..5).is_some_and(|start| start.eq_ignore_ascii_case("text/"));
     is_text.then(|| std::str::from_utf8(&body.bytes).ok().map(Inline::text)).flatten()

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::{self, BufReader, Seek};
 
-use ackd_client::api::raw::is_shallow;
+use ackd_client::api::raw;
 use ackd_client::{Body, Reply};
 use ackd_domain::limits::{BODY_BYTES, FILE_BYTES};
 use serde::de::IgnoredAny;
@@ -74,7 +74,7 @@ impl Output {
             return Ok(Reply::Nothing);
         }
         match serde_json::from_str::<&RawValue>(&text) {
-            Ok(json) if is_shallow(json) => body(JSON, json.get().as_bytes().to_vec()),
+            Ok(json) if raw::check(json).is_ok() => body(JSON, json.get().as_bytes().to_vec()),
             _ => body(TEXT, text.into_bytes()),
         }
     }

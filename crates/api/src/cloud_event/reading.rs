@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 
 use super::{CloudEvent, Data, Mode, SPEC_VERSION, attribute};
 use crate::text::Text;
-use crate::{Faults, Problem, Request, Time, limits, parse, raw};
+use crate::{Faults, Problem, Request, Time, limits, parse};
 
 /// See [`CloudEvent::parse`].
 pub(super) fn structured(body: &[u8]) -> Result<CloudEvent<'_>, Problem> {
@@ -198,9 +198,7 @@ impl<'a> Attributes<'a> {
                 data
             }
             (Some(value), None) if self.content_type.as_deref().is_none_or(attribute::is_json) => {
-                if !raw::is_shallow(value) {
-                    faults.add("/data", format_args!("is nested deeper than {} levels", limits::DEPTH));
-                }
+                faults.readable("/data", Some(value));
                 Some(Data::Json(value))
             }
             (Some(value), None) => {

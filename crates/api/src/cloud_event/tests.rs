@@ -160,6 +160,7 @@ fn each_limit_holds_at_its_edge_and_breaks_one_beyond() {
     let nested = |depth: usize| event(&format!(r#""data":{}{}"#, "[".repeat(depth), "]".repeat(depth)));
     assert!(CloudEvent::parse(nested(limits::DEPTH).as_bytes()).is_ok());
     assert_eq!(refused(&nested(limits::DEPTH + 1)), ["/data"]);
+    assert_eq!(refused(&nested(1).replace("[]", r#""\ud800""#)), ["/data"]);
     let extensions = |count: usize| {
         let all: Vec<String> = (0..count).map(|at| format!(r#""x{at}":{at}"#)).collect();
         event(&all.join(","))

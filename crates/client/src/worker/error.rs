@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use ackd_api::raw::is_shallow;
+use ackd_api::raw;
 use ackd_api::{Fail, FailError, Problem, Release, limits};
 use serde_json::value::RawValue;
 
@@ -113,7 +113,9 @@ impl JobError {
     #[must_use]
     pub fn with_problem(mut self, problem: &Problem) -> JobError {
         self.error = match serde_json::value::to_raw_value(problem) {
-            Ok(json) if json.get().len() <= limits::FAILURE_BYTES && is_shallow(&json) => Explanation::Problem(json),
+            Ok(json) if json.get().len() <= limits::FAILURE_BYTES && raw::check(&json).is_ok() => {
+                Explanation::Problem(json)
+            }
             _ => Explanation::of(problem.to_string()),
         };
         self

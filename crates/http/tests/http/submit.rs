@@ -113,6 +113,8 @@ async fn what_cannot_be_accepted_is_refused_and_named() {
     server.call(one(&deep)).await.is_problem(400, "invalid-request").points_at("/payload");
     let deep = format!(r#"{{"queue":"q","payload":{}{}}}"#, "[".repeat(100), "]".repeat(100));
     assert_eq!(server.call(one(&deep)).await.status, 202);
+    let half = r#"{"queue":"q","payload":{"a":["\ud83d"]}}"#;
+    server.call(one(half)).await.is_problem(400, "invalid-request").points_at("/payload");
     let bytes = [&b"{\"queue\":\"q\",\"payload\":\""[..], b"\xff", b"\"}"].concat();
     server.call(Request::post("/v1/jobs").body("application/json", bytes)).await.is_problem(400, "invalid-request");
     refused(r#"{"queue":"ackd.x"}"#).await.is_problem(403, "forbidden").points_at("/queue");
