@@ -4,6 +4,7 @@ use serde::Deserialize;
 use serde_json::error::Category;
 use serde_path_to_error::{Path, Segment};
 
+use crate::objects::Objects;
 use crate::{Code, Faults, Problem};
 
 /// JSON that a client sends.
@@ -18,8 +19,14 @@ pub trait Request<'a>: Deserialize<'a> {
 /// An `invalid-request` that points at the fields at fault, or names line and column of what is no JSON.
 pub fn parse<'a, T: Request<'a>>(body: &'a [u8]) -> Result<T, Problem> {
     // Tracking the path costs time on every field; so a body is read again with it only once it was refused.
-    let request: T = serde_json::from_slice(body).map_err(|error| refusal::<T>(body, &error))?;
+    let request: T = read(body).map_err(|error| refusal::<T>(body, &error))?;
     checked(request)
+}
+
+fn read<'a, T: Deserialize<'a>>(body: &'a [u8]) -> serde_json::Result<T> {
+    let mut json = serde_json::Deserializer::from_slice(body);
+    let request = T::deserialize(Objects(&mut json))?;
+    json.end().map(|()| request)
 }
 
 /// Checks a request that was put together in another way than by [`parse`].
@@ -53,7 +60,7 @@ fn refusal<'a, T: Deserialize<'a>>(body: &'a [u8], error: &serde_json::Error) ->
     match error.classify() {
         Category::Data => {
             let mut deserializer = serde_json::Deserializer::from_slice(body);
-            let pointer = match serde_path_to_error::deserialize::<_, T>(&mut deserializer) {
+            let pointer = match serde_path_to_error::deserialize::<_, T>(Objects(&mut deserializer)) {
                 Err(tracked) => pointer(tracked.path()),
                 Ok(_) => String::new(),
             };
@@ -166,7 +173,10 @@ mod tests {
             (r#"{"queue":"q","tags":["a",1]}"#, "/tags/1", "invalid type"),
             (r#"{"queue":"q","on_failure":"x"}"#, "/on_failure", "unknown variant `x`, expected one of `cancel`"),
             (r#"{"queue":"q","queue":"r"}"#, "", "duplicate field `queue`"),
-            ("[]", "", "invalid length 0"),
+            ("[]", "", "invalid type: sequence, expected struct Envelope"),
+            (r#"["q"]"#, "", "invalid type: sequence, expected struct Envelope"),
+            (r#"{"queue":"q","backoff":["1s",2]}"#, "/backoff", "invalid type: sequence, expected struct BackoffPatch"),
+            (r#"{"queue":"q","then":[{"queue":"r"},["s"]]}"#, "/then/1", "invalid type: sequence, expected struct Env"),
             ("7", "", "invalid type: integer `7`, expected struct Envelope"),
         ] {
             let (at, what) = pointed(body);
