@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::request::pointer_to;
 use crate::{Faults, Request, Status};
 
 /// What to do to which jobs: the body of `POST /v1/jobs/bulk`.
@@ -65,16 +66,12 @@ impl Request<'_> for BulkRequest {
             faults.add("/filter", "names nothing, which would be every job; name a queue or a time at least");
         }
         for (name, value) in &self.filter {
-            if name.starts_with("payload.") {
-                if !value.is_string() {
-                    faults.add(
-                        &format!("/filter/{name}"),
-                        "must be a text: a number as JSON writes it, `true`, `false` or `null`",
-                    );
-                }
-            } else if query_value(value).is_none() {
-                faults.add(&format!("/filter/{name}"), "must be a text, or a list of texts without commas");
-            }
+            let fault = match name.starts_with("payload.") {
+                true if !value.is_string() => "must be a text: a number as JSON writes it, `true`, `false` or `null`",
+                false if query_value(value).is_none() => "must be a text, or a list of texts without commas",
+                _ => continue,
+            };
+            faults.add(&format!("/filter{}", pointer_to(name)), fault);
         }
     }
 }
@@ -124,5 +121,9 @@ mod tests {
         ] {
             assert_eq!(pointer(body).as_deref(), at, "{body}");
         }
+        // A name may hold anything, and be of any length.
+        assert_eq!(pointer(r#"{"filter":{"a~/b":7},"action":"retry"}"#).as_deref(), Some("/filter/a~0~1b"));
+        let long = pointer(&format!(r#"{{"filter":{{"{}":7}},"action":"retry"}}"#, "x".repeat(10_000)));
+        assert_eq!(long.map(|pointer| pointer.chars().count()), Some("/filter/".len() + 101));
     }
 }

@@ -38,11 +38,11 @@ pub(super) fn binary<'a>(
     let mut attributes = Attributes::new(Mode::Binary);
     attributes.content_type = content_type.map(Cow::Borrowed);
     for (name, value) in headers {
-        let pointer = || format!("/ce-{name}");
+        let pointer = || Mode::Binary.pointer(name);
         match (name, value) {
             ("datacontenttype" | "data", _) => {
                 faults.add(
-                    &pointer(),
+                    &format!("/ce-{name}"),
                     "is not a header of an event: the body is its data, and `Content-Type` says what it is",
                 );
             }
