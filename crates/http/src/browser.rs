@@ -81,9 +81,14 @@ fn misdirected(host: &str) -> Rejection {
 fn without_port(host: &str) -> &str {
     match host.rfind(':') {
         // A colon inside of brackets is of an IPv6 address.
-        Some(at) if host[at..].bytes().skip(1).all(|byte| byte.is_ascii_digit()) && !host.ends_with(']') => &host[..at],
+        Some(at) if is_port(&host[at + 1..]) => &host[..at],
         _ => host,
     }
+}
+
+/// Whether this may stand behind a colon: a port, or nothing (RFC 3986, section 3.2.3).
+fn is_port(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_digit()) && (text.is_empty() || text.parse::<u16>().is_ok())
 }
 
 fn is_address(name: &str) -> bool {
@@ -229,6 +234,8 @@ mod tests {
             "::1",
             "[::1",
             "127.0.0.1:x",
+            "127.0.0.1:65536",
+            "localhost:184467402",
             "a@127.0.0.1",
             "0x7f.1",
             "",

@@ -127,6 +127,8 @@ pub(crate) fn trace<'e>(headers: &'e HeaderMap, envelope: &mut Envelope<'e>) {
 pub(crate) fn none_match(headers: &HeaderMap, version: u64) -> Result<Option<bool>, Problem> {
     let mut found = None;
     for value in headers.get_all(header::IF_NONE_MATCH) {
+        // Compared as it is written, character by character (RFC 9110, section 8.8.3.2): `"07"` and `"+7"` are others.
+        let own = version.to_string();
         let text = value.to_str().unwrap_or_default();
         for tag in text.split(',').map(str::trim) {
             let matches = tag == "*" || {
@@ -134,7 +136,7 @@ pub(crate) fn none_match(headers: &HeaderMap, version: u64) -> Result<Option<boo
                 let inner = tag.strip_prefix('"').and_then(|tag| tag.strip_suffix('"'));
                 let inner =
                     inner.ok_or_else(|| bad(&header::IF_NONE_MATCH, "is no list of entity tags such as W/\"7\""))?;
-                inner.parse() == Ok(version)
+                inner == own
             };
             found = Some(found.unwrap_or(false) || matches);
         }
@@ -269,6 +271,7 @@ mod tests {
             (&["\"7\""], Some(true)),
             (&["W/\"6\", W/\"7\""], Some(true)),
             (&["\"6\"", "\"x\""], Some(false)),
+            (&["\"+7\"", "W/\"07\""], Some(false)),
             (&["*"], Some(true)),
             (&[], None),
         ] {
