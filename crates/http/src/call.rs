@@ -11,6 +11,7 @@ use std::task::{Context, Poll, ready};
 use ackd_api::{Code, Problem, cloud_event};
 use ackd_domain::{JobId, Name};
 use ackd_engine::{Engine, Files};
+use http::header;
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Request, Response};
 use http_body::Body;
@@ -199,6 +200,13 @@ fn form() -> Rejection {
     )
 }
 
+fn encoded() -> Rejection {
+    let detail = "bodies are not decompressed here; send it as it is, without `Content-Encoding`";
+    // RFC 7694, section 3.
+    Rejection::new(Code::UnsupportedMediaType, detail)
+        .with(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"))
+}
+
 /// Answers the requests of one connection.
 pub(crate) struct Caller {
     link: Arc<Link>,
@@ -221,8 +229,13 @@ impl Caller {
             Found::Options(allowed) => return Ok(State::Known(Ok(browser::options(allowed, headers)))),
         };
         answering.operation = at;
-        if browser::has_body(method) && call.media()? == Media::Form {
-            return Err(form().closing());
+        if browser::has_body(method) {
+            if call.media()? == Media::Form {
+                return Err(form().closing());
+            }
+            if !headers::is_plain(headers) {
+                return Err(encoded().closing());
+            }
         }
         call.query = Query::parse(uri.query(), |name| operation.knows(name))?;
         call.parameter = parameter;

@@ -204,6 +204,14 @@ pub(crate) fn media(headers: &HeaderMap) -> Result<Media<'_>, Problem> {
     })
 }
 
+/// Whether a body comes as it is. None is decompressed here, so that none can be small where it is counted and large where
+/// it is kept; and of one that is kept nobody would know that it has to be.
+pub(crate) fn is_plain(headers: &HeaderMap) -> bool {
+    let is_plain = |coding: &str| coding.is_empty() || coding.eq_ignore_ascii_case("identity");
+    let mut values = headers.get_all(header::CONTENT_ENCODING).iter();
+    values.all(|value| value.to_str().is_ok_and(|text| text.split(',').all(|coding| is_plain(coding.trim()))))
+}
+
 /// The content type of a body that is kept as it is.
 pub(crate) fn content_type(headers: &HeaderMap) -> Result<&str, Problem> {
     const MOST: usize = ackd_domain::limits::CONTENT_TYPE_BYTES;
@@ -278,6 +286,16 @@ mod tests {
             assert_eq!(none_match(&headers(header::IF_NONE_MATCH, values), 7).unwrap(), matches, "{values:?}");
         }
         assert!(none_match(&headers(header::IF_NONE_MATCH, &["7"]), 7).is_err());
+    }
+
+    #[test]
+    fn an_encoding_is_plain_or_another() {
+        for plain in [&[][..], &["identity"], &["Identity, identity"], &["", " "]] {
+            assert!(is_plain(&headers(header::CONTENT_ENCODING, plain)), "{plain:?}");
+        }
+        for other in [&["gzip"][..], &["br"], &["identity, gzip"], &["identity", "zstd"], &["x"], &["identity;q=1"]] {
+            assert!(!is_plain(&headers(header::CONTENT_ENCODING, other)), "{other:?}");
+        }
     }
 
     #[test]

@@ -131,6 +131,33 @@ async fn nothing_that_was_refused_is_there() {
 }
 
 #[tokio::test]
+async fn what_is_compressed_is_refused_before_it_is_read() {
+    let server = Server::start().await;
+    for request in [
+        Request::post("/v1/jobs").json("x"),
+        Request::post("/v1/queues/q/jobs").body("text/plain", "x"),
+        Request::new("PUT", "/v1/files/f").body("text/plain", "x"),
+        Request::post("/v1/leases/x/result").body("text/plain", "x"),
+    ] {
+        for encoding in ["gzip", "identity, br"] {
+            let answer = server.call(request.clone().header("content-encoding", encoding)).await;
+            assert_eq!(answer.is_problem(415, "unsupported-media-type").header("accept-encoding"), Some("identity"));
+        }
+    }
+    let plain = Request::post("/v1/queues/q/jobs").body("text/plain", "x").header("content-encoding", "identity");
+    assert_eq!(server.call(plain).await.status, 202);
+    // A client that asks first sends none of it.
+    let mut client = server.connect().await;
+    client
+        .write(
+            b"POST /v1/jobs HTTP/1.1\r\nhost: localhost\r\nexpect: 100-continue\r\ncontent-encoding: gzip\r\n\
+              content-length: 1000\r\n\r\n",
+        )
+        .await;
+    client.answer("POST").await.is_problem(415, "unsupported-media-type");
+}
+
+#[tokio::test]
 async fn media_types_that_are_not_read_are_refused() {
     let server = Server::start().await;
     for media in ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "image/png"] {
