@@ -98,6 +98,10 @@ pub(crate) struct ServeArgs {
     #[arg(long, value_name = "N", env = "ACKD_MAX_CONNECTIONS")]
     max_connections: Option<usize>,
 
+    /// The most connections of one address at a time; behind a proxy all clients have one [default: --max-connections]
+    #[arg(long, value_name = "N", env = "ACKD_MAX_CONNECTIONS_PER_ADDRESS")]
+    max_connections_per_address: Option<usize>,
+
     /// How the log on stderr is written [default: text]
     #[arg(long, value_name = "FORMAT", env = "ACKD_LOG_FORMAT")]
     log_format: Option<LogFormat>,
@@ -166,6 +170,8 @@ pub(crate) struct Config {
     pub(crate) file_links: Option<std::time::Duration>,
     /// The most connections at a time.
     pub(crate) max_connections: usize,
+    /// The most connections of one address at a time, where they are counted.
+    pub(crate) max_connections_per_address: Option<usize>,
     /// How the log is written.
     pub(crate) log_format: LogFormat,
     /// How much the log tells.
@@ -275,6 +281,7 @@ impl ServeArgs {
             files: self.files.or(file.files),
             file_links: self.file_links.or(file.file_links),
             max_connections: self.max_connections.or(file.max_connections),
+            max_connections_per_address: self.max_connections_per_address.or(file.max_connections_per_address),
             log_format: self.log_format.or(file.log_format),
             log_level: self.log_level.or(file.log_level),
         }
@@ -295,6 +302,8 @@ impl ServeArgs {
         let data = self.data.unwrap_or_else(|| PathBuf::from("ackd-data"));
         let max_payload = within("max-payload", self.max_payload.unwrap_or(1 << 20), 1, limits::BODY_BYTES)?;
         let files = files_place(self.files, &data)?;
+        let max_connections = within("max-connections", self.max_connections.unwrap_or(16_384), 1, 1_000_000)?;
+        let of_address = |most| within("max-connections-per-address", most, 1, max_connections);
         Ok(Config {
             claim_check: within("claim-check", self.claim_check.unwrap_or(max_payload), 0, max_payload)?,
             max_file: within("max-file", self.max_file.unwrap_or(16 << 30), 1, most_of_file())? as u64,
@@ -309,7 +318,8 @@ impl ServeArgs {
             push_allow: ranges("push-allow", &self.push_allow)?,
             feed_retention: feed_retention(self.feed_retention)?,
             max_payload,
-            max_connections: within("max-connections", self.max_connections.unwrap_or(16_384), 1, 1_000_000)?,
+            max_connections,
+            max_connections_per_address: self.max_connections_per_address.map(of_address).transpose()?,
             log_format: self.log_format.unwrap_or_default(),
             log_level: self.log_level.unwrap_or_default(),
         })
@@ -503,6 +513,8 @@ mod tests {
     fn numbers_are_checked_at_their_edges() {
         let most = limits::BODY_BYTES;
         assert!(file(&format!("max-payload = {most}")).check().is_ok());
+        let of_address = file("max-connections = 5\nmax-connections-per-address = 5").check();
+        assert_eq!(of_address.map(|config| config.max_connections_per_address), Ok(Some(5)));
         assert!(file(&format!("max-file = {}", limits::FILE_BYTES)).check().is_ok());
         for text in [
             format!("max-payload = {}", most + 1),
@@ -510,6 +522,8 @@ mod tests {
             format!("max-file = {}", limits::FILE_BYTES + 1),
             "max-file = 0".to_owned(),
             "max-connections = 0".to_owned(),
+            "max-connections-per-address = 0".to_owned(),
+            "max-connections = 5\nmax-connections-per-address = 6".to_owned(),
         ] {
             assert!(matches!(file(&text).check(), Err(ConfigError::Range { .. })), "{text}");
         }

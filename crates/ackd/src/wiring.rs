@@ -96,6 +96,7 @@ pub(crate) fn wire(config: &Config) -> Result<Wired, WiringError> {
             claim_check: config.claim_check,
             file: config.max_file,
             connections: config.max_connections,
+            connections_per_address: config.max_connections_per_address.unwrap_or(usize::MAX),
             ..ackd_http::Limits::default()
         },
         file_links: config.file_links,

@@ -16,6 +16,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 
+use crate::addresses::Place;
 use crate::app::Shared;
 use crate::call::Caller;
 use crate::problem::Rejection;
@@ -123,9 +124,10 @@ impl Link {
 
 type Serving = http1::Connection<TokioIo<Wire>, Caller>;
 
-/// Serves one connection to its end. Once `stopping` changes, the request at hand is the last.
+/// Serves one connection, which holds its place, to its end. Once `stopping` changes, the request at hand is the last.
 pub(crate) async fn run(
     stream: TcpStream,
+    _place: Place,
     shared: Arc<Shared>,
     builder: Arc<http1::Builder>,
     mut stopping: watch::Receiver<()>,
@@ -202,7 +204,7 @@ pub(crate) fn plain(rejection: Rejection, public_url: Option<&str>) -> Vec<u8> {
     };
     let body = serde_json::to_vec(&problem).unwrap_or_default();
     let status = http::StatusCode::from_u16(problem.status).unwrap_or(http::StatusCode::BAD_REQUEST);
-    let retry = if problem.status == 503 { "retry-after: 1\r\n" } else { "" };
+    let retry = if matches!(problem.status, 429 | 503) { "retry-after: 1\r\n" } else { "" };
     let head = format!(
         "HTTP/1.1 {} {}\r\ncontent-type: {}\r\ncontent-length: {}\r\n{retry}connection: close\r\n\r\n",
         status.as_u16(),

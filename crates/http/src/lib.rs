@@ -4,7 +4,7 @@
 //! browsers could do harm, finds its operation in one table, and the operation asks the engine and writes the answer.
 //! The same table makes the OpenAPI document, so that the two cannot differ.
 //!
-//! - Connections: `serve`, `connection`, `wire` (deadlines, and whether an answer was written).
+//! - Connections: `serve`, `addresses`, `connection`, `wire` (deadlines, and whether an answer was written).
 //! - A request: `call`, `browser`, `routes` and `router`, `query`, `headers`, `intake` (its body).
 //! - An operation: a file for each noun of the API.
 //! - An answer: `answer`, `outlet` (its body), `visible` (which jobs there are for clients), `document` (a job), `problem`,
@@ -16,6 +16,7 @@
 //! (`outlet`), and the connection says so when its bytes are flushed, or releases it.
 
 mod accept;
+mod addresses;
 mod answer;
 mod app;
 mod browser;

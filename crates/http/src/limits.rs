@@ -16,6 +16,8 @@ pub struct Limits {
     pub bodies: usize,
     /// The most connections.
     pub connections: usize,
+    /// The most connections of one address, or of one IPv6 network of 64 bits; `usize::MAX`: as many as there are.
+    pub connections_per_address: usize,
     /// The most bytes of a request's line and headers.
     pub head: usize,
     /// The most fields of a request's head.
@@ -56,6 +58,7 @@ impl Default for Limits {
             file: 16 << 30,
             bodies: 256 << 20,
             connections: 16_384,
+            connections_per_address: usize::MAX,
             head: 64 << 10,
             fields: 100,
             head_time: Duration::from_secs(10),

@@ -10,7 +10,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use crate::app::App;
+use crate::addresses::Addresses;
+use crate::app::{App, Shared};
 use crate::connection;
 use crate::problem::Rejection;
 
@@ -44,11 +45,13 @@ pub async fn serve(listener: TcpListener, app: App, shutdown: impl Future<Output
     let (stop, stopping) = watch::channel(());
     let mut connections = JoinSet::new();
     let mut told = JoinSet::new();
-    let full: Arc<[u8]> = connection::plain(
-        Rejection::new(Code::Overloaded, "the server has as many connections as it takes; come again later"),
-        shared.public_url.as_deref(),
-    )
-    .into();
+    let full = refusal(&shared, Code::Overloaded, "the server has as many connections as it takes; come again later");
+    let crowded = refusal(
+        &shared,
+        Code::RateLimited,
+        "this address has as many connections as one may have; use those that are open, or come again later",
+    );
+    let addresses = Addresses::new(shared.limits.connections_per_address);
     tokio::pin!(shutdown);
     loop {
         let accepted = tokio::select! {
@@ -63,18 +66,20 @@ pub async fn serve(listener: TcpListener, app: App, shutdown: impl Future<Output
             accepted = listener.accept() => accepted,
         };
         match accepted {
-            Ok((stream, _)) if connections.len() < shared.limits.connections => {
+            Ok((stream, from)) => {
+                let has_room = connections.len() < shared.limits.connections;
+                let Some(place) = addresses.place(from.ip()).filter(|_| has_room) else {
+                    shared.metrics.refused_connections.fetch_add(1, Ordering::Relaxed);
+                    if told.len() < TOLD {
+                        told.spawn(refuse(stream, Arc::clone(if has_room { &crowded } else { &full })));
+                    }
+                    continue;
+                };
                 // A latency of 40 ms for want of it would be the worst that can come of not having it.
                 let _ = stream.set_nodelay(true);
                 shared.metrics.connections.fetch_add(1, Ordering::Relaxed);
                 let (shared, builder, stopping) = (Arc::clone(&shared), Arc::clone(&builder), stopping.clone());
-                connections.spawn(connection::run(stream, shared, builder, stopping));
-            }
-            Ok((stream, _)) => {
-                shared.metrics.refused_connections.fetch_add(1, Ordering::Relaxed);
-                if told.len() < TOLD {
-                    told.spawn(refuse(stream, Arc::clone(&full)));
-                }
+                connections.spawn(connection::run(stream, place, shared, builder, stopping));
             }
             Err(error) => accept_failed(error).await?,
         }
@@ -92,6 +97,11 @@ pub async fn serve(listener: TcpListener, app: App, shutdown: impl Future<Output
     }
     shared.metrics.connections.store(0, Ordering::Relaxed);
     Ok(())
+}
+
+/// What a client is told that gets no connection.
+fn refusal(shared: &Shared, code: Code, detail: &str) -> Arc<[u8]> {
+    connection::plain(Rejection::new(code, detail), shared.public_url.as_deref()).into()
 }
 
 async fn refuse(stream: TcpStream, words: Arc<[u8]>) {

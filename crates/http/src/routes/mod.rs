@@ -82,6 +82,7 @@ pub(crate) const ALWAYS: &[Code] = &[
     Code::Timeout,
     Code::TooLarge,
     Code::MisdirectedRequest,
+    Code::RateLimited,
     Code::Internal,
     Code::Overloaded,
 ];

@@ -199,6 +199,27 @@ async fn too_many_connections_are_told_so() {
 }
 
 #[tokio::test]
+async fn an_address_has_only_so_many_connections() {
+    let server = Server::limited(Limits { connections_per_address: 1, ..Limits::default() }).await;
+    let mut first = server.connect().await;
+    assert_eq!(first.call(Request::get("/healthz")).await.status, 200);
+    let mut second = server.connect().await;
+    second.send(&Request::get("/healthz")).await;
+    let answer = second.answer("GET").await;
+    let answer = answer.is_problem(429, "rate-limited");
+    assert_eq!((answer.header("connection"), answer.header("retry-after")), (Some("close"), Some("1")));
+    // It goes on with what it has, and has room for another once that is closed.
+    assert_eq!(first.call(Request::get("/healthz")).await.status, 200);
+    drop(first);
+    let room = async |server: &Server| {
+        let mut client = server.connect().await;
+        client.send(&Request::get("/healthz")).await;
+        client.answer("GET").await.status == 200
+    };
+    server.until("room", room).await;
+}
+
+#[tokio::test]
 async fn the_server_finishes_what_is_under_way_and_ends() {
     let server = Server::start().await;
     let id = server.submit(r#"{"queue":"r"}"#).await;
