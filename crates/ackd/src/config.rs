@@ -287,7 +287,11 @@ impl ServeArgs {
         }
     }
 
-    fn check(self) -> Result<Config, ConfigError> {
+    /// These settings alone, with defaults for what they do not say.
+    ///
+    /// # Errors
+    /// As [`ServeArgs::config`].
+    pub(crate) fn check(self) -> Result<Config, ConfigError> {
         let not_yet = |flag, value: Option<String>, known: &str, instead| match value {
             Some(value) if value != known => Err(ConfigError::NotYet { flag, value, instead }),
             _ => Ok(()),

@@ -40,17 +40,22 @@ pub(crate) async fn structured(call: &mut Call) -> Result<Submission, Rejection>
 pub(crate) async fn binary(call: &mut Call) -> Result<Submission, Rejection> {
     let whole = call.body(call.shared().limits.payload).await?;
     let headers = call.headers();
-    let attributes =
-        headers.iter().filter_map(|(name, value)| Some((name.as_str().strip_prefix(PREFIX)?, decoded(value))));
-    let has_type = headers.contains_key(header::CONTENT_TYPE);
-    let content_type = headers::content_type(headers)?;
-    let event = CloudEvent::from_headers(attributes, has_type.then_some(content_type))?;
+    let event = by_headers(headers)?;
+    let (has_type, content_type) = (headers.contains_key(header::CONTENT_TYPE), headers::content_type(headers)?);
     let payload = if whole.bytes().is_empty() && !has_type {
         no_payload()
     } else {
         Body { content_type: media_type(call, content_type), bytes: whole.keep(whole.bytes()) }
     };
     asked_for(call, &event, payload)
+}
+
+/// The event that the headers of a request are the attributes of.
+pub(crate) fn by_headers(headers: &HeaderMap) -> Result<CloudEvent<'_>, Problem> {
+    let attributes =
+        headers.iter().filter_map(|(name, value)| Some((name.as_str().strip_prefix(PREFIX)?, decoded(value))));
+    let content_type = headers::content_type(headers)?;
+    CloudEvent::from_headers(attributes, headers.contains_key(header::CONTENT_TYPE).then_some(content_type))
 }
 
 fn asked_for(call: &Call, event: &CloudEvent<'_>, payload: Body) -> Result<Submission, Rejection> {
@@ -98,7 +103,7 @@ fn media_type(call: &Call, text: &str) -> Arc<str> {
 
 /// The value of an attribute in a header (section 3.1.3.2): freed of quotes, then of one round of percent-encoding.
 /// `None` where that gives no UTF-8.
-fn decoded(value: &HeaderValue) -> Option<Cow<'_, str>> {
+pub(crate) fn decoded(value: &HeaderValue) -> Option<Cow<'_, str>> {
     // What is not encoded although it should be is taken as it is, if it is UTF-8.
     let text = std::str::from_utf8(value.as_bytes()).ok()?.trim_matches([' ', '\t']);
     let text = match text.strip_prefix('"') {

@@ -31,6 +31,8 @@ mod document;
 mod events;
 mod files;
 mod flows;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod headers;
 mod health;
 mod intake;

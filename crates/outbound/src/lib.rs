@@ -11,6 +11,8 @@ mod body;
 mod cache;
 mod connect;
 mod connection;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod outbound;
 mod own;
 mod pool;

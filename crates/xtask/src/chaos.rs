@@ -2,8 +2,8 @@
 
 use std::process::Command;
 
-use crate::install;
 use crate::process::{self, Done, cargo, release_binary};
+use crate::{fuzz, install};
 
 /// The seeds that `cargo xtask test` simulates.
 const SEEDS: &str = "20000";
@@ -18,6 +18,7 @@ const FAULTS: [(&str, &str); 3] = [("strace", "strace"), ("mkfs.ext4", "e2fsprog
 pub(crate) fn run(args: &[String]) -> Done {
     match args {
         [what, rest @ ..] if what == "sim" => simulate(rest),
+        [what, rest @ ..] if what == "fuzz" => fuzz::run(rest),
         _ => server(args),
     }
 }
@@ -25,7 +26,8 @@ pub(crate) fn run(args: &[String]) -> Done {
 /// The part of it that `cargo xtask test` runs.
 pub(crate) fn slice() -> Done {
     simulate(&["--seeds".to_owned(), SEEDS.to_owned()])?;
-    simulate(&["--planted".to_owned(), "--seeds".to_owned(), PLANTED.to_owned()])
+    simulate(&["--planted".to_owned(), "--seeds".to_owned(), PLANTED.to_owned()])?;
+    fuzz::run(&[])
 }
 
 /// The real server.

@@ -7,6 +7,7 @@ mod bench;
 mod chaos;
 mod clients;
 mod demo;
+mod fuzz;
 mod install;
 mod peers;
 mod process;
@@ -27,6 +28,8 @@ The project's own commands:
       simulates the engine under seeds, each twice, and checks what its clients see
   cargo xtask chaos [ROW…] [--time SECONDS] [--seed N] [--slice]
       makes everything under the real server fail, and checks what its clients see; --help lists the rows
+  cargo xtask chaos fuzz [TARGET…] [--time SECONDS] [--jobs N] [--corpus FOLDER] [--keep]
+      gives every parser of what others send inputs that nobody thought of, each target for 60 s
   cargo xtask bench [accept|lifecycle|latency|backlog] [--runs N] [--time SECONDS] [--keys N] [--backlog N]
       measures ackd beside what bounds it
   cargo xtask bench peers [NAME…] [--runs N] [--time SECONDS] [--jobs N] [--large [N]] [--out FOLDER]
