@@ -50,6 +50,8 @@ impl EmbeddedStore {
         let lock = lock(directory)?;
         let path = directory.join("ackd.db");
         let mut writer = open_writer(&path, options)?;
+        // SQLite does so too once it has written to the log, which is there by now, and says nothing where that fails.
+        sync(directory)?;
         let readers = Pool::open(&path, options.readers)?;
         let shared = Arc::new(Shared::new(lock));
         let gate = Arc::default();
@@ -68,7 +70,12 @@ fn lock(directory: &Path) -> Result<File, OpenError> {
     match fs::metadata(directory) {
         Ok(found) if !found.is_dir() => return Err(OpenError::NotADirectory(directory.to_owned())),
         Ok(_) => {}
-        Err(_) => fs::create_dir_all(directory).map_err(|error| OpenError::io(directory, error))?,
+        Err(_) => {
+            fs::create_dir_all(directory).map_err(|error| OpenError::io(directory, error))?;
+            // A path of one name is in the working directory.
+            let parent = directory.parent().filter(|parent| !parent.as_os_str().is_empty());
+            sync(parent.unwrap_or(Path::new(".")))?;
+        }
     }
     let path = directory.join("lock");
     let file = File::options().read(true).write(true).create(true).truncate(false).open(&path);
@@ -78,6 +85,11 @@ fn lock(directory: &Path) -> Result<File, OpenError> {
         Err(TryLockError::WouldBlock) => Err(OpenError::InUse(directory.to_owned())),
         Err(TryLockError::Error(error)) => Err(OpenError::io(&path, error)),
     }
+}
+
+/// Makes the names in a directory durable.
+fn sync(directory: &Path) -> Result<(), OpenError> {
+    File::open(directory).and_then(|directory| directory.sync_all()).map_err(|error| OpenError::io(directory, error))
 }
 
 fn open_writer(path: &Path, options: &Options) -> Result<Connection, OpenError> {
