@@ -81,6 +81,12 @@ impl Disk {
         })
     }
 
+    /// Makes all durable that was written until now.
+    pub(crate) fn sync(&self) -> Done {
+        let root = File::open(self.root()).doing("the disk")?;
+        rustix::fs::syncfs(&root).map_err(io::Error::from).doing("the disk cannot be synced")
+    }
+
     /// Gives the power back once every process that used the disk is gone: the journal is replayed.
     pub(crate) fn restore(&self) -> Done {
         unmount(&self.root())?;

@@ -16,6 +16,7 @@ mod fake_clock;
 mod figures;
 mod history;
 mod http;
+mod peers;
 mod plan;
 mod power;
 mod proxy;
@@ -27,6 +28,7 @@ mod world;
 
 pub use error::{ChaosError, Done};
 pub use figures::Figures;
+pub use peers::{Case, Loss, Peer};
 pub use plan::Plan;
 pub use rows::Row;
 pub use server::Launch;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use ackd_chaos::{ChaosError, Launch, Plan, Row};
+use ackd_chaos::{ChaosError, Launch, Peer, Plan, Row};
 use clap::{Parser, ValueEnum};
 
 /// What is made to fail, and for how long.
@@ -24,6 +24,12 @@ struct Chaos {
     /// A part of everything, as the tests run it; what the machine does not allow is left out, and told
     #[arg(long)]
     slice: bool,
+    /// Cut the power of another system instead, and count what it has lost of what it acknowledged; only with power-cut
+    #[arg(long, value_enum)]
+    peer: Vec<Peer>,
+    /// How often the power of another system is cut
+    #[arg(long, default_value_t = 10)]
+    cuts: u64,
     /// The server under test
     #[arg(long, default_value_os_t = beside_me("ackd"))]
     server: PathBuf,
@@ -37,6 +43,10 @@ struct Chaos {
 
 fn main() -> ExitCode {
     let chaos = Chaos::parse();
+    if !chaos.peer.is_empty() && chaos.rows != [Row::PowerCut] {
+        eprintln!("ackd-chaos: --peer goes with power-cut only");
+        return ExitCode::from(2);
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let Ok(runtime) = runtime else {
         eprintln!("ackd-chaos: no threads to run on");
@@ -58,6 +68,9 @@ async fn run(chaos: &Chaos) -> ExitCode {
     let mut launch = Launch::embedded(chaos.server.clone());
     launch.flags.extend(chaos.flags.iter().cloned());
     let plan = Plan { launch, dir: chaos.dir.clone(), seed: chaos.seed.unwrap_or(now), time, slice: chaos.slice };
+    if !chaos.peer.is_empty() {
+        return peers(chaos, &plan).await;
+    }
     let rows = if chaos.rows.is_empty() { Row::value_variants() } else { &chaos.rows[..] };
     let started = Instant::now();
     let mut failed = 0;
@@ -76,6 +89,24 @@ async fn run(chaos: &Chaos) -> ExitCode {
     }
     println!("chaos: {} rows, {failed} fail, {:.0} s", rows.len(), started.elapsed().as_secs_f64());
     if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// The same power cuts on other systems.
+async fn peers(chaos: &Chaos, plan: &Plan) -> ExitCode {
+    println!("| system | acknowledged | lost | by one cut at most | cuts |\n|---|---|---|---|---|");
+    let mut code = ExitCode::SUCCESS;
+    for peer in &chaos.peer {
+        for case in peer.cases() {
+            match case.power_cut(plan, chaos.cuts).await {
+                Ok(loss) => println!("| {} | {loss} |", case.title()),
+                Err(error) => {
+                    println!("{}: {error}", case.title());
+                    code = ExitCode::FAILURE;
+                }
+            }
+        }
+    }
+    code
 }
 
 /// The program `name` in the folder of this one.

@@ -3,7 +3,7 @@
 use std::process::Command;
 
 use crate::process::{self, Done, cargo, release_binary};
-use crate::{fuzz, install};
+use crate::{fuzz, install, peers};
 
 /// The seeds that `cargo xtask test` simulates.
 const SEEDS: &str = "20000";
@@ -13,6 +13,14 @@ const PLANTED: &str = "500";
 
 /// What faults are made with: programs, and the Debian packages that they come with.
 const FAULTS: [(&str, &str); 3] = [("strace", "strace"), ("mkfs.ext4", "e2fsprogs"), ("faketime", "faketime")];
+
+/// The other systems whose power is cut.
+const PEERS: [(&str, &str); 4] = [
+    ("nats-server", "nats-server"),
+    ("redis-server", "redis-server"),
+    ("postgres", "postgresql"),
+    ("psql", "postgresql-client"),
+];
 
 /// Runs the command.
 pub(crate) fn run(args: &[String]) -> Done {
@@ -35,8 +43,12 @@ fn server(args: &[String]) -> Done {
     for (program, package) in FAULTS {
         install::program(program, package)?;
     }
+    let mut chaos = Command::new(release_binary("ackd-chaos"));
+    if args.iter().any(|arg| arg == "--peer" || arg.starts_with("--peer=")) {
+        chaos.env("PATH", peers::servers(&PEERS)?);
+    }
     process::run(cargo().args(["build", "--release", "--locked", "-p", "ackd", "-p", "ackd-chaos"]))?;
-    process::run(Command::new(release_binary("ackd-chaos")).args(args))
+    process::run(chaos.args(args))
 }
 
 fn simulate(args: &[String]) -> Done {

@@ -28,6 +28,8 @@ The project's own commands:
       simulates the engine under seeds, each twice, and checks what its clients see
   cargo xtask chaos [ROW…] [--time SECONDS] [--seed N] [--slice]
       makes everything under the real server fail, and checks what its clients see; --help lists the rows
+  cargo xtask chaos power-cut --peer nats|redis|postgres [--cuts N]
+      the same power cut on other systems: what they have lost of what they acknowledged
   cargo xtask chaos fuzz [TARGET…] [--time SECONDS] [--jobs N] [--corpus FOLDER] [--keep]
       gives every parser of what others send inputs that nobody thought of, each target for 60 s
   cargo xtask bench [accept|lifecycle|latency|backlog] [--runs N] [--time SECONDS] [--keys N] [--backlog N]

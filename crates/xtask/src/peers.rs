@@ -77,11 +77,7 @@ fn one(driver: &Path, name: &str, installed: &Path) -> Done {
             let (program, package) = line
                 .split_once(' ')
                 .ok_or_else(|| Failure::Failed(format!("debian.txt: {line:?} is no program and package")))?;
-            if is_found(program)?.is_none() {
-                install::package(package)?;
-                is_found(program)?
-                    .ok_or_else(|| Failure::Failed(format!("{package} is installed, and has no {program}")))?;
-            }
+            server(program, package)?;
         }
     }
     if driver.join("package.json").is_file() {
@@ -98,6 +94,24 @@ fn one(driver: &Path, name: &str, installed: &Path) -> Done {
         process::run(&mut build)?;
     }
     Ok(())
+}
+
+/// Installs what is missing of these programs, each with the Debian package that has it; the search path with which all are
+/// found.
+pub(crate) fn servers(programs: &[(&str, &str)]) -> Done<OsString> {
+    programs.iter().try_for_each(|(program, package)| server(program, package))?;
+    path()
+}
+
+fn server(program: &str, package: &str) -> Done {
+    if is_found(program)?.is_some() {
+        return Ok(());
+    }
+    install::package(package)?;
+    match is_found(program)? {
+        Some(_) => Ok(()),
+        None => Err(Failure::Failed(format!("{package} is installed, and has no {program}"))),
+    }
 }
 
 /// Copies the files of `from`: what npm and pip make next to them is not for the source tree.
