@@ -35,7 +35,8 @@ pub(crate) fn run(args: &[String]) -> Done {
 pub(crate) fn slice() -> Done {
     simulate(&["--seeds".to_owned(), SEEDS.to_owned()])?;
     simulate(&["--planted".to_owned(), "--seeds".to_owned(), PLANTED.to_owned()])?;
-    fuzz::run(&[])
+    fuzz::run(&[])?;
+    server(&["--slice".to_owned()])
 }
 
 /// The real server.

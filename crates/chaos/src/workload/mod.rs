@@ -26,8 +26,9 @@ pub(crate) const QUEUE: &str = "chaos";
 /// The pause before somebody tries again who was not answered.
 pub(crate) const AGAIN: Duration = Duration::from_millis(20);
 
-/// The bytes that the system keeps for one who follows: so that the server notices who does not read.
-const BUFFER: u32 = 16 << 10;
+/// The bytes that the system keeps for one who follows: so few that the server notices who does not read, and more than the
+/// largest segment of a loopback, beneath which TCP waits for a fifth of a second again and again.
+const BUFFER: u32 = 256 << 10;
 
 /// Opens a connection for one who follows.
 async fn connect(to: SocketAddr) -> io::Result<TcpStream> {
