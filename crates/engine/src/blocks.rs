@@ -50,17 +50,20 @@ pub(crate) struct Part {
     entries: Entries,
     /// Where in them it begins.
     from: usize,
+    /// Where it ends.
+    to: usize,
 }
 
 impl Part {
     /// The changes, oldest first.
     pub(crate) fn entries(&self) -> &[Arc<FeedEntry>] {
-        &self.entries[self.from..]
+        &self.entries[self.from..self.to]
     }
 }
 
 impl Blocks {
-    /// Some of the changes after `after`; none where there are no more yet. `head` is the position of the last one.
+    /// Some of the changes after `after`; none where there are no more yet. `head` is the position of the last one that may be
+    /// told: others may be committed by now, and who was given one of them would be beyond the head.
     ///
     /// # Errors
     /// As [`ChangeFeed::changes`].
@@ -83,7 +86,7 @@ impl Blocks {
             && let Some(block) = kept.remove(at).filter(|block| block.reaches(wanted))
         {
             // It stays for as long as it is used.
-            let part = part(&block.entries, after);
+            let part = part(&block.entries, after, head);
             kept.push_back(block);
             return Ok(part);
         }
@@ -91,7 +94,7 @@ impl Blocks {
         let read = blocking(move || read(&*feed, &*reader, Position(number * BLOCK), after));
         let read = read.await.unwrap_or_else(|stopped| Err(ReadError::Failed(stopped.to_string()).into()));
         let (entries, from_start) = read?;
-        let part = part(&entries, after);
+        let part = part(&entries, after, head);
         if from_start {
             if kept.len() == KEPT {
                 kept.pop_front();
@@ -102,9 +105,10 @@ impl Blocks {
     }
 }
 
-fn part(entries: &Entries, after: Position) -> Part {
-    let from = entries.partition_point(|entry| entry.change.position <= after);
-    Part { entries: Arc::clone(entries), from }
+fn part(entries: &Entries, after: Position, head: Position) -> Part {
+    let behind = |position: Position| entries.partition_point(|entry| entry.change.position <= position);
+    let (from, to) = (behind(after), behind(head));
+    Part { entries: Arc::clone(entries), from, to: to.max(from) }
 }
 
 /// The block that begins after `start`; where its beginning is no longer kept, what is left of it after `after`.
@@ -130,4 +134,30 @@ fn read(
         entries.push(Arc::new(FeedEntry::new(change)));
     }
     Ok((entries.into(), from_start))
+}
+
+#[cfg(test)]
+mod tests {
+    use ackd_domain::{Body, Command, Name, Submission, Timestamp};
+    use ackd_ports::{Idle, Ledger, MemoryLedger, SeededEntropy};
+
+    use super::*;
+
+    /// The core has committed them, and has not yet come to say so.
+    #[tokio::test]
+    async fn what_is_committed_and_not_yet_told_is_left_out() {
+        let mut ledger = MemoryLedger::new(SeededEntropy::new(1));
+        let body = Body { content_type: "text/plain".into(), bytes: "x".into() };
+        let submissions = vec![Submission::new(Name::new("q").unwrap(), body); 10];
+        ledger.apply(vec![Command::Submit(submissions)], Timestamp::from_millis(0), &mut Idle).unwrap();
+        let feed: Arc<dyn ChangeFeed> = ledger.reader();
+        let reader: Arc<dyn LedgerReader> = ledger.reader();
+        let blocks = Blocks::default();
+        // Read, and then kept.
+        for head in [5, 7, 10] {
+            let part = blocks.after(Position(2), Position(head), &feed, &reader).await.unwrap();
+            let positions: Vec<u64> = part.entries().iter().map(|entry| entry.change.position.0).collect();
+            assert_eq!(positions, (3..=head).collect::<Vec<_>>());
+        }
+    }
 }
