@@ -25,7 +25,7 @@ use crate::lane::Lanes;
 use crate::pool::{Pool, Reading};
 use crate::rows::{BodyRow, Columns, Unreadable};
 use crate::shared::Shared;
-use crate::{consumers, dead, endpoints, files, lines, links, queues, schedules, started};
+use crate::{consumers, dead, endpoints, files, lines, links, meta, queues, schedules, started};
 
 /// The reader and change feed of the ledger on SQLite. Any number of threads may share it.
 #[derive(Debug)]
@@ -76,7 +76,14 @@ impl LedgerReader for EmbeddedReader {
         let mut position = job.changed;
         // Each is read by itself, so that a long history holds the write-ahead log no longer than a short one.
         while position != Position::START {
-            let Some(change) = self.read(|reading, lanes| feed::change(reading, lanes, position))? else { break };
+            let change = self.read(|reading, lanes| match feed::change(reading, lanes, position)? {
+                // Looked at afterwards: what is not purged by now was not then.
+                None if position.0 > meta::purged(&reading.connection)? => {
+                    Err(Fault::Damaged(format!("change {}", position.0)))
+                }
+                change => Ok(change),
+            });
+            let Some(change) = change? else { break };
             position = change.previous;
             changes.push(change);
         }

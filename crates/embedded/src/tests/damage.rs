@@ -107,6 +107,16 @@ fn a_changed_job_is_neither_served_nor_decided_on() {
 }
 
 #[test]
+fn a_timeline_that_breaks_off_is_not_taken_for_a_purged_one() {
+    for sql in ["UPDATE change SET seq = 1000 WHERE seq = 4", "DELETE FROM change WHERE seq = 4"] {
+        let (_directory, store) = tampered(sql);
+        let id = id_of(&store, 3);
+        assert_eq!(store.reader.timeline(id).map(drop), Err(ReadError::Damaged("change 4".into())), "{sql}");
+        assert!(store.reader.trouble().iter().any(|line| line.contains("change 4 is damaged")), "{sql}");
+    }
+}
+
+#[test]
 fn a_page_of_damaged_jobs_does_not_hide_those_behind_it() {
     let directory = tempfile::tempdir().unwrap();
     let mut store = open(directory.path());
