@@ -18,7 +18,7 @@ pub(crate) fn decide(history: &History, name: &str, seed: u64, ended: Done, log:
         Ok(()) => format!("the history: {} (ackd-checker reads it)", path.display()),
         Err(error) => format!("the history cannot be kept at {}: {error}", path.display()),
     };
-    // That a server without a log said nothing is no reason to say less.
+    // Beside it all that the server said. What matters is the history.
     let _ = std::fs::write(path.with_extension("log"), log);
     let skipped = log.chars().count().saturating_sub(LOG_SHOWN);
     let said: String = log.chars().skip(skipped).collect();
@@ -26,8 +26,17 @@ pub(crate) fn decide(history: &History, name: &str, seed: u64, ended: Done, log:
     broken(format!("{}\n{kept}{said}", found.join("\n")))
 }
 
+/// Deletes what was kept of a run, if anything was.
+pub(crate) fn forget(name: &str, seed: u64) {
+    let path = kept_at(name, seed);
+    for path in [path.with_extension("log"), path] {
+        // There is none of a server that did not even start again.
+        let _ = std::fs::remove_file(path);
+    }
+}
+
 /// Where the history of a run is kept.
-pub(crate) fn kept_at(name: &str, seed: u64) -> PathBuf {
+fn kept_at(name: &str, seed: u64) -> PathBuf {
     std::env::temp_dir().join(format!("ackd-chaos-{name}-{seed}.jsonl"))
 }
 
@@ -86,7 +95,8 @@ mod tests {
         let path = kept_at("verdict-test", 1);
         assert!(error.contains(path.to_str().unwrap()), "{error}");
         assert_eq!(std::fs::read_to_string(&path).unwrap().lines().count(), 3);
-        std::fs::remove_file(path).unwrap();
+        forget("verdict-test", 1);
+        assert!(!path.exists());
     }
 
     #[test]
@@ -95,7 +105,7 @@ mod tests {
         history.odd("500 what?");
         let error = decide(&history, "verdict-odd", 1, broken("it never drains"), "").unwrap_err().to_string();
         assert!(error.contains("500 what?") && error.contains("it never drains"), "{error}");
-        std::fs::remove_file(kept_at("verdict-odd", 1)).unwrap();
+        forget("verdict-odd", 1);
         let forbidden = Err(ChaosError::Forbidden("no root".into()));
         assert!(matches!(decide(&history, "verdict-odd", 1, forbidden, ""), Err(ChaosError::Forbidden(_))));
     }

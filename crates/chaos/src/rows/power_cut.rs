@@ -1,14 +1,13 @@
 //! The power of the disk is cut while it is written: what was not synced is gone. Then the journal is replayed, and the
 //! server started over what is left.
 
-use std::fs;
 use std::time::{Duration, Instant};
 
 use crate::disk::Disk;
 use crate::error::{ChaosError, Done, broken};
 use crate::figures::Figures;
 use crate::plan::Plan;
-use crate::verdict::kept_at;
+use crate::verdict::forget;
 use crate::world::{Load, World};
 
 /// The bytes of the disk.
@@ -25,8 +24,8 @@ pub(super) async fn run(plan: &Plan) -> Done<Figures> {
     let args = ["-o", "/dev/null", "-e", "trace=fsync,fdatasync", "-e", "inject=fsync,fdatasync:retval=0"];
     let planted = Plan { launch: plan.launch.traced(&args), time: PLANTED.min(plan.time), ..plan.clone() };
     match cut(&planted, PLANTED_NAME).await {
-        // Nobody needs its history; there is none where the server did not even start again.
-        Err(ChaosError::Broken(_)) => drop(fs::remove_file(kept_at(PLANTED_NAME, plan.seed))),
+        // Nobody needs its history.
+        Err(ChaosError::Broken(_)) => forget(PLANTED_NAME, plan.seed),
         Err(other) => return Err(other),
         Ok(figures) => return broken(format!("a server whose syncs do nothing loses nothing: {figures}")),
     }
