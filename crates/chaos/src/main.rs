@@ -71,7 +71,8 @@ async fn run(chaos: &Chaos) -> ExitCode {
     if !chaos.peer.is_empty() {
         return peers(chaos, &plan).await;
     }
-    let rows = if chaos.rows.is_empty() { Row::value_variants() } else { &chaos.rows[..] };
+    let all: Vec<Row> = Row::value_variants().iter().copied().filter(|row| !plan.slice || row.is_sliced()).collect();
+    let rows = if chaos.rows.is_empty() { &all[..] } else { &chaos.rows[..] };
     let started = Instant::now();
     let mut failed = 0;
     for row in rows {

@@ -52,6 +52,13 @@ impl Row {
         self.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
     }
 
+    /// Whether a slice has it where no rows are named. What bits it turns differs from run to run, and some have consequences
+    /// that are known and not mended yet (docs/reliability.md): that says nothing of the change that is tested.
+    #[must_use]
+    pub fn is_sliced(self) -> bool {
+        self != Row::BitFlip
+    }
+
     /// Runs it.
     ///
     /// # Errors
