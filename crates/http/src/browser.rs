@@ -66,7 +66,11 @@ impl Hosts {
         let name = without_port(host);
         is_address(name)
             || name.eq_ignore_ascii_case("localhost")
-            || self.0.iter().any(|known| known.eq_ignore_ascii_case(host) || known.eq_ignore_ascii_case(name))
+            || self.0.iter().any(|known| {
+                // One that was given with a port has that port and no second one.
+                let has_port = without_port(known) != known;
+                known.eq_ignore_ascii_case(host) || !has_port && known.eq_ignore_ascii_case(name)
+            })
     }
 }
 
@@ -231,6 +235,7 @@ mod tests {
             "localhost.evil.example",
             "with.port",
             "with.port:82",
+            "with.port:81:443",
             "::1",
             "[::1",
             "127.0.0.1:x",
