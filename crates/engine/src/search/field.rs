@@ -75,7 +75,9 @@ impl Field {
     /// Whether it is so in `payload`; never in what is no JSON. Of fields of the same name in one object the last counts.
     #[must_use]
     pub fn is_in(&self, payload: &[u8]) -> bool {
-        let mut json = serde_json::Deserializer::from_slice(payload);
+        // What is skipped over is not looked at, and JSON is UTF-8 all over.
+        let Ok(payload) = std::str::from_utf8(payload) else { return false };
+        let mut json = serde_json::Deserializer::from_str(payload);
         let found = At { path: Some(&self.path) }.deserialize(&mut json);
         let found = found.ok().flatten().filter(|_| json.end().is_ok());
         found.is_some_and(|found| self.is(found.get()))
@@ -300,6 +302,7 @@ mod tests {
         }
         assert!(is_in("f", "1", " {\"f\":1}\n"));
         assert!(!Field::new("f", "1").unwrap().is_in(b"{\"g\":\"\xff\",\"f\":\"\xff\"}"));
+        assert!(!Field::new("f", "1").unwrap().is_in(b"{\"g\":{\"\xff\":1},\"f\":1}"));
     }
 
     #[test]
