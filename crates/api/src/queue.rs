@@ -104,6 +104,7 @@ pub struct Push {
     pub timeout: Option<Duration>,
     /// Whether a 202 means that the target settles the lease later; default false: each 2xx means done.
     #[serde(rename = "async", default)]
+    #[schemars(with = "Option<bool>")]
     pub is_async: bool,
     /// The statuses, 400 to 599, that fail a job for good; absent: 400, 410, 413, 415 and 422.
     #[serde(default)]

@@ -1,11 +1,11 @@
 //! Files.
 
-use ackd_api::{Code, Duration, FileDocument};
+use ackd_api::{Code, FileDocument};
 use http::Method;
 
 use super::parts::{
     ANY, ELSEWHERE, FILE_HEADERS, FILE_TAG, IF_RANGE, OUTSIDE, PART, RANGE, READING, SAME_FILE, WRITING, answer, json,
-    parameter, schema,
+    parameter, schema, span,
 };
 use super::{Answer, Content, Operation, Parameter};
 use crate::files;
@@ -15,7 +15,7 @@ const FILE: &[Content] = &[json(schema::<FileDocument<'static>>)];
 const FILE_EXPIRY: Parameter = parameter(
     "expires_in",
     "How long the file is kept while no job refers to it, 1 s to 10 years; default 24 h.",
-    schema::<Duration>,
+    span,
 );
 
 pub(super) const POST_FILE: Operation = Operation {

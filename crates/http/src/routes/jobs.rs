@@ -1,12 +1,12 @@
 //! Jobs: what they are, what came of them, and what can be done to them.
 
 use ackd_api::cloud_event::JobEvent;
-use ackd_api::{BulkRequest, Code, Duration, JobDocument, JobList, Time, Timeline};
+use ackd_api::{BulkRequest, Code, JobDocument, JobList, Time, Timeline};
 use http::Method;
 
 use super::parts::{
     ANY, ELSEWHERE, FILE_TAG, IF_RANGE, JOB, OF_JOB, OUTSIDE, PART, PREFER, RANGE, READING, SAME_FILE, WRITING, answer,
-    event, json, parameter, schema,
+    event, json, parameter, schema, span,
 };
 use super::{Answer, Operation, Parameter};
 use crate::{bulk, cancel, job, list};
@@ -17,7 +17,7 @@ const IF_NONE_MATCH: Parameter = parameter(
     schema::<String>,
 );
 
-const WAIT: Parameter = parameter("wait", "Hold the answer for so long, at most 55 s.", schema::<Duration>);
+const WAIT: Parameter = parameter("wait", "Hold the answer for so long, at most 55 s.", span);
 
 /// The headers of an answer with a job's document.
 const FOLLOW: &[&str] = &["ETag", "Cache-Control", "Retry-After", "Preference-Applied"];

@@ -1,12 +1,12 @@
 //! Working: leases, and what becomes of them.
 
 use ackd_api::{
-    Code, Complete, Duration, Fail, Heartbeat, HeartbeatAnswer, LeaseRequest, Leases, Release, Released, SettleAnswer,
+    Code, Complete, Fail, Heartbeat, HeartbeatAnswer, LeaseRequest, Leases, Release, Released, SettleAnswer,
     SettleLine, Settled,
 };
 use http::Method;
 
-use super::parts::{ANY, WRITING, answer, json, ndjson, parameter, schema};
+use super::parts::{ANY, WRITING, answer, json, ndjson, parameter, schema, span};
 use super::{Answer, Content, Operation};
 use crate::{leases, settle};
 
@@ -118,8 +118,8 @@ pub(super) const LEASE_RAW: Operation = Operation {
     id: "lease_raw",
     summary: "Ask for one job to work on: the answer's body is its payload.",
     query: &[
-        parameter("wait", "Hold the answer for so long while there is nothing, at most 55 s.", schema::<Duration>),
-        parameter("ttl", "How long the lease lasts without a heartbeat, 1 s to 1 h.", schema::<Duration>),
+        parameter("wait", "Hold the answer for so long while there is nothing, at most 55 s.", span),
+        parameter("ttl", "How long the lease lasts without a heartbeat, 1 s to 1 h.", span),
         parameter("worker", "The worker's name.", schema::<String>),
     ],
     headers: &[],

@@ -1,7 +1,7 @@
 //! What the operations of several resources have in common.
 
 use ackd_api::{Code, JobDocument, Problem};
-use schemars::{JsonSchema, Schema, SchemaGenerator};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use super::{Answer, Content, Parameter, SchemaOf};
 use crate::headers;
@@ -21,6 +21,17 @@ pub(super) const fn ndjson(schema: SchemaOf) -> Content {
 
 pub(super) fn schema<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
     generator.subschema_for::<T>()
+}
+
+/// A duration in a query, where a bare number is seconds.
+pub(super) fn span(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "anyOf": [
+            {"type": "integer", "minimum": 0, "maximum": 315_360_000},
+            {"type": "string", "pattern": "^([0-9]+|([0-9]+(ms|s|m|h|d))+)$"},
+        ],
+        "examples": ["30s", "1m30s", 30],
+    })
 }
 
 pub(super) const fn parameter(name: &'static str, what: &'static str, schema: SchemaOf) -> Parameter {

@@ -1,10 +1,10 @@
 //! Submitting jobs.
 
 use ackd_api::cloud_event::CloudEvent;
-use ackd_api::{Code, Duration, Envelope, JobDocument, SubmitLine, Time};
+use ackd_api::{Code, Envelope, JobDocument, SubmitLine, Time};
 use http::Method;
 
-use super::parts::{ANY, IDEMPOTENCY_KEY, JOB, PREFER, WRITING, answer, event, json, ndjson, parameter, schema};
+use super::parts::{ANY, IDEMPOTENCY_KEY, JOB, PREFER, WRITING, answer, event, json, ndjson, parameter, schema, span};
 use super::{Answer, Operation, Parameter};
 use crate::submit;
 
@@ -71,13 +71,13 @@ pub(super) const SUBMIT_RAW: Operation = Operation {
     summary: "Submit a job: the body is the payload.",
     query: &[
         parameter("type", "See the envelope.", schema::<String>),
-        parameter("delay", "See the envelope.", schema::<Duration>),
+        parameter("delay", "See the envelope.", span),
         parameter("run_at", "See the envelope.", schema::<Time>),
-        parameter("expires_in", "See the envelope.", schema::<Duration>),
+        parameter("expires_in", "See the envelope.", span),
         parameter("priority", "See the envelope.", schema::<u8>),
         parameter("max_attempts", "See the envelope.", schema::<u32>),
-        parameter("timeout", "See the envelope.", schema::<Duration>),
-        parameter("result_retention", "See the envelope.", schema::<Duration>),
+        parameter("timeout", "See the envelope.", span),
+        parameter("result_retention", "See the envelope.", span),
         parameter("idempotency_key", "See the envelope.", schema::<String>),
         parameter("ordering_key", "See the envelope.", schema::<String>),
         parameter("group", "See the envelope.", schema::<String>),

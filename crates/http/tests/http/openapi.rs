@@ -90,6 +90,21 @@ async fn every_query_parameter_that_is_described_is_known() {
     }
 }
 
+#[tokio::test]
+async fn what_is_taken_is_described() {
+    let server = Server::start().await;
+    let document = server.document().await;
+    // A duration in a query may be a number of seconds, and a part of settings null for its default.
+    let job = &document["paths"]["/v1/jobs/{id}"]["get"]["parameters"];
+    let wait = job.as_array().unwrap().iter().find(|it| it["name"] == "wait").unwrap();
+    assert_eq!(wait["schema"]["anyOf"][0]["type"], "integer");
+    let push = &document["components"]["schemas"]["Push"]["properties"]["async"];
+    assert_eq!(push["type"], json!(["boolean", "null"]));
+    let put = Request::new("PUT", "/v1/queues/q").json(r#"{"push":{"url":"https://example.com","async":null}}"#);
+    assert_eq!(server.call(put).await.at("/settings/push/async"), json!(false));
+    server.call(Request::new("PUT", "/v1/queues/q").json(r#"["1m",5]"#)).await.is_problem(400, "invalid-request");
+}
+
 #[test]
 fn the_parameters_of_a_raw_submission_are_the_envelope_s() {
     let schema = schemars::schema_for!(QueryEnvelope<'_>).to_value();
