@@ -3,13 +3,16 @@
 use std::process::Command;
 
 use crate::process::{self, Done, cargo, release_binary};
-use crate::{fuzz, install, peers};
+use crate::{api, fuzz, install, peers};
 
 /// The seeds that `cargo xtask test` simulates.
 const SEEDS: &str = "20000";
 
 /// The seeds in which each planted bug must be found.
 const PLANTED: &str = "500";
+
+/// How many requests of each kind are made up for each operation of the API.
+const API_EXAMPLES: &str = "20";
 
 /// What faults are made with: programs, and the Debian packages that they come with.
 const FAULTS: [(&str, &str); 3] = [("strace", "strace"), ("mkfs.ext4", "e2fsprogs"), ("faketime", "faketime")];
@@ -27,6 +30,7 @@ pub(crate) fn run(args: &[String]) -> Done {
     match args {
         [what, rest @ ..] if what == "sim" => simulate(rest),
         [what, rest @ ..] if what == "fuzz" => fuzz::run(rest),
+        [what, rest @ ..] if what == "api" => api::run(rest),
         _ => server(args),
     }
 }
@@ -36,7 +40,8 @@ pub(crate) fn slice() -> Done {
     simulate(&["--seeds".to_owned(), SEEDS.to_owned()])?;
     simulate(&["--planted".to_owned(), "--seeds".to_owned(), PLANTED.to_owned()])?;
     fuzz::run(&[])?;
-    server(&["--slice".to_owned()])
+    server(&["--slice".to_owned()])?;
+    api::run(&["--max-examples".to_owned(), API_EXAMPLES.to_owned()])
 }
 
 /// The real server.

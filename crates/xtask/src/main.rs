@@ -3,6 +3,7 @@
 //! This crate depends on next to nothing, so that it is there at once; what is heavy is built by the
 //! command that needs it.
 
+mod api;
 mod bench;
 mod chaos;
 mod clients;
@@ -32,6 +33,8 @@ The project's own commands:
       the same power cut on other systems: what they have lost of what they acknowledged
   cargo xtask chaos fuzz [TARGET…] [--time SECONDS] [--jobs N] [--corpus FOLDER] [--keep]
       gives every parser of what others send inputs that nobody thought of, each target for 60 s
+  cargo xtask chaos api [--max-examples N] [OPTIONS OF SCHEMATHESIS]
+      holds every answer of a running server against its own OpenAPI document
   cargo xtask bench [accept|lifecycle|latency|backlog] [--runs N] [--time SECONDS] [--keys N] [--backlog N]
       measures ackd beside what bounds it
   cargo xtask bench peers [NAME…] [--runs N] [--time SECONDS] [--jobs N] [--large [N]] [--out FOLDER]
