@@ -3,7 +3,7 @@
 use std::process::Command;
 
 use crate::process::{self, Done, cargo, release_binary};
-use crate::{api, fuzz, install, peers};
+use crate::{api, fuzz, hostile, install, peers};
 
 /// The seeds that `cargo xtask test` simulates.
 const SEEDS: &str = "20000";
@@ -31,6 +31,7 @@ pub(crate) fn run(args: &[String]) -> Done {
         [what, rest @ ..] if what == "sim" => simulate(rest),
         [what, rest @ ..] if what == "fuzz" => fuzz::run(rest),
         [what, rest @ ..] if what == "api" => api::run(rest),
+        [what, rest @ ..] if what == "hostile" => hostile::run(rest),
         _ => server(args),
     }
 }
@@ -41,7 +42,8 @@ pub(crate) fn slice() -> Done {
     simulate(&["--planted".to_owned(), "--seeds".to_owned(), PLANTED.to_owned()])?;
     fuzz::run(&[])?;
     server(&["--slice".to_owned()])?;
-    api::run(&["--max-examples".to_owned(), API_EXAMPLES.to_owned()])
+    api::run(&["--max-examples".to_owned(), API_EXAMPLES.to_owned()])?;
+    hostile::run(&["--short".to_owned()])
 }
 
 /// The real server.

@@ -9,6 +9,7 @@ mod chaos;
 mod clients;
 mod demo;
 mod fuzz;
+mod hostile;
 mod install;
 mod peers;
 mod process;
@@ -35,6 +36,8 @@ The project's own commands:
       gives every parser of what others send inputs that nobody thought of, each target for 60 s
   cargo xtask chaos api [--max-examples N] [OPTIONS OF SCHEMATHESIS]
       holds every answer of a running server against its own OpenAPI document
+  cargo xtask chaos hostile [ATTACK…] [--short] [--time SECONDS]
+      attacks a server as slow and hostile clients would, and measures what the others feel
   cargo xtask bench [accept|lifecycle|latency|backlog] [--runs N] [--time SECONDS] [--keys N] [--backlog N]
       measures ackd beside what bounds it
   cargo xtask bench peers [NAME…] [--runs N] [--time SECONDS] [--jobs N] [--large [N]] [--out FOLDER]
