@@ -29,7 +29,7 @@ use server::Server;
 struct Hostile {
     /// Which attacks [default: all]
     attacks: Vec<Kind>,
-    /// For how many seconds the others are watched, alone and then beside each attack [default: 30, 4 with --short]
+    /// For how many seconds the others are watched, alone and then beside each attack [default: 30, 2 with --short]
     #[arg(long)]
     time: Option<u64>,
     /// Fewer connections for a shorter time: a minute in all
@@ -101,7 +101,7 @@ fn main() -> ExitCode {
 /// Says whether all bounds held.
 fn run(hostile: &Hostile) -> io::Result<bool> {
     files::raise_limit()?;
-    let time = Duration::from_secs(hostile.time.unwrap_or(if hostile.short { 4 } else { 30 }));
+    let time = Duration::from_secs(hostile.time.unwrap_or(if hostile.short { 2 } else { 30 }));
     let kinds = if hostile.attacks.is_empty() { Kind::value_variants() } else { &hostile.attacks };
     println!("{}", Report::HEAD);
     let mut held = true;
