@@ -40,7 +40,8 @@ pub(crate) fn run(args: &[String]) -> Done {
 pub(crate) fn slice() -> Done {
     simulate(&["--seeds".to_owned(), SEEDS.to_owned()])?;
     simulate(&["--planted".to_owned(), "--seeds".to_owned(), PLANTED.to_owned()])?;
-    fuzz::run(&[])?;
+    // The same chance each time: a change is not to fail for what is found in another. Longer runs find new things.
+    fuzz::run(&["--seed".to_owned(), "1".to_owned()])?;
     server(&["--slice".to_owned()])?;
     api::run(&["--max-examples".to_owned(), API_EXAMPLES.to_owned()])?;
     hostile::run(&["--short".to_owned()])

@@ -32,6 +32,8 @@ struct Asked {
     time: u32,
     /// How many run at once.
     jobs: usize,
+    /// What their chance comes from; something new each time where nothing is said.
+    seed: Option<u32>,
     /// Where the inputs are kept that reach new code, from one run to the next.
     corpus: PathBuf,
     /// Put those of them that matter into the repository.
@@ -64,13 +66,15 @@ pub(crate) fn run(args: &[String]) -> Done {
 
 fn asked(args: &[String]) -> Done<Asked> {
     let jobs = thread::available_parallelism().map_or(1, usize::from);
-    let mut asked = Asked { targets: Vec::new(), time: TIME, jobs, corpus: target().join("fuzz/corpus"), keep: false };
+    let corpus = target().join("fuzz/corpus");
+    let mut asked = Asked { targets: Vec::new(), time: TIME, jobs, seed: None, corpus, keep: false };
     let mut args = args.iter();
     while let Some(arg) = args.next() {
         let mut value = || args.next().ok_or_else(|| Failure::WrongUse(format!("{arg} needs a value")));
         match arg.as_str() {
             "--time" => asked.time = number(value()?)?,
             "--jobs" => asked.jobs = number(value()?)? as usize,
+            "--seed" => asked.seed = Some(number(value()?)?),
             "--corpus" => asked.corpus = PathBuf::from(value()?),
             "--keep" => asked.keep = true,
             flag if flag.starts_with('-') => return Err(Failure::WrongUse(format!("{flag} is not known here"))),
@@ -125,6 +129,7 @@ fn one(asked: &Asked, built: &Built, target: &str) -> Done<bool> {
         format!("-artifact_prefix={}/", text(&found)?),
         "-print_final_stats=1".to_owned(),
     ]);
+    args.extend(asked.seed.map(|seed| format!("-seed={seed}")));
     let log = found.with_extension("log");
     let file = std::fs::File::create(&log)?;
     let mut command = built.command(target, &args);
