@@ -34,6 +34,7 @@ mod ledger;
 mod lines;
 mod links;
 mod meta;
+mod missing;
 mod options;
 mod paged;
 mod pool;

@@ -239,6 +239,8 @@ fn said(answer: &Option<Answer>, id: &str) -> Said {
             Said::So(document)
         }
         500 if document["code"] == "damaged" => Said::Damaged,
+        // Where what is damaged would have to be written, nothing is any more.
+        503 if document["code"] == "store-failed" && answer.text().contains("damage") => Said::Damaged,
         _ => Said::Other(answer.text()),
     }
 }

@@ -35,7 +35,7 @@ use crate::options::Options;
 use crate::rows::{Columns, Loaded, select_job};
 use crate::scrub::Scrubber;
 use crate::shared::Shared;
-use crate::{again, consumers, endpoints, links, meta, queues, schedules, started};
+use crate::{again, consumers, endpoints, links, meta, missing, queues, schedules, started};
 use batch::{Batch, Outcome};
 use cache::Cache;
 use counters::Counters;
@@ -179,8 +179,11 @@ impl EmbeddedLedger {
         self.begin()?;
         let mut statement = self.connection.prepare_cached(concat!(select_job!(), "WHERE job.id = ?1"))?;
         let mut rows = statement.query([number.cast_signed()])?;
-        let Some(row) = rows.next()? else { return Ok(None) };
         let lanes = &self.shared.lanes;
+        let Some(row) = rows.next()? else {
+            let checked = missing::check(&self.connection, &mut self.checksum, lanes, number);
+            return checked.map(|()| None).map_err(|fault| self.shared.trouble.note(fault));
+        };
         let loaded =
             Loaded::read(&mut Columns::from(row, 0), &mut self.checksum, |id| lanes.by_id(&self.connection, id))
                 .map_err(|fault: Fault| self.shared.trouble.note(fault.of(|| format!("job {number}"))))?;

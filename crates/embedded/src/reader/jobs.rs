@@ -7,6 +7,7 @@ use crate::checksum::Checksum;
 use crate::fault::Fault;
 use crate::integer::{limited, saturated};
 use crate::lane::Lanes;
+use crate::missing;
 use crate::pool::Reading;
 use crate::rows::{Columns, Loaded, select_job};
 
@@ -15,8 +16,11 @@ pub(super) fn by_number(reading: &mut Reading, lanes: &Lanes, number: u64) -> Re
     let Reading { connection, checksum } = reading;
     let mut statement = connection.prepare_cached(BY_NUMBER)?;
     let mut rows = statement.query([number.cast_signed()])?;
-    let Some(row) = rows.next()? else { return Ok(None) };
-    Ok(Some(loaded(row, connection, checksum, lanes)?.job))
+    if let Some(row) = rows.next()? {
+        return Ok(Some(loaded(row, connection, checksum, lanes)?.job));
+    }
+    missing::check(connection, checksum, lanes, number)?;
+    Ok(None)
 }
 
 /// The numbers of the leased jobs, as the index has them.

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ackd_domain::{Change, Command, Failure, Job, JobId, Position, Refusal, Submission};
+use ackd_domain::{Change, Command, Failure, Job, JobId, Position, Refusal, Submission, Timestamp};
 use ackd_ports::{ChangeFeed, FeedError, Filter, Lane, LedgerReader, ReadError};
 use rusqlite::Connection;
 
@@ -70,7 +70,7 @@ fn tampered(sql: &str) -> (tempfile::TempDir, EmbeddedStore) {
 fn id_of(store: &EmbeddedStore, number: i64) -> JobId {
     let row = "SELECT created_at, salt FROM submission WHERE id = ?1";
     let (at, salt): (i64, u32) = store.ledger.connection().query_row(row, [number], |row| row.try_into()).unwrap();
-    JobId::new(ackd_domain::Timestamp::from_millis(at), number.cast_unsigned(), salt)
+    JobId::new(Timestamp::from_millis(at), number.cast_unsigned(), salt)
 }
 
 #[test]
@@ -104,6 +104,58 @@ fn a_changed_job_is_neither_served_nor_decided_on() {
         assert_eq!(store.reader.eligible(&lane, None, 10).unwrap().len(), 1, "{sql}");
         one(&mut store, lease_command(1)).unwrap();
     }
+}
+
+/// Turns a bit of the number of a job where that stands in its page, so that a search for it, and perhaps for others, goes
+/// astray.
+fn misnumber(database: &Path, number: u8, bit: u8) {
+    let shell = Connection::open(database).unwrap();
+    let root: usize = shell
+        .query_row("SELECT rootpage FROM sqlite_schema WHERE name = 'job'", [], |row| row.get::<_, u32>(0))
+        .map(|root| root as usize)
+        .unwrap();
+    // The last one to close it leaves no log behind.
+    drop(shell);
+    let mut file = fs::read(database).unwrap();
+    let page = &mut file[(root - 1) * 4096..][..4096];
+    let two = |page: &[u8], at: usize| usize::from(u16::from_be_bytes([page[at], page[at + 1]]));
+    assert_eq!(page[0], 13, "a leaf of a table");
+    let found = (0..two(page, 3)).map(|cell| two(page, 8 + 2 * cell)).find_map(|at| {
+        // Behind the length of the row, which is a byte or two.
+        let at = at + if page[at] < 128 { 1 } else { 2 };
+        (page[at] == number).then_some(at)
+    });
+    page[found.unwrap()] ^= bit;
+    fs::write(database, file).unwrap();
+}
+
+#[test]
+fn a_job_that_a_search_misses_is_damaged_and_not_unknown() {
+    let original = tempfile::tempdir().unwrap();
+    sample(original.path());
+    for (number, bit) in [(2, 64), (2, 4), (3, 2), (4, 32), (3, 1)] {
+        let copied = tempfile::tempdir().unwrap();
+        copy(original.path(), copied.path());
+        let ids: Vec<JobId> = {
+            let store = open(copied.path());
+            (1..=4).map(|number| id_of(&store, number)).collect()
+        };
+        misnumber(&copied.path().join("ackd.db"), number, bit);
+        let mut store = open(copied.path());
+        for id in &ids {
+            let read = store.reader.job(*id);
+            assert!(matches!(read, Ok(Some(_)) | Err(ReadError::Damaged(_))), "{id:?} is {read:?}");
+        }
+        let missed = ids[usize::from(number) - 1];
+        assert!(store.reader.job(missed).is_err(), "{number} ^ {bit}");
+        assert!(!store.reader.trouble().is_empty());
+        let refused = one(&mut store, lease_command(u64::from(number)));
+        assert!(matches!(refused, Err(Refusal::Damaged(_))), "{refused:?}");
+    }
+    // Numbers that nobody was given are just that.
+    let store = open(original.path());
+    assert_eq!(store.reader.job(JobId::new(Timestamp::from_millis(1), 1_000_000, 0)), Ok(None));
+    assert!(store.reader.trouble().is_empty());
 }
 
 #[test]
