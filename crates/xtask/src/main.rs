@@ -32,7 +32,7 @@ The project's own commands:
       makes everything under the real server fail, and checks what its clients see; --help lists the rows
   cargo xtask chaos power-cut --peer nats|redis|postgres [--cuts N]
       the same power cut on other systems: what they have lost of what they acknowledged
-  cargo xtask chaos fuzz [TARGET…] [--time SECONDS] [--jobs N] [--seed N] [--corpus FOLDER] [--keep]
+  cargo xtask chaos fuzz [TARGET…] [--time SECONDS] [--jobs N] [--seed N] [--runs N] [--corpus FOLDER] [--keep]
       gives every parser of what others send inputs that nobody thought of, each target for 60 s
   cargo xtask chaos api [--max-examples N] [OPTIONS OF SCHEMATHESIS]
       holds every answer of a running server against its own OpenAPI document

@@ -31,6 +31,8 @@ pub(crate) fn check(input: &[u8]) {
         Some(Value::String(string)) => assert_eq!(is_in, string == text),
         Some(Value::Bool(value)) => assert_eq!(is_in, text == if *value { "true" } else { "false" }),
         Some(Value::Null) => assert_eq!(is_in, text == "null"),
+        // A reader of documents takes spaces around a number; the text is one.
+        Some(Value::Number(_)) if text.trim_ascii() != text => assert!(!is_in),
         Some(Value::Number(number)) => {
             let Ok(Value::Number(wanted)) = serde_json::from_str::<Value>(text) else {
                 // It may be a number that is too large for a reader that makes a float of it.

@@ -34,6 +34,8 @@ struct Asked {
     jobs: usize,
     /// What their chance comes from; something new each time where nothing is said.
     seed: Option<u32>,
+    /// How many inputs at most.
+    runs: Option<u32>,
     /// Where the inputs are kept that reach new code, from one run to the next.
     corpus: PathBuf,
     /// Put those of them that matter into the repository.
@@ -67,7 +69,7 @@ pub(crate) fn run(args: &[String]) -> Done {
 fn asked(args: &[String]) -> Done<Asked> {
     let jobs = thread::available_parallelism().map_or(1, usize::from);
     let corpus = target().join("fuzz/corpus");
-    let mut asked = Asked { targets: Vec::new(), time: TIME, jobs, seed: None, corpus, keep: false };
+    let mut asked = Asked { targets: Vec::new(), time: TIME, jobs, seed: None, runs: None, corpus, keep: false };
     let mut args = args.iter();
     while let Some(arg) = args.next() {
         let mut value = || args.next().ok_or_else(|| Failure::WrongUse(format!("{arg} needs a value")));
@@ -75,6 +77,7 @@ fn asked(args: &[String]) -> Done<Asked> {
             "--time" => asked.time = number(value()?)?,
             "--jobs" => asked.jobs = number(value()?)? as usize,
             "--seed" => asked.seed = Some(number(value()?)?),
+            "--runs" => asked.runs = Some(number(value()?)?),
             "--corpus" => asked.corpus = PathBuf::from(value()?),
             "--keep" => asked.keep = true,
             flag if flag.starts_with('-') => return Err(Failure::WrongUse(format!("{flag} is not known here"))),
@@ -130,6 +133,7 @@ fn one(asked: &Asked, built: &Built, target: &str) -> Done<bool> {
         "-print_final_stats=1".to_owned(),
     ]);
     args.extend(asked.seed.map(|seed| format!("-seed={seed}")));
+    args.extend(asked.runs.map(|runs| format!("-runs={runs}")));
     let log = found.with_extension("log");
     let file = std::fs::File::create(&log)?;
     let mut command = built.command(target, &args);
