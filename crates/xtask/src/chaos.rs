@@ -47,7 +47,7 @@ pub(crate) fn slice() -> Done {
     // new things is for longer runs.
     fuzz::run(&["--seed", "1", "--runs", INPUTS].map(str::to_owned))?;
     server(&["--slice".to_owned()])?;
-    api::run(&["--max-examples".to_owned(), API_EXAMPLES.to_owned()])?;
+    api::run(&["--max-examples", API_EXAMPLES, "--seed", "1"].map(str::to_owned))?;
     hostile::run(&["--short".to_owned()])
 }
 
