@@ -16,7 +16,7 @@ use crate::error::{ChaosError, Doing, Done, broken};
 use crate::figures::Figures;
 use crate::http::{Http, PATIENCE};
 use crate::plan::Plan;
-use crate::workload::{AGAIN, Shape, Submitter, Worker};
+use crate::workload::{AGAIN, Face, Shape, Submitter, Worker};
 use crate::world::World;
 
 /// The calls by which a file is changed, or made durable.
@@ -128,7 +128,7 @@ async fn crash(plan: &Plan, call: &str, nth: u64) -> Done<Figures> {
     }
     let worker = world.worker(0, world.address());
     world.work(worker);
-    world.follow();
+    world.follow(Face::Events);
     world.finish().await
 }
 

@@ -8,7 +8,7 @@ use crate::error::{Done, broken};
 use crate::figures::Figures;
 use crate::http::JSON;
 use crate::plan::Plan;
-use crate::workload::{QUEUE, Shape};
+use crate::workload::{Face, QUEUE, Shape};
 use crate::world::{Load, World};
 
 /// How many do not read, of each kind. The checker keeps what each has seen of each job.
@@ -25,8 +25,8 @@ pub(super) async fn run(plan: &Plan) -> Done<Figures> {
     world.start().await?;
     world.configure().await?;
     for _ in 0..STALLED {
-        world.follow();
-        world.follow_by_socket();
+        world.follow(Face::Events);
+        world.follow(Face::Socket);
     }
     let shape = Shape { size: 2_000, pause: 100, ..Shape::default() };
     world.load(&Load { shape, followers: 0, submitters: 2, ..Load::default() });

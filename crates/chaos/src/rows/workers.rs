@@ -10,7 +10,7 @@ use crate::error::{Done, broken};
 use crate::figures::Figures;
 use crate::http::Http;
 use crate::plan::Plan;
-use crate::workload::{Held, Shape, Worker};
+use crate::workload::{Face, Held, Shape, Worker};
 use crate::world::World;
 
 /// How many workers there are.
@@ -26,7 +26,7 @@ pub(super) async fn run(plan: &Plan) -> Done<Figures> {
     let mut world = World::new(plan, "workers", Disk::machine(&plan.dir)?).await?;
     world.start().await?;
     world.configure().await?;
-    world.follow();
+    world.follow(Face::Events);
     let until = plan.until();
     // Once at least.
     loop {

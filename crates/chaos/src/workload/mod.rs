@@ -1,5 +1,6 @@
 //! Those who use the server, each over HTTP, and write down what they asked, were answered and saw.
 
+mod events;
 mod follower;
 mod poller;
 mod receiver;
@@ -7,10 +8,9 @@ mod socket;
 mod submitter;
 mod worker;
 
-pub(crate) use follower::Follower;
+pub(crate) use follower::{Face, Follower};
 pub(crate) use poller::Poller;
 pub(crate) use receiver::Receiver;
-pub(crate) use socket::SocketFollower;
 pub(crate) use submitter::{Shape, Submitter};
 pub(crate) use worker::{Held, Worker};
 

@@ -1,99 +1,58 @@
+//! Following over a WebSocket (RFC 6455).
+
 use std::io;
 
-use ackd_checker::Event;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
-use tokio::sync::watch;
-use tokio::time::sleep;
 
-use super::{AGAIN, QUEUE, connect};
-use crate::address::Address;
+use super::{Follower, QUEUE};
 use crate::document::{position, snapshot};
-use crate::history::History;
 
-/// Follows the feed of the queue from its beginning over a WebSocket (RFC 6455), and goes on where it was whenever its
-/// connection breaks.
-#[derive(Debug)]
-pub(crate) struct SocketFollower {
-    pub(crate) number: u64,
-    pub(crate) address: Address,
-    pub(crate) history: History,
-    /// It reads while this is true.
-    pub(crate) reads: watch::Receiver<bool>,
-    /// The job whose end it was told last.
-    pub(crate) last: watch::Sender<String>,
+pub(super) async fn follow(follower: &mut Follower, at: &mut Option<String>) -> io::Result<()> {
+    let cuts = follower.address.cuts();
+    let mut stream = follower.open().await?;
+    let request = "GET /v1/ws HTTP/1.1\r\nhost: localhost\r\nconnection: upgrade\r\nupgrade: websocket\r\n\
+                   sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
+                   sec-websocket-protocol: ackd.v1\r\n\r\n";
+    stream.get_mut().write_all(request.as_bytes()).await?;
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(stream.read_u8().await?);
+    }
+    if !head.starts_with(b"HTTP/1.1 101") {
+        return Err(io::ErrorKind::InvalidData.into());
+    }
+    let from = at.as_deref().unwrap_or("earliest");
+    let subscribe = json!({"op": "subscribe", "sid": 1, "queue": QUEUE, "after": from}).to_string();
+    send(&mut stream, 0x1, subscribe.as_bytes()).await?;
+    follower.begins(at.as_deref());
+    loop {
+        follower.may_read().await;
+        let (opcode, payload) = receive(&mut stream).await?;
+        if follower.address.cuts() != cuts {
+            return Ok(());
+        }
+        match opcode {
+            0x1 => told(follower, &payload, at),
+            0x8 => return Ok(()),
+            0x9 => send(&mut stream, 0xa, &payload).await?,
+            _ => {}
+        }
+    }
 }
 
-impl SocketFollower {
-    /// Follows until it is dropped.
-    pub(crate) async fn run(mut self) {
-        let mut at = None;
-        loop {
-            self.address.up().await;
-            // However it ends, it goes on where it was.
-            let _ = self.follow(&mut at).await;
-            sleep(AGAIN).await;
+fn told(follower: &Follower, payload: &[u8], at: &mut Option<String>) {
+    let frame: Value = serde_json::from_slice(payload).unwrap_or_default();
+    let id = frame["id"].as_str().unwrap_or_default();
+    match (frame["op"].as_str(), snapshot(&frame["job"]), position(id)) {
+        (Some("event"), Some(job), Some(position)) => {
+            follower.saw(position, job);
+            *at = Some(id.to_owned());
         }
-    }
-
-    async fn follow(&mut self, at: &mut Option<String>) -> io::Result<()> {
-        let cuts = self.address.cuts();
-        let to = self.address.get().ok_or(io::ErrorKind::NotConnected)?;
-        let mut stream = BufReader::new(connect(to).await?);
-        let request = "GET /v1/ws HTTP/1.1\r\nhost: localhost\r\nconnection: upgrade\r\nupgrade: websocket\r\n\
-                       sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
-                       sec-websocket-protocol: ackd.v1\r\n\r\n";
-        stream.get_mut().write_all(request.as_bytes()).await?;
-        let mut head = Vec::new();
-        while !head.ends_with(b"\r\n\r\n") {
-            head.push(stream.read_u8().await?);
-        }
-        if !head.starts_with(b"HTTP/1.1 101") {
-            return Err(io::ErrorKind::InvalidData.into());
-        }
-        let from = at.as_deref().unwrap_or("earliest");
-        let subscribe = json!({"op": "subscribe", "sid": 1, "queue": QUEUE, "after": from}).to_string();
-        send(&mut stream, 0x1, subscribe.as_bytes()).await?;
-        let after = at.as_deref().and_then(position).unwrap_or(0);
-        self.history.add(Event::Follows { subscriber: self.name(), after });
-        loop {
-            if self.reads.wait_for(|reads| *reads).await.is_err() {
-                return std::future::pending().await;
-            }
-            let (opcode, payload) = receive(&mut stream).await?;
-            if self.address.cuts() != cuts {
-                return Ok(());
-            }
-            match opcode {
-                0x1 => self.told(&payload, at),
-                0x8 => return Ok(()),
-                0x9 => send(&mut stream, 0xa, &payload).await?,
-                _ => {}
-            }
-        }
-    }
-
-    fn told(&self, payload: &[u8], at: &mut Option<String>) {
-        let frame: Value = serde_json::from_slice(payload).unwrap_or_default();
-        let id = frame["id"].as_str().unwrap_or_default();
-        match (frame["op"].as_str(), snapshot(&frame["job"]), position(id)) {
-            (Some("event"), Some(job), Some(position)) => {
-                let ended = job.status.is_terminal().then(|| job.job.clone());
-                self.history.add(Event::Seen { subscriber: self.name(), position, job });
-                *at = Some(id.to_owned());
-                if let Some(ended) = ended {
-                    self.last.send_replace(ended);
-                }
-            }
-            (Some("reset"), ..) => self.history.add(Event::Reset { subscriber: self.name() }),
-            (Some("caught_up" | "lagging" | "ended"), ..) => {}
-            _ => self.history.odd(format!("a WebSocket says {frame}")),
-        }
-    }
-
-    fn name(&self) -> String {
-        format!("socket-{}", self.number)
+        (Some("reset"), ..) => follower.was_reset(),
+        (Some("caught_up" | "lagging" | "ended"), ..) => {}
+        _ => follower.history.odd(format!("a WebSocket says {frame}")),
     }
 }
 
