@@ -259,12 +259,29 @@ pub(crate) fn unresolved(connection: &Connection) -> rusqlite::Result<Vec<u64>> 
 mod tests {
     use super::*;
 
-    #[test]
-    fn what_is_undone_is_exactly_what_was_asked_for() {
+    /// A link from each of the jobs 1 to 7 to each with a higher number, up to 8.
+    fn linked() -> (Connection, Vec<(u64, u64)>) {
         let connection = Connection::open_in_memory().unwrap();
-        let table = "CREATE TABLE link (job INTEGER, follower INTEGER, PRIMARY KEY (job, follower)) WITHOUT ROWID";
+        let table = "CREATE TABLE link (job INTEGER, follower INTEGER, PRIMARY KEY (job, follower)) WITHOUT ROWID;
+                     CREATE TABLE unresolved (job INTEGER PRIMARY KEY)";
         connection.execute_batch(table).unwrap();
         let all: Vec<(u64, u64)> = (1..8).flat_map(|job| (job + 1..9).map(move |follower| (job, follower))).collect();
+        for (job, follower) in &all {
+            let pair = [job.cast_signed(), follower.cast_signed()];
+            connection.execute("INSERT INTO link VALUES (?1, ?2)", pair).unwrap();
+        }
+        (connection, all)
+    }
+
+    fn left(connection: &Connection) -> Vec<(u64, u64)> {
+        let mut statement = connection.prepare("SELECT job, follower FROM link ORDER BY job, follower").unwrap();
+        let left = statement.query_map([], |row| <(i64, i64)>::try_from(row)).unwrap();
+        left.map(|pair| pair.unwrap()).map(|(job, it)| (job.cast_unsigned(), it.cast_unsigned())).collect()
+    }
+
+    #[test]
+    fn what_is_undone_is_exactly_what_was_asked_for() {
+        let (_, all) = linked();
         // Runs, such that others lie beside them, and single ones.
         for gone in [
             vec![],
@@ -274,18 +291,72 @@ mod tests {
             vec![(1, 3), (1, 4), (2, 4), (3, 4), (3, 6), (4, 6), (6, 7)],
             all.clone(),
         ] {
-            connection.execute("DELETE FROM link", []).unwrap();
-            for (job, follower) in &all {
-                let pair = [job.cast_signed(), follower.cast_signed()];
-                connection.execute("INSERT INTO link VALUES (?1, ?2)", pair).unwrap();
-            }
+            let (connection, all) = linked();
             undo(&connection, &gone).unwrap();
-            let mut statement = connection.prepare("SELECT job, follower FROM link ORDER BY job, follower").unwrap();
-            let left = statement.query_map([], |row| <(i64, i64)>::try_from(row)).unwrap();
-            let left: Vec<(u64, u64)> =
-                left.map(|pair| pair.unwrap()).map(|(job, it)| (job.cast_unsigned(), it.cast_unsigned())).collect();
-            let expected: Vec<(u64, u64)> = all.iter().filter(|pair| !gone.contains(pair)).copied().collect();
-            assert_eq!(left, expected, "without {gone:?}");
+            let expected: Vec<(u64, u64)> = all.into_iter().filter(|pair| !gone.contains(pair)).collect();
+            assert_eq!(left(&connection), expected, "without {gone:?}");
         }
+    }
+
+    #[test]
+    fn of_a_job_all_of_whose_links_are_undone_none_is_left() {
+        for gone in [vec![], vec![3], vec![1, 2, 3], vec![1, 3, 4, 7], (1..8).collect()] {
+            let (connection, all) = linked();
+            undo_all(&connection, &gone).unwrap();
+            let expected: Vec<(u64, u64)> = all.into_iter().filter(|(job, _)| !gone.contains(job)).collect();
+            assert_eq!(left(&connection), expected, "without those of {gone:?}");
+        }
+    }
+
+    #[test]
+    fn what_a_batch_does_not_know_of_a_job_that_it_empties_stays() {
+        let (connection, all) = linked();
+        let mut links = Links::default();
+        // Job 2: all its links are known and undone. Job 3: known, but one goes on, and one is new.
+        for job in [2, 3] {
+            let followers = links.followers(&connection, true, (job, 0), 100).unwrap();
+            assert_eq!(followers, (job + 1..9).collect::<Vec<_>>());
+            for follower in followers.into_iter().filter(|follower| (job, *follower) != (3, 6)) {
+                links.link(job, follower, false);
+            }
+        }
+        links.link(3, 9, true);
+        // Job 4: it is asked only for those above 6. Job 5: one is asked for by itself.
+        for follower in links.followers(&connection, true, (4, 6), 100).unwrap() {
+            links.link(4, follower, false);
+        }
+        links.link(5, 7, false);
+        assert_eq!(links.emptied(), [2]);
+        let make = Block::new("link", "job, follower");
+        links.write(&connection, &make, &FxHashSet::default()).unwrap();
+        let gone = |(job, follower): &(u64, u64)| match job {
+            2 => true,
+            3 => *follower != 6,
+            4 => *follower > 6,
+            5 => *follower == 7,
+            _ => false,
+        };
+        let mut expected: Vec<(u64, u64)> = all.into_iter().filter(|pair| !gone(pair)).collect();
+        expected.push((3, 9));
+        expected.sort_unstable();
+        assert_eq!(left(&connection), expected);
+    }
+
+    #[test]
+    fn each_predecessor_is_looked_at_once_and_the_one_remembered_first() {
+        let mut awaited = Awaited::default();
+        assert_eq!(awaited.order(7, 4).collect::<Vec<_>>(), [3, 2, 1, 0]);
+        for at in 0..4 {
+            awaited.found(7, at, 4);
+            let order: Vec<usize> = awaited.order(7, 4).collect();
+            assert_eq!(order[0], at);
+            assert_eq!((0..4).filter(|each| order.contains(each)).count(), order.len());
+        }
+        // A memory of a job with more predecessors than it has harms nothing.
+        let mut order: Vec<usize> = awaited.order(7, 2).collect();
+        order.sort_unstable();
+        assert_eq!(order, [0, 1]);
+        awaited.none(7);
+        assert_eq!(awaited.order(7, 4).next(), Some(3));
     }
 }

@@ -5,7 +5,8 @@ use rusqlite::Connection;
 use crate::checksum::Checksum;
 use crate::fault::Fault;
 use crate::lane::Lanes;
-use crate::rows::{Columns, Loaded, select_job};
+use crate::reader::loaded;
+use crate::rows::select_job;
 
 /// Looks at the jobs between which this one would be. SQLite's pages have no checksum: a bit that turns in the numbers by which
 /// it searches leads past a job that is there, and then a neighbour is not what it was, or not where it belongs.
@@ -18,9 +19,7 @@ pub(crate) fn check(connection: &Connection, checksum: &mut Checksum, lanes: &La
         let mut statement = connection.prepare_cached(neighbour)?;
         let mut rows = statement.query([searched])?;
         let Some(row) = rows.next()? else { continue };
-        let loaded = Loaded::read(&mut Columns::from(row, 0), checksum, |id| lanes.by_id(connection, id));
-        let loaded = loaded.map_err(|fault: Fault| fault.of(|| format!("job {number} or one beside it")))?;
-        if !lies_there(&loaded.job.id.number(), &number) {
+        if !lies_there(&loaded(row, connection, checksum, lanes)?.job.id.number(), &number) {
             return Err(Fault::Damaged(format!("the order of jobs about {number}")));
         }
     }

@@ -32,7 +32,8 @@ use crate::integer::saturated;
 use crate::lane::LaneNames;
 use crate::links::Awaited;
 use crate::options::Options;
-use crate::rows::{Columns, Loaded, select_job};
+use crate::reader::loaded;
+use crate::rows::{Loaded, select_job};
 use crate::scrub::Scrubber;
 use crate::shared::Shared;
 use crate::{again, consumers, endpoints, links, meta, missing, queues, schedules, started};
@@ -184,10 +185,8 @@ impl EmbeddedLedger {
             let checked = missing::check(&self.connection, &mut self.checksum, lanes, number);
             return checked.map(|()| None).map_err(|fault| self.shared.trouble.note(fault));
         };
-        let loaded =
-            Loaded::read(&mut Columns::from(row, 0), &mut self.checksum, |id| lanes.by_id(&self.connection, id))
-                .map_err(|fault: Fault| self.shared.trouble.note(fault.of(|| format!("job {number}"))))?;
-        Ok(Some(loaded))
+        let loaded = loaded(row, &self.connection, &mut self.checksum, lanes);
+        loaded.map(Some).map_err(|fault| self.shared.trouble.note(fault))
     }
 
     /// The number of the job that holds the idempotency key `text`.

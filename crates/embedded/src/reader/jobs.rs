@@ -49,7 +49,7 @@ pub(super) fn deliveries(reading: &Reading, source: u64, before: Option<u64>, li
 }
 
 /// The job in a row of [`select_job`].
-pub(super) fn loaded(
+pub(crate) fn loaded(
     row: &Row<'_>,
     connection: &Connection,
     checksum: &mut Checksum,

@@ -7,6 +7,8 @@ mod old;
 mod outlived;
 mod waiting;
 
+pub(crate) use jobs::loaded;
+
 use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
 
