@@ -1,16 +1,15 @@
 //! The servers that are measured: ackd itself, and the same without a store. Each is a process of its
 //! own, so that memory is its own and it can be killed.
 
-use std::io::{self, BufRead, BufReader};
+use std::io;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
+use ackd_bench_driver::Serving;
+
 /// A running server. It is killed when dropped.
-pub(crate) struct Server {
-    child: Child,
-    addr: String,
-}
+pub(crate) struct Server(Serving);
 
 /// Which server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,29 +40,23 @@ impl Server {
                 command
             }
         };
-        let mut child = command.args(flags).stdin(Stdio::null()).stdout(Stdio::piped()).spawn()?;
-        let stdout = child.stdout.take().ok_or(io::ErrorKind::BrokenPipe)?;
-        let mut line = String::new();
-        BufReader::new(stdout).read_line(&mut line)?;
-        match line.trim().strip_prefix("listening on http://") {
-            Some(addr) => Ok(Server { addr: addr.to_owned(), child }),
-            None => Err(io::Error::other(format!("the server does not start: it says {line:?}"))),
-        }
+        command.args(flags);
+        Serving::start(command).map(Server)
     }
 
     /// Where it listens, as "127.0.0.1:8202".
     pub(crate) fn addr(&self) -> &str {
-        &self.addr
+        self.0.addr()
     }
 
     /// Its process id.
     pub(crate) fn pid(&self) -> u32 {
-        self.child.id()
+        self.0.pid()
     }
 
     /// Resident memory in bytes: now, and at its highest.
     pub(crate) fn memory(&self) -> io::Result<(u64, u64)> {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid()))?;
         let field = |name: &str| {
             let line = status.lines().find(|line| line.starts_with(name))?;
             let kib: u64 = line.split_whitespace().nth(1)?.parse().ok()?;
@@ -74,7 +67,7 @@ impl Server {
 
     /// The processor time that it has taken, user and system.
     pub(crate) fn cpu(&self) -> io::Result<Duration> {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.pid()))?;
         // Behind the name in parentheses, which may hold spaces; utime and stime are fields 14 and 15.
         let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
         let ticks = |at: usize| fields.get(at).and_then(|text| text.parse::<u64>().ok());
@@ -86,19 +79,10 @@ impl Server {
     /// Kills it with SIGKILL, starts it again over the same directory, and says how long it took until
     /// it listened.
     pub(crate) fn kill_and_restart(mut self, data: &Path) -> io::Result<(Server, Duration)> {
-        self.child.kill()?;
-        self.child.wait()?;
+        self.0.kill()?;
         let started = Instant::now();
         let server = Server::start(Kind::Ackd, data)?;
         Ok((server, started.elapsed()))
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        // It may have ended by itself.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }
 

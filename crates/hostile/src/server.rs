@@ -1,13 +1,15 @@
 //! The server that is attacked, and what memory it takes.
 
 use std::fs;
-use std::io::{self, BufRead, BufReader};
+use std::io;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
+
+use ackd_bench_driver::Serving;
 
 /// How often memory is looked at while an attack goes on.
 const EVERY: Duration = Duration::from_millis(50);
@@ -16,10 +18,7 @@ const EVERY: Duration = Duration::from_millis(50);
 const PAGE: u64 = 4096;
 
 /// A running server. It is killed when dropped.
-pub(crate) struct Server {
-    child: Child,
-    addr: String,
-}
+pub(crate) struct Server(Serving);
 
 impl Server {
     /// Starts the `ackd` beside this program, as it is by default but for `flags`, over the directory `data`.
@@ -27,30 +26,23 @@ impl Server {
         let program = std::env::current_exe()?.with_file_name("ackd");
         let mut command = Command::new(program);
         command.args(["serve", "--listen", "127.0.0.1:0", "--log-level", "error", "--data"]).arg(data).args(flags);
-        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn()?;
-        let stdout = child.stdout.take().ok_or(io::ErrorKind::BrokenPipe)?;
-        let mut line = String::new();
-        BufReader::new(stdout).read_line(&mut line)?;
-        match line.trim().strip_prefix("listening on http://") {
-            Some(addr) => Ok(Server { addr: addr.to_owned(), child }),
-            None => Err(io::Error::other(format!("the server does not start: it says {line:?}"))),
-        }
+        Serving::start(command).map(Server)
     }
 
     /// Where it listens, as "127.0.0.1:8202".
     pub(crate) fn addr(&self) -> &str {
-        &self.addr
+        self.0.addr()
     }
 
     /// Its resident memory in bytes.
     pub(crate) fn memory(&self) -> io::Result<u64> {
-        resident(self.child.id())
+        resident(self.0.pid())
     }
 
     /// Looks at its memory again and again.
     pub(crate) fn watch(&self) -> Watch {
         let stop = Arc::new(AtomicBool::new(false));
-        let (stopped, process) = (Arc::clone(&stop), self.child.id());
+        let (stopped, process) = (Arc::clone(&stop), self.0.pid());
         let thread = thread::spawn(move || {
             let (mut highest, mut buffers) = (0, 0);
             while !stopped.load(Ordering::Relaxed) {
@@ -61,14 +53,6 @@ impl Server {
             (highest, buffers)
         });
         Watch { stop, thread }
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        // It may have ended by itself.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }
 

@@ -9,6 +9,7 @@
 mod ask;
 mod quantiles;
 mod scenario;
+mod serving;
 mod submit;
 mod work;
 
@@ -18,6 +19,7 @@ use std::rc::Rc;
 
 pub use quantiles::Quantiles;
 pub use scenario::{Scenario, payload};
+pub use serving::Serving;
 pub use work::Done;
 
 /// Whatever goes wrong with a client library. A driver stops at it: a figure with errors in it is none.
