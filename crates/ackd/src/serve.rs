@@ -49,6 +49,7 @@ pub(crate) fn serve(args: ServeArgs) -> Result<(), ServeError> {
     allow_files(config.max_connections);
     let engine = wired.app.engine().clone();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let streams = streams()?;
     let served = runtime.block_on(async {
         let listener = listen(config.listen).map_err(|error| ServeError::Listen(config.listen, error))?;
         let address = listener.local_addr()?;
@@ -59,7 +60,7 @@ pub(crate) fn serve(args: ServeArgs) -> Result<(), ServeError> {
         drop(writeln!(stdout, "listening on http://{address}").and_then(|()| stdout.flush()));
         let (deliverer, pusher, bulk) = (wired.deliver(), wired.push(), wired.bulk());
         let keeper = wired.keep_files();
-        let served = ackd_http::serve(listener, wired.app, stop).await;
+        let served = ackd_http::serve(listener, wired.app, streams.handle(), stop).await;
         // While the engine still takes down what became of the posts under way.
         tokio::join!(deliverer.stop(), pusher.stop(), bulk.stop(), keeper.stop());
         Ok(served?)
@@ -68,6 +69,22 @@ pub(crate) fn serve(args: ServeArgs) -> Result<(), ServeError> {
     engine.stop();
     tracing::info!("stopped");
     served
+}
+
+/// Threads for those who follow events, which make way for all others: an event that ten thousand are told of is ten
+/// thousand writes, and whoever submits a job meanwhile is not to wait for them.
+fn streams() -> std::io::Result<tokio::runtime::Runtime> {
+    /// A third of the others' share of a processor that both want.
+    const NICE: i32 = 5;
+    tokio::runtime::Builder::new_multi_thread()
+        .thread_name("streams")
+        .on_thread_start(|| {
+            // On Linux it is the thread's own (nice(2)). Where it is refused, they share alike.
+            #[cfg(target_os = "linux")]
+            let _ = rustix::process::nice(NICE);
+        })
+        .enable_all()
+        .build()
 }
 
 /// Listens with room for the thousands of clients that come back at once after a restart: whom the system has no room for

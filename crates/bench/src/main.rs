@@ -136,7 +136,7 @@ fn serve_without_storage() -> io::Result<()> {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
         writeln!(io::stdout(), "listening on http://{}", listener.local_addr()?)?;
         io::stdout().flush()?;
-        ackd_http::serve(listener, app, std::future::pending()).await
+        ackd_http::serve(listener, app, &tokio::runtime::Handle::current(), std::future::pending()).await
     })
 }
 

@@ -20,7 +20,7 @@ use crate::addresses::Place;
 use crate::app::Shared;
 use crate::call::Caller;
 use crate::problem::Rejection;
-use crate::takeover::{Taken, Takeover};
+use crate::takeover::{Handover, Takeover};
 use crate::wire::{Wire, WireEnd};
 
 /// How long a client that was refused may go on sending before the connection is cut.
@@ -124,18 +124,18 @@ impl Link {
 
 type Serving = http1::Connection<TokioIo<Wire>, Caller>;
 
-/// Serves one connection, which holds its place, to its end. Once `stopping` changes, the request at hand is the last.
+/// Serves one connection, which holds its place, to its end, or until an operation takes it over. Once `stopping` changes,
+/// the request at hand is the last.
 pub(crate) async fn run(
     stream: TcpStream,
-    _place: Place,
+    place: Place,
     shared: Arc<Shared>,
     builder: Arc<http1::Builder>,
     mut stopping: watch::Receiver<()>,
-) {
+) -> Option<Handover> {
     let link = Arc::new(Link::new(shared));
     let wire = Wire::new(stream, Arc::clone(&link));
     let caller = Caller::new(Arc::clone(&link));
-    // Apart from the task, which stays as large as it is once the connection is taken over.
     let mut connection = Box::new(builder.serve_connection(TokioIo::new(wire), caller));
     let mut takeover = None;
     let mut poll = |connection: &mut Serving, cx: &mut Context<'_>| {
@@ -159,9 +159,9 @@ pub(crate) async fn run(
         let shared = Arc::clone(&link.shared);
         // Nearly always it is nothing; what it is is not to hold on to all that was read.
         let unread = Bytes::copy_from_slice(&parts.read_buf);
-        let taken = Taken { stream: wire.into_stream(), unread, shared, stopping };
-        drop((link, parts.read_buf, parts.service));
-        return takeover.run(taken).await;
+        // A connection that cannot be taken from its runtime is broken.
+        let stream = wire.into_stream().into_std().ok()?;
+        return Some(Handover { takeover, stream, unread, shared, stopping, place });
     }
     link.cut();
     let rejection = outcome.err().and_then(|error| rejection(&error, &wire));
@@ -171,6 +171,7 @@ pub(crate) async fn run(
         // Whoever cannot be told is told nothing.
         let _ = tokio::time::timeout(LINGER, part(wire.into_stream(), words.as_deref())).await;
     }
+    None
 }
 
 /// What there is to say about a request that could not be read.

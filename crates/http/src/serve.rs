@@ -7,6 +7,7 @@ use std::time::Duration;
 use ackd_api::Code;
 use hyper::server::conn::http1;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -14,6 +15,7 @@ use crate::addresses::Addresses;
 use crate::app::{App, Shared};
 use crate::connection;
 use crate::problem::Rejection;
+use crate::takeover::Handover;
 
 /// How long to wait after the operating system gave no connection: it is out of something that may come back.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -25,13 +27,19 @@ const TOLD: usize = 64;
 const TELLING: Duration = Duration::from_secs(1);
 
 /// Serves `app` on `listener` until `shutdown`, then finishes what is under way, for at most
-/// [`crate::Limits::drain_time`].
+/// [`crate::Limits::drain_time`]. Streams of events and WebSockets run on `streams`, so that an event that thousands of
+/// them are told of is not in the way of those who ask for something.
 ///
 /// The engine goes on; whoever started it stops it afterwards.
 ///
 /// # Errors
 /// If connections cannot be accepted at all.
-pub async fn serve(listener: TcpListener, app: App, shutdown: impl Future<Output = ()>) -> io::Result<()> {
+pub async fn serve(
+    listener: TcpListener,
+    app: App,
+    streams: &Handle,
+    shutdown: impl Future<Output = ()>,
+) -> io::Result<()> {
     let shared = app.shared;
     let mut builder = http1::Builder::new();
     builder
@@ -43,7 +51,7 @@ pub async fn serve(listener: TcpListener, app: App, shutdown: impl Future<Output
         .max_buf_size(shared.limits.head.max(8192) * 2);
     let builder = Arc::new(builder);
     let (stop, stopping) = watch::channel(());
-    let mut connections = JoinSet::new();
+    let mut connections = Connections::new(streams.clone());
     let mut told = JoinSet::new();
     let full = refusal(&shared, Code::Overloaded, "the server has as many connections as it takes; come again later");
     let crowded = refusal(
@@ -58,7 +66,7 @@ pub async fn serve(listener: TcpListener, app: App, shutdown: impl Future<Output
             biased;
             () = &mut shutdown => break,
             // Ended ones before new ones, for they make room.
-            Some(_) = connections.join_next(), if !connections.is_empty() => {
+            () = connections.ended() => {
                 shared.metrics.connections.fetch_sub(1, Ordering::Relaxed);
                 continue;
             }
@@ -79,7 +87,7 @@ pub async fn serve(listener: TcpListener, app: App, shutdown: impl Future<Output
                 let _ = stream.set_nodelay(true);
                 shared.metrics.connections.fetch_add(1, Ordering::Relaxed);
                 let (shared, builder, stopping) = (Arc::clone(&shared), Arc::clone(&builder), stopping.clone());
-                connections.spawn(connection::run(stream, place, shared, builder, stopping));
+                connections.requests.spawn(connection::run(stream, place, shared, builder, stopping));
             }
             Err(error) => accept_failed(error).await?,
         }
@@ -90,13 +98,50 @@ pub async fn serve(listener: TcpListener, app: App, shutdown: impl Future<Output
     // Nobody listens where there is no connection.
     let _ = stop.send(());
     told.shutdown().await;
-    let finish = async { while connections.join_next().await.is_some() {} };
+    let finish = async {
+        while connections.len() > 0 {
+            connections.ended().await;
+        }
+    };
     if tokio::time::timeout(shared.limits.drain_time, finish).await.is_err() {
         tracing::warn!(connections = connections.len(), "some requests were not finished in time, and are dropped");
-        connections.shutdown().await;
+        connections.requests.shutdown().await;
+        connections.streams.shutdown().await;
     }
     shared.metrics.connections.store(0, Ordering::Relaxed);
     Ok(())
+}
+
+/// The connections that are open.
+struct Connections {
+    requests: JoinSet<Option<Handover>>,
+    streams: JoinSet<()>,
+    streams_on: Handle,
+}
+
+impl Connections {
+    fn new(streams_on: Handle) -> Connections {
+        Connections { requests: JoinSet::new(), streams: JoinSet::new(), streams_on }
+    }
+
+    fn len(&self) -> usize {
+        self.requests.len() + self.streams.len()
+    }
+
+    /// Completes once one of them has ended, if there is any; those that are taken over go on meanwhile. Nothing is lost by
+    /// dropping it.
+    async fn ended(&mut self) {
+        loop {
+            tokio::select! {
+                Some(ended) = self.requests.join_next() => match ended {
+                    Ok(Some(handover)) => self.streams.spawn_on(handover.run(), &self.streams_on),
+                    _ => return,
+                },
+                Some(_) = self.streams.join_next() => return,
+                else => std::future::pending().await,
+            };
+        }
+    }
 }
 
 /// What a client is told that gets no connection.

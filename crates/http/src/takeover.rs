@@ -14,6 +14,7 @@ use http::{HeaderMap, Response, StatusCode, Version};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 
+use crate::addresses::Place;
 use crate::app::Shared;
 
 /// What may be on its way to a client that does not take it, in bytes; the system takes twice that for itself.
@@ -22,7 +23,7 @@ const SEND_BUFFER: usize = 128 << 10;
 /// What is done with the connection.
 pub(crate) type Run = Box<dyn FnOnce(Taken) -> Pin<Box<dyn Future<Output = ()> + Send>> + Send>;
 
-/// A connection on its way from HTTP to its operation.
+/// How an operation takes a connection over.
 pub(crate) struct Takeover {
     status: StatusCode,
     headers: HeaderMap,
@@ -39,6 +40,29 @@ pub(crate) struct Taken {
     pub(crate) stopping: watch::Receiver<()>,
 }
 
+/// A connection on its way from HTTP to its operation, and from the runtime of the one to that of the other.
+#[derive(Debug)]
+pub(crate) struct Handover {
+    pub(crate) takeover: Takeover,
+    pub(crate) stream: std::net::TcpStream,
+    pub(crate) unread: Bytes,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) stopping: watch::Receiver<()>,
+    /// What it holds among the connections of its address.
+    pub(crate) place: Place,
+}
+
+impl Handover {
+    /// Goes on with it, on the runtime that this is called on, to its end.
+    pub(crate) async fn run(self) {
+        let Handover { takeover, stream, unread, shared, stopping, place: _place } = self;
+        // Only a runtime that is about to end takes none.
+        if let Ok(stream) = TcpStream::from_std(stream) {
+            takeover.run(Taken { stream, unread, shared, stopping }).await;
+        }
+    }
+}
+
 impl std::fmt::Debug for Takeover {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Takeover").field("status", &self.status).finish_non_exhaustive()
@@ -53,7 +77,7 @@ impl Takeover {
     }
 
     /// Writes the head of the answer, and hands the connection over.
-    pub(crate) async fn run(self, taken: Taken) {
+    async fn run(self, taken: Taken) {
         let Takeover { status, headers, run } = self;
         // The system would let it grow to megabytes for each client that reads nothing. Where it cannot be set, the
         // system's own bounds hold.

@@ -16,6 +16,7 @@ use serde_json::Value;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::Handle;
 use tokio::sync::{OnceCell, oneshot};
 use tokio::task::JoinHandle;
 
@@ -92,6 +93,16 @@ impl Server {
 
     /// The same, on this clock.
     pub(crate) async fn at(ledger: &SharedLedger, config: Config, clock: Arc<dyn Clock>) -> Server {
+        Server::serving(ledger, config, clock, Handle::current()).await
+    }
+
+    /// A server whose streams run there.
+    pub(crate) async fn with_streams_on(streams: &Handle) -> Server {
+        let clock = Arc::new(SystemClock::start());
+        Server::serving(&SharedLedger::new(), Config::default(), clock, streams.clone()).await
+    }
+
+    async fn serving(ledger: &SharedLedger, config: Config, clock: Arc<dyn Clock>, streams: Handle) -> Server {
         let (reader, faults) = (ledger.reader(), ledger.faults());
         let engine = Engine::start(Parts {
             ledger: Box::new(ledger.clone()),
@@ -116,7 +127,7 @@ impl Server {
             let stopped = async {
                 let _ = stopped.await;
             };
-            serve(listener, app, stopped).await.unwrap();
+            serve(listener, app, &streams, stopped).await.unwrap();
         });
         Server { address, engine, outbound, pushes, result, faults, store, files, stop: Some(stop), serving }
     }

@@ -116,6 +116,29 @@ async fn a_job_is_followed_from_where_it_is_to_its_end() {
     assert_eq!((&rest[0].data["status"], &rest[0].data["result"]), (&Value::from("DONE"), &serde_json::json!([1, 2])));
 }
 
+#[test]
+fn who_follows_is_not_in_the_way_of_who_asks() {
+    let runtime = |threads| tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build();
+    let (requests, streams) = (runtime(1).unwrap(), runtime(1).unwrap());
+    requests.block_on(async {
+        let server = Server::with_streams_on(streams.handle()).await;
+        let mut stream = Stream::feed(&server, "queue=q", "").await;
+        // The only thread of those who follow is as busy as with ten thousand of them.
+        let (busy, is_busy) = tokio::sync::oneshot::channel();
+        let (end, until) = std::sync::mpsc::channel::<()>();
+        streams.spawn(async move {
+            busy.send(()).unwrap();
+            let _ = until.recv();
+        });
+        is_busy.await.unwrap();
+        let id = server.submit(r#"{"queue":"q","payload":1}"#).await;
+        server.lease("q").await;
+        assert_eq!(server.job(&id).await.text("/status"), "PROCESSING");
+        end.send(()).unwrap();
+        assert_eq!(stream.versions(2).await.0, [1, 2]);
+    });
+}
+
 #[tokio::test]
 async fn who_comes_back_gets_what_it_missed_once_and_in_order() {
     let server = Server::start().await;
