@@ -50,6 +50,7 @@ mod store;
 #[cfg(test)]
 mod tests;
 mod trouble;
+mod wal;
 
 pub use error::OpenError;
 pub use ledger::EmbeddedLedger;

@@ -1,7 +1,11 @@
 //! The few values that stand alone, and where the counters stand.
 
 use ackd_ports::Entropy;
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::types::Value;
+use rusqlite::{Connection, OptionalExtension, ffi};
+
+use crate::checksum::Checksum;
+use crate::rows::meta_sum;
 
 /// The position of the last change that is no longer kept.
 const PURGED: &str = "feed_purged";
@@ -20,6 +24,16 @@ const LANES_COUNTED: &str = "lanes_counted";
 
 /// The secret of the hashes of idempotency keys.
 const KEY_SECRET: &str = "key_secret";
+
+/// Looks whether all of them are what was written: where one is not found by its name it is taken for never written.
+pub(crate) fn check(connection: &Connection) -> rusqlite::Result<()> {
+    let mut statement = connection.prepare("SELECT name, value, crc FROM meta")?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        verified(&row.get::<_, String>(0)?, row.get(1)?, row.get(2)?)?;
+    }
+    Ok(())
+}
 
 /// The position of the last change, also where no change is kept.
 pub(crate) fn head(connection: &Connection) -> rusqlite::Result<u64> {
@@ -92,27 +106,52 @@ pub(crate) fn first_number(connection: &Connection) -> rusqlite::Result<Option<u
 
 /// The secret of this store's hashes of idempotency keys, which is made at the first start.
 pub(crate) fn key_secret(connection: &Connection, entropy: &mut dyn Entropy) -> rusqlite::Result<[u8; 16]> {
-    if let Some(secret) = value(connection, KEY_SECRET)? {
-        return Ok(secret);
+    match value(connection, KEY_SECRET)? {
+        Some(Value::Blob(secret)) => secret.try_into().map_err(|_| damaged(KEY_SECRET)),
+        Some(_) => Err(damaged(KEY_SECRET)),
+        None => {
+            let secret = (u128::from(entropy.random()) << 64 | u128::from(entropy.random())).to_le_bytes();
+            set(connection, KEY_SECRET, Value::Blob(secret.to_vec()))?;
+            Ok(secret)
+        }
     }
-    let secret = (u128::from(entropy.random()) << 64 | u128::from(entropy.random())).to_le_bytes();
-    connection.execute("INSERT INTO meta (name, value) VALUES (?1, ?2)", (KEY_SECRET, secret))?;
-    Ok(secret)
 }
 
 fn number(connection: &Connection, name: &str) -> rusqlite::Result<u64> {
-    let number: Option<i64> = value(connection, name)?;
-    Ok(number.unwrap_or(0).cast_unsigned())
+    match value(connection, name)? {
+        None => Ok(0),
+        Some(Value::Integer(number)) => Ok(number.cast_unsigned()),
+        Some(_) => Err(damaged(name)),
+    }
 }
 
 fn set_number(connection: &Connection, name: &str, number: u64) -> rusqlite::Result<()> {
+    set(connection, name, Value::Integer(number.cast_signed()))
+}
+
+fn value(connection: &Connection, name: &str) -> rusqlite::Result<Option<Value>> {
+    let mut statement = connection.prepare_cached("SELECT value, crc FROM meta WHERE name = ?1")?;
+    let found = statement.query_row([name], |row| verified(name, row.get(0)?, row.get(1)?));
+    found.optional()
+}
+
+fn set(connection: &Connection, name: &str, value: Value) -> rusqlite::Result<()> {
+    let sum = meta_sum(name, &value, &mut Checksum::default());
     connection
-        .prepare_cached("INSERT OR REPLACE INTO meta (name, value) VALUES (?1, ?2)")?
-        .execute((name, number.cast_signed()))?;
+        .prepare_cached("INSERT OR REPLACE INTO meta (name, value, crc) VALUES (?1, ?2, ?3)")?
+        .execute((name, value, sum))?;
     Ok(())
 }
 
-fn value<T: rusqlite::types::FromSql>(connection: &Connection, name: &str) -> rusqlite::Result<Option<T>> {
-    let mut statement = connection.prepare_cached("SELECT value FROM meta WHERE name = ?1")?;
-    statement.query_row([name], |row| row.get(0)).optional()
+fn verified(name: &str, value: Value, sum: Value) -> rusqlite::Result<Value> {
+    let is_whole = sum == Value::Integer(meta_sum(name, &value, &mut Checksum::default()));
+    if is_whole { Ok(value) } else { Err(damaged(name)) }
+}
+
+/// As SQLite says it of what it finds damaged by itself.
+fn damaged(name: &str) -> rusqlite::Error {
+    rusqlite::Error::SqliteFailure(
+        ffi::Error::new(ffi::SQLITE_CORRUPT),
+        Some(format!("the value of {name:?} is damaged")),
+    )
 }

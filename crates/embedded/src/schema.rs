@@ -25,7 +25,8 @@ const APPLICATION_ID: i32 = 0x6163_6b64;
 /// never changes; another follows it.
 const MIGRATIONS: &[fn(&Transaction<'_>) -> rusqlite::Result<()>] = &[lay_out, without_links_back];
 
-/// Refuses a database of a newer version and one that is not ackd's, before anything is changed.
+/// Refuses a database of a newer version and one that is not ackd's, before anything is changed. Both are written in one
+/// commit, so that none of ours is without a version.
 pub(crate) fn refuse_others(connection: &Connection) -> Result<(), OpenError> {
     let application: i32 = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
     let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
@@ -35,6 +36,9 @@ pub(crate) fn refuse_others(connection: &Connection) -> Result<(), OpenError> {
     }
     if found > known {
         return Err(OpenError::Newer { found, known });
+    }
+    if application == APPLICATION_ID && found < 1 {
+        return Err(OpenError::Damaged("its version".to_owned()));
     }
     Ok(())
 }
@@ -52,6 +56,26 @@ pub(crate) fn migrate(connection: &mut Connection) -> Result<(), OpenError> {
     Ok(())
 }
 
+/// Compares what the tables are with what this binary lays out: where a bit has turned in the text of one, a statement may read
+/// another column than it means. What others have added, as an index for their own questions, is theirs.
+pub(crate) fn check(connection: &Connection) -> Result<(), OpenError> {
+    let mut expected = Connection::open_in_memory()?;
+    migrate(&mut expected)?;
+    let found = objects(connection)?;
+    match objects(&expected)?.into_iter().find(|object| !found.contains(object)) {
+        None => Ok(()),
+        Some((_, name, _, _)) => Err(OpenError::Damaged(format!("the definition of {name}"))),
+    }
+}
+
+/// Type, name, table and text of each.
+type Object = (String, String, String, Option<String>);
+
+fn objects(connection: &Connection) -> rusqlite::Result<Vec<Object>> {
+    let mut statement = connection.prepare("SELECT type, name, tbl_name, sql FROM sqlite_schema")?;
+    statement.query_map([], |row| row.try_into())?.collect()
+}
+
 fn version(connection: &Connection) -> rusqlite::Result<i64> {
     connection.pragma_query_value(None, "user_version", |row| row.get(0))
 }
@@ -64,7 +88,7 @@ fn known() -> i64 {
 fn lay_out(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
     transaction.execute_batch(
         "
-        CREATE TABLE meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
+        CREATE TABLE meta (name TEXT PRIMARY KEY, value, crc INTEGER) WITHOUT ROWID;
 
         CREATE TABLE queue (
             id INTEGER PRIMARY KEY,

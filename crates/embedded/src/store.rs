@@ -10,12 +10,14 @@ use rusqlite::{Connection, OpenFlags};
 use crate::checkpoint::{Checkpointer, Gate};
 use crate::error::OpenError;
 use crate::ledger::{Background, EmbeddedLedger};
+use crate::meta;
 use crate::options::Options;
 use crate::pool::Pool;
 use crate::reader::EmbeddedReader;
 use crate::schema;
 use crate::scrub::Scrubber;
 use crate::shared::Shared;
+use crate::wal;
 
 /// The size of a page. Of those measured it is the best for single commits and no worse for large ones.
 pub(crate) const PAGE_SIZE: u32 = 4096;
@@ -49,6 +51,7 @@ impl EmbeddedStore {
     pub fn open(directory: &Path, options: &Options, entropy: Box<dyn Entropy>) -> Result<EmbeddedStore, OpenError> {
         let lock = lock(directory)?;
         let path = directory.join("ackd.db");
+        wal::check(&directory.join("ackd.db-wal"))?;
         let mut writer = open_writer(&path, options)?;
         // SQLite does so too once it has written to the log, which is there by now, and says nothing where that fails.
         sync(directory)?;
@@ -104,6 +107,8 @@ fn open_writer(path: &Path, options: &Options) -> Result<Connection, OpenError> 
     connection.pragma_update(None, "wal_autocheckpoint", 0)?;
     configure(&connection, options.page_cache)?;
     schema::migrate(&mut connection)?;
+    schema::check(&connection)?;
+    meta::check(&connection)?;
     Ok(connection)
 }
 

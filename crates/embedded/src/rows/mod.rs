@@ -15,6 +15,7 @@ mod flow;
 mod job;
 mod key;
 mod lease;
+mod meta;
 mod progress;
 mod queue;
 mod schedule;
@@ -32,6 +33,7 @@ pub(crate) use endpoint::{endpoint_sum, read_endpoint, write_endpoint};
 pub(crate) use file::{FILE_COLUMNS, file_sum, read_file};
 pub(crate) use job::{JOB_COLUMNS, JobRow, Loaded, job_columns, select_job, spec_columns, spec_joins};
 pub(crate) use key::{KeyRow, once};
+pub(crate) use meta::meta_sum;
 pub(crate) use queue::{Settings, queue_sum, started_sum};
 pub(crate) use schedule::{read_schedule, schedule_sum, write_schedule};
 pub(crate) use shape::Shape;
@@ -58,5 +60,6 @@ mod table {
     pub(super) const SCHEDULE: u8 = 13;
     pub(super) const FILE: u8 = 14;
     pub(super) const STARTED: u8 = 15;
+    pub(super) const META: u8 = 16;
 }
 pub(crate) use table::LANE;

@@ -3,6 +3,7 @@ use std::sync::Arc;
 
 use ackd_ports::LedgerReader;
 use rusqlite::Connection;
+use rusqlite::config::DbConfig;
 
 use super::sample::{open, small, submission, submit, try_open};
 use crate::OpenError;
@@ -52,6 +53,75 @@ fn a_database_of_the_first_version_is_brought_to_the_latest() {
     let named = "SELECT count(*) FROM sqlite_schema WHERE name = 'link_back'";
     assert_eq!(shell.query_row(named, [], |row| row.get(0)), Ok(0));
     assert_eq!(shell.pragma_query_value(None, "user_version", |row| row.get(0)), Ok(2));
+}
+
+#[test]
+fn a_database_is_damaged_whose_tables_are_not_as_they_were_made() {
+    for (sql, what) in [
+        ("UPDATE sqlite_schema SET sql = replace(sql, 'previous', 'qrevious') WHERE name = 'change'", "change"),
+        (
+            "UPDATE sqlite_schema SET sql = replace(sql, 'status = 1', 'status = 3') WHERE name = 'job_leased'",
+            "job_leased",
+        ),
+        ("UPDATE sqlite_schema SET name = 'job_waitinf' WHERE name = 'job_waiting'", "job_waitinf"),
+        ("DROP INDEX dead_causes", "dead_causes"),
+        ("PRAGMA user_version = 0", "version"),
+        ("PRAGMA user_version = -3", "version"),
+        ("UPDATE meta SET value = zeroblob(16) WHERE name = 'key_secret'", "key_secret"),
+        ("UPDATE meta SET name = 'kez_secret' WHERE name = 'key_secret'", "kez_secret"),
+        ("UPDATE meta SET value = 'text' WHERE name = 'key_secret'", "key_secret"),
+        ("UPDATE meta SET crc = NULL WHERE name = 'key_secret'", "key_secret"),
+    ] {
+        let directory = tempfile::tempdir().unwrap();
+        drop(open(directory.path()));
+        let shell = Connection::open(directory.path().join("ackd.db")).unwrap();
+        shell.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, false).unwrap();
+        shell.execute_batch(&format!("PRAGMA writable_schema = 1; {sql}")).unwrap();
+        drop(shell);
+        let opened = try_open(directory.path(), &small());
+        assert!(matches!(&opened, Err(OpenError::Damaged(said)) if said.contains(what)), "{sql}: {opened:?}");
+    }
+}
+
+#[test]
+fn a_bit_that_turned_in_the_log_of_a_killed_server_loses_no_commit_without_a_word() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut store = open(directory.path());
+    for _ in 0..5 {
+        submit(&mut store, submission("video"));
+    }
+    // What a server leaves behind that is killed now.
+    let killed = |turned: Option<usize>| {
+        let copy = tempfile::tempdir().unwrap();
+        for name in ["ackd.db", "ackd.db-wal"] {
+            let mut bytes = fs::read(directory.path().join(name)).unwrap();
+            if let Some(at) = turned.filter(|_| name == "ackd.db-wal") {
+                bytes[at] ^= 4;
+            }
+            fs::write(copy.path().join(name), bytes).unwrap();
+        }
+        copy
+    };
+    let whole = killed(None);
+    assert_eq!(open(whole.path()).reader.counts().unwrap()[0].by_status[0], 5);
+    for at in [3, 20, 30, 50, 5000] {
+        let turned = killed(Some(at));
+        let opened = try_open(turned.path(), &small());
+        assert!(
+            matches!(&opened, Err(OpenError::Damaged(said)) if said.contains("write-ahead log")),
+            "{at}: {opened:?}"
+        );
+    }
+}
+
+#[test]
+fn an_index_that_somebody_added_is_theirs() {
+    let directory = tempfile::tempdir().unwrap();
+    drop(open(directory.path()));
+    let shell = Connection::open(directory.path().join("ackd.db")).unwrap();
+    shell.execute_batch("CREATE INDEX of_mine ON job (worker)").unwrap();
+    drop(shell);
+    submit(&mut open(directory.path()), submission("video"));
 }
 
 #[test]
