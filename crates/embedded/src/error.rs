@@ -1,7 +1,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use crate::fault::Fault;
+use crate::fault::{Fault, is_damage};
 use crate::keys::KeyIndexError;
 
 /// Why a data directory cannot be opened.
@@ -75,10 +75,10 @@ impl From<Fault> for OpenError {
 
 impl From<rusqlite::Error> for OpenError {
     fn from(error: rusqlite::Error) -> OpenError {
+        if is_damage(&error) {
+            return OpenError::Damaged(error.to_string());
+        }
         match error.sqlite_error_code() {
-            Some(rusqlite::ErrorCode::DatabaseCorrupt | rusqlite::ErrorCode::NotADatabase) => {
-                OpenError::Damaged(error.to_string())
-            }
             Some(rusqlite::ErrorCode::DiskFull) => OpenError::Full(error.to_string()),
             _ => OpenError::Sqlite(error),
         }

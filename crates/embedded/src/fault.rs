@@ -34,13 +34,18 @@ impl From<Unreadable> for Fault {
 
 impl From<rusqlite::Error> for Fault {
     fn from(error: rusqlite::Error) -> Fault {
-        match error.sqlite_error_code() {
-            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
-                Fault::Damaged(format!("the database ({error})"))
-            }
-            _ => Fault::Sqlite(error),
-        }
+        if is_damage(&error) { Fault::Damaged(format!("the database ({error})")) } else { Fault::Sqlite(error) }
     }
+}
+
+/// Whether an error says that what is stored cannot be: SQLite says so, or a value is of another type than was ever written.
+pub(crate) fn is_damage(error: &rusqlite::Error) -> bool {
+    use rusqlite::Error::{FromSqlConversionFailure, IntegralValueOutOfRange, InvalidColumnType, Utf8Error};
+    matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase))
+        || matches!(
+            error,
+            FromSqlConversionFailure(..) | IntegralValueOutOfRange(..) | InvalidColumnType(..) | Utf8Error(..)
+        )
 }
 
 impl From<Fault> for ReadError {

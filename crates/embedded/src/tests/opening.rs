@@ -64,6 +64,7 @@ fn a_database_is_damaged_whose_tables_are_not_as_they_were_made() {
             "job_leased",
         ),
         ("UPDATE sqlite_schema SET name = 'job_waitinf' WHERE name = 'job_waiting'", "job_waitinf"),
+        ("UPDATE sqlite_schema SET sql = replace(sql, 'as of', CAST(x'ff' AS TEXT)) WHERE name = 'change'", "utf-8"),
         ("DROP INDEX dead_causes", "dead_causes"),
         ("PRAGMA user_version = 0", "version"),
         ("PRAGMA user_version = -3", "version"),
