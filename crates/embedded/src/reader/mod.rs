@@ -18,7 +18,7 @@ use ackd_domain::{
 use ackd_ports::{
     Counts, DeadCause, Filter, Lane, LedgerReader, OldChanges, Outlived, Page, ReadError, Ready, Timeline,
 };
-use rusqlite::OptionalExtension;
+use rusqlite::{Connection, OptionalExtension};
 
 use crate::fault::Fault;
 use crate::feed;
@@ -245,8 +245,16 @@ fn result(reading: &mut Reading, number: u64, most: u64) -> Result<Option<Body>,
     });
     match body.optional()? {
         Some(body) => body.map(Some).map_err(|_| Fault::Damaged(format!("the result of job {number}"))),
+        None if is_hidden(connection, number)? => Err(Fault::Damaged(format!("the result of job {number}"))),
         None => Ok(None),
     }
+}
+
+/// Whether the job has a result in the ledger that is not found. Asked in one statement, as of one moment.
+fn is_hidden(connection: &Connection, number: u64) -> rusqlite::Result<bool> {
+    const HIDDEN: &str = "SELECT 1 FROM job WHERE id = ?1 AND result_size IS NOT NULL AND result_file IS NULL \
+                          AND NOT EXISTS (SELECT 1 FROM result WHERE result.id = job.id)";
+    connection.prepare_cached(HIDDEN)?.exists([number.cast_signed()])
 }
 
 fn counts(reading: &Reading) -> Result<Vec<Counts>, Fault> {

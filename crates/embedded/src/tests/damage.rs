@@ -189,7 +189,11 @@ fn changed_bodies_texts_lanes_and_changes_are_not_served() {
     assert_eq!(store.reader.payloads(&[3]), Err(ReadError::Damaged("the payload of job 3".into())));
     assert!(store.reader.job(id_of(&store, 3)).is_ok(), "the job is not its payload");
 
-    for sql in [format!("UPDATE result SET body = {flipped}"), "UPDATE result SET content_type = 'text/html'".into()] {
+    for sql in [
+        format!("UPDATE result SET body = {flipped}"),
+        "UPDATE result SET content_type = 'text/html'".into(),
+        "UPDATE result SET id = 7".into(),
+    ] {
         let (_directory, store) = tampered(&sql);
         assert_eq!(store.reader.result(3), Err(ReadError::Damaged("the result of job 3".into())));
     }
