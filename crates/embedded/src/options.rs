@@ -28,7 +28,7 @@ impl Default for Options {
     fn default() -> Options {
         Options {
             page_cache: 8 << 20,
-            job_cache: 8 << 10,
+            job_cache: 4 << 10,
             readers: 4,
             checkpoint_at: 16 << 20,
             reserve: 16 << 20,

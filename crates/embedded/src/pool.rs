@@ -98,7 +98,7 @@ impl Reading {
     pub(crate) fn open(path: &Path) -> rusqlite::Result<Reading> {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(path, flags)?;
-        crate::store::configure(&connection, 2 << 20)?;
+        crate::store::configure(&connection, 1 << 20)?;
         Ok(Reading { connection, checksum: Checksum::default() })
     }
 }
