@@ -193,11 +193,11 @@ impl Copier {
         Ok(())
     }
 
-    /// Leaves a database that is whole by itself. The log stays, to be written over by the next start; if
-    /// this fails, that start copies it.
+    /// Leaves a database that is whole by itself, and no log: a bit that turned in one of which everything is copied would have the
+    /// next start put older pages over newer ones. If this fails, the next start copies it.
     fn copy_the_rest(&self) {
         if self.shared.trouble.failure().is_none()
-            && let Err(error) = self.connection.wal_checkpoint_v2(Some(MAIN_DB), CheckpointMode::PASSIVE)
+            && let Err(error) = self.connection.wal_checkpoint_v2(Some(MAIN_DB), CheckpointMode::TRUNCATE)
         {
             tracing::warn!("the write-ahead log is left to the next start: {error}");
         }

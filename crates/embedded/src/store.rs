@@ -1,5 +1,5 @@
 use std::fs::{self, File, TryLockError};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -51,7 +51,9 @@ impl EmbeddedStore {
     pub fn open(directory: &Path, options: &Options, entropy: Box<dyn Entropy>) -> Result<EmbeddedStore, OpenError> {
         let lock = lock(directory)?;
         let path = directory.join("ackd.db");
-        wal::check(&directory.join("ackd.db-wal"))?;
+        // SQLite has the log beside the file, wherever a link to it stands.
+        let file = fs::canonicalize(&path).unwrap_or_else(|_| path.clone());
+        wal::check(&log_of(&file))?;
         let mut writer = open_writer(&path, options)?;
         // SQLite does so too once it has written to the log, which is there by now, and says nothing where that fails.
         sync(directory)?;
@@ -66,6 +68,13 @@ impl EmbeddedStore {
         let reader = Arc::new(EmbeddedReader::new(readers, shared));
         Ok(EmbeddedStore { ledger, reader })
     }
+}
+
+/// The write-ahead log of the database `file`.
+fn log_of(file: &Path) -> PathBuf {
+    let mut name = file.as_os_str().to_owned();
+    name.push("-wal");
+    name.into()
 }
 
 /// Makes the directory and locks it.

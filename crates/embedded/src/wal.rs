@@ -1,12 +1,13 @@
 //! Whether the write-ahead log ends where writing ended.
 //!
 //! After a crash SQLite takes the log up to the first frame whose checksum does not fit, and nothing behind it: so it finds the
-//! end of what was written. A bit that has turned in the middle of the log looks to it like that end, and commits that
-//! were acknowledged would be gone without a word. But each commit is synced before the next one is written: where two follow
-//! a frame that does not fit, what that frame belongs to was durable once, and the log is damaged. In the last commit of all,
-//! a bit that turned and a write that was torn look alike, and it is taken for torn.
+//! end of what was written. A bit that has turned in the middle of the log, or a block that was lost, looks to it like that
+//! end, and commits that were acknowledged would be gone without a word. But each commit is synced before the next one is
+//! written, and what a start finds is synced before it writes more: where two commits that follow one another stand behind what
+//! does not fit, or begin with it, the first of them was durable once, and the log is damaged. In the last commit of all
+//! damage and a write that was torn look alike, and it is taken for torn.
 //!
-//! The format is in <https://www.sqlite.org/fileformat2.html#walformat>.
+//! The format is in <https://www.sqlite.org/fileformat2.html#walformat>. A sector is taken to be written as a whole.
 
 use std::fs::File;
 use std::io::{self, BufReader, Read};
@@ -19,16 +20,18 @@ const HEADER: usize = 32;
 const FRAME_HEADER: usize = 24;
 const FRAME: usize = FRAME_HEADER + PAGE_SIZE as usize;
 
-/// As SQLite names the log whose checksums are made of big-endian words; that of the others ends in a zero bit.
-const BIG_ENDIAN_LOG: u32 = 0x377f_0683;
+/// How a log begins, by the order of the bytes in the words that its checksums are made of.
+const NAMES: [(u32, Order); 2] = [(0x377f_0682, Order::Little), (0x377f_0683, Order::Big)];
 
-/// Refuses a log, that of no running server, from whose middle something is missing. That there is none is fine.
+/// Refuses a log, that of no running server, from whose middle something is missing, and makes the rest durable: of what a
+/// server that was killed had not synced yet, all that is read from now on will be there. That there is no log is fine.
 pub(crate) fn check(path: &Path) -> Result<(), OpenError> {
     let file = match File::open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         Err(error) => return Err(OpenError::io(path, error)),
     };
+    file.sync_data().map_err(|error| OpenError::io(path, error))?;
     match damage(BufReader::with_capacity(16 * FRAME, file)).map_err(|error| OpenError::io(path, error))? {
         None => Ok(()),
         Some(what) => Err(OpenError::Damaged(format!(
@@ -43,25 +46,22 @@ fn damage(mut log: impl Read) -> io::Result<Option<String>> {
     if !fill(&mut log, &mut header)? {
         return Ok(None);
     }
-    let salts = Salts::of(&header[16..24]);
-    let is_whole = |order| Sum::default().with(&header[..24], order) == Sum::stored(&header[24..]);
-    let named = if word(&header[..4]) == BIG_ENDIAN_LOG { Order::Big } else { Order::Little };
-    let (mut walk, order) = if is_whole(named) {
-        (Walk { before: Sum::stored(&header[24..]), salts, broken: None }, named)
-    } else {
-        (Walk { before: Sum::default(), salts, broken: Some(Broken { at: 0, commits: 0 }) }, Order::NATIVE)
+    let named = NAMES.iter().find(|(name, _)| *name == word(&header[..4])).map(|(_, order)| *order);
+    let sum = Sum::stored(&header[24..]);
+    let is_whole = |order: &Order| Sum::default().with(&header[..24], *order) == sum;
+    let (mut walk, order) = match named.filter(is_whole) {
+        Some(order) => (Walk::behind(Salts::of(&header[16..24]), sum), order),
+        None => (Walk::behind_damage(Salts::of(&header[16..24]), header == [0; HEADER]), Order::NATIVE),
     };
     let mut bytes = vec![0; FRAME];
     for number in 1.. {
         if !fill(&mut log, &mut bytes)? {
             break;
         }
-        let frame = Frame::of(&bytes, order);
-        match walk.next(number, &frame) {
-            Next::On => {}
-            Next::End => break,
-            Next::Damaged(0) => return Ok(Some("the head".to_owned())),
-            Next::Damaged(at) => return Ok(Some(format!("frame {at}"))),
+        match walk.next(number, &Frame::of(&bytes, order)) {
+            None => {}
+            Some(0) => return Ok(Some("the head".to_owned())),
+            Some(at) => return Ok(Some(format!("frame {at}"))),
         }
     }
     Ok(None)
@@ -69,61 +69,79 @@ fn damage(mut log: impl Read) -> io::Result<Option<String>> {
 
 /// Goes from frame to frame.
 struct Walk {
-    /// The checksum in the frame before, which the next one goes on from.
-    before: Sum,
+    head: Head,
     salts: Salts,
-    broken: Option<Broken>,
+    /// From which checksums the next frame may go on: the one that stands in the frame before, and the one it ought to have.
+    before: [Sum; 2],
+    /// The first that does not fit to what is before it: a frame, or the head (0).
+    broken: Option<u64>,
+    /// The commits since then that fit to one another.
+    run: u32,
 }
 
-/// A frame, or the head (0), that does not fit to what is before it.
-struct Broken {
-    at: u64,
-    /// The commits from there on that fit to one another.
-    commits: u32,
-}
-
-enum Next {
-    On,
-    End,
-    /// This does not fit, and more was written after it.
-    Damaged(u64),
+/// What is known of the salts, which all frames have that were written since the log was begun anew.
+enum Head {
+    /// They stand in the head.
+    Whole,
+    /// At most one of those in the head is wrong.
+    Turned(Salts),
+    /// Nothing.
+    Lost,
 }
 
 impl Walk {
-    fn next(&mut self, number: u64, frame: &Frame<'_>) -> Next {
-        let fits = frame.sum_after(self.before) == frame.sum;
-        self.before = frame.sum;
+    fn behind(salts: Salts, sum: Sum) -> Walk {
+        Walk { head: Head::Whole, salts, before: [sum; 2], broken: None, run: 0 }
+    }
+
+    fn behind_damage(salts: Salts, is_lost: bool) -> Walk {
+        let head = if is_lost { Head::Lost } else { Head::Turned(salts) };
+        Walk { head, salts: Salts::default(), before: [Sum::default(); 2], broken: Some(0), run: 0 }
+    }
+
+    /// Takes the next frame. What does not fit, once it is certain that more was written after it.
+    fn next(&mut self, number: u64, frame: &Frame<'_>) -> Option<u64> {
+        let [stored, due] = self.before;
+        let computed = frame.sum_after(stored);
+        let fits = computed == frame.sum || (due != stored && frame.sum_after(due) == frame.sum);
+        self.before = [frame.sum, computed];
+        let goes_on = frame.salts == self.salts;
         let commits = u32::from(frame.is_commit);
-        let Some(broken) = &mut self.broken else {
-            if !fits || frame.salts != self.salts {
-                // Of an earlier time, when the log was written from its beginning, are those with other salts.
-                let commits = if frame.salts == self.salts { commits } else { 0 };
-                self.broken = Some(Broken { at: number, commits });
+        let Some(broken) = self.broken else {
+            if !fits || !goes_on {
+                self.broken = Some(number);
+                // Salts are no part of the checksum: those of a frame that fits have turned.
+                self.run = if fits || goes_on { commits } else { 0 };
             }
-            return Next::On;
+            return None;
         };
-        if broken.at == 0 && number == 1 {
+        self.run = match (goes_on, fits) {
+            (true, true) => self.run + commits,
+            // What follows says more of it, or nothing.
+            (true, false) => commits,
+            // Of an earlier time, when the log was written from its beginning, or lost.
+            (false, _) if self.begins_anew(frame.salts) => commits,
+            (false, _) => 0,
+        };
+        (self.run >= 2).then_some(broken)
+    }
+
+    /// Whether a frame with other salts than the one before may be of the log's time.
+    fn begins_anew(&mut self, salts: Salts) -> bool {
+        let may_be = match &self.head {
+            Head::Whole => false,
             // A head that was torn while it was written over has none of the salts of the frames behind it.
-            if !frame.salts.resemble(&self.salts) {
-                return Next::End;
-            }
-            self.salts = frame.salts;
-            broken.commits = commits;
-            return Next::On;
+            Head::Turned(turned) => salts.resemble(turned),
+            Head::Lost => salts != Salts::default(),
+        };
+        if may_be {
+            self.salts = salts;
         }
-        match (frame.salts == self.salts, fits) {
-            (false, _) => return Next::End,
-            (true, true) => broken.commits += commits,
-            // It is the checksum of the frame before that has changed, or what is here is of a write that was given up: only
-            // what fits from here on says anything.
-            (true, false) if number == broken.at + 1 => broken.commits = commits,
-            (true, false) => return Next::End,
-        }
-        if broken.commits >= 2 { Next::Damaged(broken.at) } else { Next::On }
+        may_be
     }
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
 struct Salts(u32, u32);
 
 impl Salts {
@@ -244,9 +262,9 @@ mod tests {
     }
 
     #[test]
-    fn a_bit_that_turned_anywhere_before_the_last_two_commits_is_found() {
+    fn a_bit_that_turned_anywhere_before_the_last_commit_is_found() {
         let (mut log, ends) = log(4);
-        let sure = ends[1];
+        let sure = ends[2];
         for at in (0..HEADER).chain((HEADER..sure).filter(|at| (at - HEADER) % FRAME < FRAME_HEADER || at % 61 == 0)) {
             for bit in [0, 7] {
                 log[at] ^= 1 << bit;
@@ -254,6 +272,21 @@ mod tests {
                     if at < HEADER { "the head".to_owned() } else { format!("frame {}", (at - HEADER) / FRAME + 1) };
                 assert_eq!(found(&log), Some(frame), "byte {at}, bit {bit}");
                 log[at] ^= 1 << bit;
+            }
+        }
+    }
+
+    #[test]
+    fn a_block_that_was_lost_before_the_last_two_commits_is_found() {
+        const BLOCK: usize = 4096;
+        let (whole, ends) = log(8);
+        for at in (0..ends[5] - BLOCK).step_by(BLOCK) {
+            for lost in [0, 0xa5] {
+                let mut log = whole.clone();
+                log[at..at + BLOCK].fill(lost);
+                let found = found(&log);
+                // Of a head of which nothing is left but bytes that nobody wrote nothing can be said.
+                assert_eq!(found.is_some(), at > 0 || lost == 0, "the block at {at} is {lost}: {found:?}");
             }
         }
     }
