@@ -74,17 +74,19 @@ pub(crate) fn serve(args: ServeArgs) -> Result<(), ServeError> {
 /// Threads for those who follow events, which make way for all others: an event that ten thousand are told of is ten
 /// thousand writes, and whoever submits a job meanwhile is not to wait for them.
 fn streams() -> std::io::Result<tokio::runtime::Runtime> {
-    /// A third of the others' share of a processor that both want.
-    const NICE: i32 = 5;
-    tokio::runtime::Builder::new_multi_thread()
-        .thread_name("streams")
-        .on_thread_start(|| {
-            // On Linux it is the thread's own (nice(2)). Where it is refused, they share alike.
-            #[cfg(target_os = "linux")]
-            let _ = rustix::process::nice(NICE);
-        })
-        .enable_all()
-        .build()
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::process::{getpriority_process, setpriority_process};
+        /// A third of the others' share of a processor that both want.
+        const LESS: i32 = 5;
+        // On Linux it is the thread's own (setpriority(2)). Where it is refused, they share alike.
+        let niceness = getpriority_process(None).unwrap_or_default() + LESS;
+        builder.on_thread_start(move || {
+            let _ = setpriority_process(None, niceness);
+        });
+    }
+    builder.thread_name("streams").enable_all().build()
 }
 
 /// Listens with room for the thousands of clients that come back at once after a restart: whom the system has no room for

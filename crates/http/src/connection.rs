@@ -136,7 +136,7 @@ pub(crate) async fn run(
     let link = Arc::new(Link::new(shared));
     let wire = Wire::new(stream, Arc::clone(&link));
     let caller = Caller::new(Arc::clone(&link));
-    let mut connection = Box::new(builder.serve_connection(TokioIo::new(wire), caller));
+    let mut connection = builder.serve_connection(TokioIo::new(wire), caller);
     let mut takeover = None;
     let mut poll = |connection: &mut Serving, cx: &mut Context<'_>| {
         let polled = connection.poll_without_shutdown(cx);
@@ -147,7 +147,7 @@ pub(crate) async fn run(
         biased;
         outcome = poll_fn(|cx| poll(&mut connection, cx)) => outcome,
         _ = stopping.changed() => {
-            std::pin::Pin::new(&mut *connection).graceful_shutdown();
+            std::pin::Pin::new(&mut connection).graceful_shutdown();
             // Whoever takes the connection over now is to hear of it too.
             stopping.mark_changed();
             poll_fn(|cx| poll(&mut connection, cx)).await

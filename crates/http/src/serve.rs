@@ -1,5 +1,6 @@
 use std::future::Future;
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -10,6 +11,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 
 use crate::addresses::Addresses;
 use crate::app::{App, Shared};
@@ -60,6 +62,7 @@ pub async fn serve(
         "this address has as many connections as one may have; use those that are open, or come again later",
     );
     let addresses = Addresses::new(shared.limits.connections_per_address);
+    let mut not_before = None;
     tokio::pin!(shutdown);
     loop {
         let accepted = tokio::select! {
@@ -71,10 +74,11 @@ pub async fn serve(
                 continue;
             }
             Some(_) = told.join_next(), if !told.is_empty() => continue,
-            accepted = listener.accept() => accepted,
+            accepted = accept(&listener, not_before) => accepted,
         };
         match accepted {
             Ok((stream, from)) => {
+                not_before = None;
                 let has_room = connections.len() < shared.limits.connections;
                 let Some(place) = addresses.place(from.ip()).filter(|_| has_room) else {
                     shared.metrics.refused_connections.fetch_add(1, Ordering::Relaxed);
@@ -89,7 +93,7 @@ pub async fn serve(
                 let (shared, builder, stopping) = (Arc::clone(&shared), Arc::clone(&builder), stopping.clone());
                 connections.requests.spawn(connection::run(stream, place, shared, builder, stopping));
             }
-            Err(error) => accept_failed(error).await?,
+            Err(error) => not_before = try_again(error)?,
         }
     }
     // Before the connections hear of it: whoever waits for a job or an event is let go, and answered.
@@ -154,16 +158,24 @@ async fn refuse(stream: TcpStream, words: Arc<[u8]>) {
     let _ = tokio::time::timeout(TELLING, connection::part(stream, Some(&words))).await;
 }
 
-async fn accept_failed(error: io::Error) -> io::Result<()> {
+/// The next connection, not before that time.
+async fn accept(listener: &TcpListener, not_before: Option<Instant>) -> io::Result<(TcpStream, SocketAddr)> {
+    if let Some(time) = not_before {
+        tokio::time::sleep_until(time).await;
+    }
+    listener.accept().await
+}
+
+/// When to try again after the operating system gave no connection; at once, if nothing is said.
+fn try_again(error: io::Error) -> io::Result<Option<Instant>> {
     use io::ErrorKind;
     match error.kind() {
         // The client was gone before it was accepted.
-        ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset | ErrorKind::ConnectionRefused => Ok(()),
+        ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset | ErrorKind::ConnectionRefused => Ok(None),
         ErrorKind::InvalidInput | ErrorKind::NotConnected => Err(error),
         _ => {
             tracing::warn!(%error, "a connection could not be accepted");
-            tokio::time::sleep(ACCEPT_PAUSE).await;
-            Ok(())
+            Ok(Some(Instant::now() + ACCEPT_PAUSE))
         }
     }
 }

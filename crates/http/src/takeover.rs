@@ -56,9 +56,9 @@ impl Handover {
     /// Goes on with it, on the runtime that this is called on, to its end.
     pub(crate) async fn run(self) {
         let Handover { takeover, stream, unread, shared, stopping, place: _place } = self;
-        // Only a runtime that is about to end takes none.
-        if let Ok(stream) = TcpStream::from_std(stream) {
-            takeover.run(Taken { stream, unread, shared, stopping }).await;
+        match TcpStream::from_std(stream) {
+            Ok(stream) => takeover.run(Taken { stream, unread, shared, stopping }).await,
+            Err(error) => tracing::warn!(%error, "the system does not watch over a stream, which is cut"),
         }
     }
 }
