@@ -95,3 +95,24 @@ pub(crate) fn lifecycles(dir: &Path, batch: usize, time: Duration) -> io::Result
     }
     Ok(count as f64 / started.elapsed().as_secs_f64())
 }
+
+/// Jobs a second of a backlog through lease and complete, `batch` of them a commit.
+pub(crate) fn drains(dir: &Path, batch: usize, time: Duration) -> io::Result<f64> {
+    let data = tempfile::tempdir_in(dir)?;
+    let mut alone = Alone::open(data.path())?;
+    let mut waiting = Vec::new();
+    let (mut count, mut took) = (0, Duration::ZERO);
+    while took < time {
+        // So many commits of accepts at a time that none of what is leased has just been written.
+        while waiting.len() < 50 * batch {
+            waiting.extend(alone.submit(batch, false)?);
+        }
+        let started = Instant::now();
+        for numbers in waiting.drain(..25 * batch).as_slice().chunks(batch) {
+            alone.work(numbers)?;
+            count += numbers.len();
+        }
+        took += started.elapsed();
+    }
+    Ok(count as f64 / took.as_secs_f64())
+}

@@ -13,6 +13,7 @@ mod ledger;
 mod lifecycle;
 mod load;
 mod measured;
+mod memory_limit;
 mod peers;
 mod profile;
 mod report;

@@ -5,6 +5,8 @@
 //! JavaScript and Python follow the same protocol.
 //!
 //! A driver runs on one thread, as those in JavaScript do, so that the clients of all peers take one core at most.
+//!
+//! [`Serving`], for whoever starts ackd to measure or to attack it, and [`Quantiles`] are not for drivers only.
 
 mod ask;
 mod quantiles;
