@@ -209,10 +209,12 @@ impl<H: Host> Session<H> {
                     outputs.push(self.error(None, Some(sid), problem));
                 }
             }
-            Ok(ClientFrame::Unsubscribe(unsubscribe)) => match self.by_sid.get(&unsubscribe.sid) {
-                Some(key) => self.unsubscribe(*key, outputs),
-                None => outputs.push(self.error(None, Some(unsubscribe.sid), no_such_subscription())),
-            },
+            // What is said of a subscription that is not there is said of one that has ended while it was on its way.
+            Ok(ClientFrame::Unsubscribe(unsubscribe)) => {
+                if let Some(key) = self.by_sid.get(&unsubscribe.sid) {
+                    self.unsubscribe(*key, outputs);
+                }
+            }
             Ok(ClientFrame::Credit(credit)) => {
                 let sid = credit.sid.clone();
                 if let Err(problem) = self.credit(&credit, outputs) {
@@ -279,8 +281,8 @@ impl<H: Host> Session<H> {
     }
 
     fn credit(&mut self, credit: &Credit, outputs: &mut Vec<Output>) -> Result<(), Problem> {
-        let key = self.by_sid.get(&credit.sid).copied().ok_or_else(no_such_subscription)?;
-        let subscription = self.subscriptions.get_mut(&key).ok_or_else(no_such_subscription)?;
+        let Some(key) = self.by_sid.get(&credit.sid).copied() else { return Ok(()) };
+        let Some(subscription) = self.subscriptions.get_mut(&key) else { return Ok(()) };
         let Some(left) = &mut subscription.credit else {
             return Err(Problem::at("/sid", "was subscribed to without `credit`, and tells everything anyway"));
         };
@@ -393,10 +395,6 @@ fn pull(key: Key, subscription: &mut Subscription, outputs: &mut Vec<Output>) {
 fn send(frame: &ServerFrame<'_>) -> Output {
     // Texts and numbers: there is nothing in it that could fail to be written.
     Output::Send(serde_json::to_vec(frame).unwrap_or_default())
-}
-
-fn no_such_subscription() -> Problem {
-    Problem::new(Code::NotFound, "there is no subscription of this `sid` on this socket, or no longer")
 }
 
 #[cfg(test)]

@@ -203,16 +203,16 @@ async fn credit_holds_back_and_loses_nothing() {
         server.submit(r#"{"queue":"q"}"#).await;
     }
     // Nothing of it comes: what is asked for later is answered first.
-    socket.say(json!({"op": "credit", "sid": 2, "n": 1})).await;
-    assert_eq!(socket.brief().await, "error 2 not-found");
+    socket.say(json!({"op": "subscribe", "sid": 2, "job": "x"})).await;
+    assert_eq!(socket.brief().await, "error 2 invalid-request");
     socket.say(json!({"op": "credit", "sid": 1, "n": 150})).await;
     assert_eq!(socket.brief().await, "lagging 1");
     let mut seen = Vec::new();
     for _ in 0..150 {
         seen.push(socket.hear().await["job"]["id"].as_str().unwrap().to_owned());
     }
-    socket.say(json!({"op": "credit", "sid": 2, "n": 1})).await;
-    assert_eq!(socket.brief().await, "error 2 not-found");
+    socket.say(json!({"op": "subscribe", "sid": 2, "job": "x"})).await;
+    assert_eq!(socket.brief().await, "error 2 invalid-request");
     socket.say(json!({"op": "credit", "sid": 1, "n": 51})).await;
     for _ in 0..50 {
         seen.push(socket.hear().await["job"]["id"].as_str().unwrap().to_owned());
@@ -457,8 +457,8 @@ impl Watcher {
     /// Takes what comes, until as many events came as were granted, or nothing is left.
     async fn take(&mut self, granted: u64, all: bool) {
         self.socket.say(json!({"op": "credit", "sid": 1, "n": granted})).await;
-        // The answer to this comes when there is nothing to tell, or in between.
-        self.socket.say(json!({"op": "unsubscribe", "sid": "nobody"})).await;
+        // It is refused when there is nothing to tell, or in between.
+        self.socket.say(json!({"op": "subscribe", "sid": "nobody", "job": "x"})).await;
         let mut asked = true;
         loop {
             let frame = self.socket.hear().await;

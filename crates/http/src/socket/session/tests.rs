@@ -122,19 +122,22 @@ fn nothing_is_pulled_beyond_the_credit() {
         [r#"error "b" invalid-request /sid"#],
         "it tells everything anyway"
     );
-    assert_eq!(table.say(json!({"op": "credit", "sid": "c", "n": 1})), [r#"error "c" not-found"#]);
+    // One that ends while a credit for it is on its way.
+    assert_eq!(table.told(2, Told::Over), [r#"ended "b""#]);
+    assert_eq!(table.say(json!({"op": "credit", "sid": "b", "n": 1})), [""; 0]);
 }
 
 #[test]
 fn who_unsubscribes_hears_no_more() {
     let mut table = Table::new();
     let unsubscribe = |sid: &str| json!({"op": "unsubscribe", "sid": sid});
-    assert_eq!(table.say(unsubscribe("a")), [r#"error "a" not-found"#]);
     table.say(subscribe("a"));
     table.told(1, Told::Open);
     assert_eq!(table.say(subscribe("a")), [r#"error "a" invalid-request /sid"#]);
     assert_eq!(table.say(unsubscribe("a")), ["forget 1", r#"ended "a""#]);
     assert!(table.is_empty());
+    // It had ended while this was on its way.
+    assert_eq!(table.say(unsubscribe("a")), [""; 0]);
     // One that is being opened is opened to its end, and counts until then.
     assert_eq!(table.say(subscribe("a")), ["open 2"]);
     assert_eq!(table.say(unsubscribe("a")), [r#"ended "a""#]);
