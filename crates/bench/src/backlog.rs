@@ -18,27 +18,21 @@ const WORKERS: usize = 8;
 const JOBS: usize = 100;
 /// The small backlog. It is kept up while it is worked off.
 const FEW: u64 = 10_000;
-/// What each server may have of the machine's memory, what the system keeps of its files included: less than a tenth of what
-/// ten million jobs take on the disk.
+/// What each server may have of the machine's memory, what the system keeps of its files included.
 const MEMORY: u64 = 512 << 20;
 
 pub(crate) fn run(bench: &Bench) -> io::Result<()> {
     let many = bench.backlog;
     let (few_data, many_data) = (tempfile::tempdir_in(&bench.dir)?, tempfile::tempdir_in(&bench.dir)?);
-    let limits = MemoryLimit::new("ackd-bench-many", MEMORY)
-        .and_then(|many| Ok((many, MemoryLimit::new("ackd-bench-few", MEMORY)?)));
-    let hold = |limit: fn(&(MemoryLimit, MemoryLimit)) -> &MemoryLimit, server: &Server| match &limits {
-        Ok(limits) => limit(limits).hold(server.pid()),
-        Err(_) => Ok(()),
-    };
-    match &limits {
+    let [for_many, for_few] = ["many", "few"].map(|name| MemoryLimit::new(&format!("ackd-bench-{name}"), MEMORY));
+    match for_many.as_ref().and(for_few.as_ref()) {
         Ok(_) => {
             println!("each server has {} MiB of memory, what the system keeps of its files included", MEMORY >> 20)
         }
         Err(error) => println!("this machine bounds no server's memory for us ({error}): the whole of it is theirs"),
     }
     let large = Server::start(Kind::Ackd, many_data.path())?;
-    hold(|limits| &limits.0, &large)?;
+    hold(&for_many, &large)?;
     let (idle, _) = large.memory()?;
     println!("idle, a server takes {:.1} MiB (target: at most 15 MiB)", idle as f64 / f64::from(1 << 20));
     let started = std::time::Instant::now();
@@ -46,7 +40,7 @@ pub(crate) fn run(bench: &Bench) -> io::Result<()> {
     let rate = many as f64 / started.elapsed().as_secs_f64();
     println!("{many} jobs accepted at {rate:.0}/s");
     let small = Server::start(Kind::Ackd, few_data.path())?;
-    hold(|limits| &limits.1, &small)?;
+    hold(&for_few, &small)?;
     let (mut ours, mut bound, mut alone) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..bench.runs {
         // Enough for the run, and few beside the large one.
@@ -58,7 +52,7 @@ pub(crate) fn run(bench: &Bench) -> io::Result<()> {
     }
     let (now, most) = large.memory()?;
     let (large, took) = large.kill_and_restart(many_data.path())?;
-    hold(|limits| &limits.0, &large)?;
+    hold(&for_many, &large)?;
     let again = drain(&large, Duration::from_secs(1))?;
     Line {
         what: format!("backlog: lease and complete in batches of {JOBS} with {many} waiting"),
@@ -86,6 +80,10 @@ pub(crate) fn run(bench: &Bench) -> io::Result<()> {
         took.as_secs_f64()
     );
     Ok(())
+}
+
+fn hold(limit: &io::Result<MemoryLimit>, server: &Server) -> io::Result<()> {
+    limit.as_ref().map_or(Ok(()), |limit| limit.hold(server.pid()))
 }
 
 fn drain(server: &Server, time: Duration) -> io::Result<f64> {

@@ -4,8 +4,7 @@ use std::fs;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
-/// A control group of the kernel's that processes are put into. Those that are left in it when it is dropped go back to
-/// where they came from with their end.
+/// A control group of the kernel's that processes are put into. It is to be dropped after they have ended.
 #[derive(Debug)]
 pub(crate) struct MemoryLimit(PathBuf);
 
@@ -48,7 +47,7 @@ fn put(file: &Path, text: &str) -> io::Result<()> {
 
 impl Drop for MemoryLimit {
     fn drop(&mut self) {
-        // Only an empty one can go; what is left of it takes nothing.
+        // One with a process in it cannot go; what is left of it takes nothing.
         let _ = fs::remove_dir(&self.0);
     }
 }

@@ -56,10 +56,6 @@ pub(super) async fn run(plan: &Plan) -> Done<Figures> {
     }
     world.stop().await?;
     let (whole, until) = (world.disk.data(), plan.until());
-    // A server that stops copies its log into the database and leaves it behind; what stands in both is read from the log.
-    for log in [format!("{FILE}-wal"), format!("{FILE}-shm")] {
-        fs::remove_file(whole.join(log)).doing("the log")?;
-    }
     let truth = Arc::new(truth);
     let mut flips = JoinSet::new();
     let mut next = 0;
