@@ -23,11 +23,8 @@ use clap::Parser;
 use cli::{Cli, Command};
 use exit::Exit;
 
-/// Much is allocated on one thread and freed on another, for which the system's allocator takes locks.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> ExitCode {
+    ackd_allocator::give_back_early();
     // No command for people: it stands in no help and is completed by no shell.
     let mut args = std::env::args_os().skip(1);
     if args.next().is_some_and(|first| first == work::SUPERVISE) {

@@ -30,7 +30,8 @@ use std::time::Duration;
 
 use ackd_engine::dispatch::WindowLimits;
 use ackd_engine::{Engine, MailboxLimits, Parts};
-use ackd_ports::{FakeOutbound, MemoryLedger, SeededEntropy, SystemClock};
+use ackd_memory::{FakeOutbound, MemoryLedger};
+use ackd_ports::{SeededEntropy, SystemClock};
 use clap::{Parser, Subcommand};
 
 /// What is measured how.
@@ -130,7 +131,7 @@ fn serve_without_storage() -> io::Result<()> {
     })
     .map_err(io::Error::other)?;
     let outbound = Arc::new(FakeOutbound::new());
-    let files = ackd_engine::Files::new(engine.clone(), Arc::new(ackd_ports::MemoryFiles::default()), 0);
+    let files = ackd_engine::Files::new(engine.clone(), Arc::new(ackd_memory::MemoryFiles::default()), 0);
     let outbounds = ackd_http::Outbounds { webhooks: outbound.clone(), pushes: outbound };
     let app = ackd_http::App::new(engine, files, outbounds, ackd_http::Config::default()).map_err(io::Error::other)?;
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(async {

@@ -143,7 +143,8 @@ fn read(
 #[cfg(test)]
 mod tests {
     use ackd_domain::{Body, Command, Name, Submission, Timestamp};
-    use ackd_ports::{Idle, Ledger, MemoryLedger, SeededEntropy};
+    use ackd_memory::MemoryLedger;
+    use ackd_ports::{Idle, Ledger, SeededEntropy};
 
     use super::*;
 

@@ -13,7 +13,8 @@ use ackd_domain::{
 use ackd_engine::{
     BulkOf, BulkOrder, BulkWorker, Engine, EventsStart, Field, Filter, Pace, Record, Search, WorkRequest,
 };
-use ackd_ports::{Faults, LedgerError, SystemClock};
+use ackd_memory::Faults;
+use ackd_ports::{LedgerError, SystemClock};
 use bytes::Bytes;
 
 struct World {

@@ -16,7 +16,8 @@ use ackd_engine::{
     Deliverer, DeliveryRecord, Engine, Feed, FeedItem, FeedStart, Filter, Interest, Renderer, ReplayError, Told,
     WorkRequest,
 };
-use ackd_ports::{Clock, FakeOutbound, Faults, LedgerError, Post, Reply, Script, SigningKey};
+use ackd_memory::{FakeOutbound, Faults, Script};
+use ackd_ports::{Clock, LedgerError, Post, Reply, SigningKey};
 use bytes::Bytes;
 
 const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";

@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 use ackd_domain::{Answer, Body, Command, JSON, Name, Position, Status, Submission};
 use ackd_engine::{Engine, Feed, FeedItem, FeedStart, Filter, Interest};
-use ackd_ports::{Faults, SystemClock};
+use ackd_memory::Faults;
+use ackd_ports::SystemClock;
 
 struct World {
     engine: Engine,

@@ -16,9 +16,9 @@ use ackd_engine::{
     Engine, Feed, FeedItem, FeedStart, Files, Filter, Interest, NO_WORKER_AFTER, PushOptions, Pusher, Waiting,
     WorkRequest,
 };
+use ackd_memory::{FakeOutbound, Faults, MemoryFiles, Script};
 use ackd_ports::{
-    Clock, FakeOutbound, Faults, FileStoreError, LedgerError, MemoryFiles, Outbound, OutboundError, Post, Posted,
-    Reply, Script, SigningKey, Wanted,
+    Clock, FileStoreError, LedgerError, Outbound, OutboundError, Post, Posted, Reply, SigningKey, Wanted,
 };
 use bytes::Bytes;
 use tokio::sync::Notify;

@@ -3,9 +3,10 @@
 use std::fs;
 use std::path::Path;
 
+use ackd_conformance as conformance;
 use ackd_domain::FileId;
 use ackd_files::Store;
-use ackd_ports::{FileStore, conformance};
+use ackd_ports::FileStore;
 
 #[tokio::test]
 async fn a_folder_is_a_store_of_files() {

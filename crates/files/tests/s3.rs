@@ -7,9 +7,10 @@ use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use ackd_conformance as conformance;
 use ackd_domain::FileId;
 use ackd_files::{S3Address, Store};
-use ackd_ports::{FileStore, FileStoreError, conformance};
+use ackd_ports::{FileStore, FileStoreError};
 
 /// A running server of S3 with the bucket `files`. It is killed when dropped.
 struct Moto {

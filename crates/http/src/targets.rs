@@ -20,7 +20,7 @@ pub struct Outbounds {
 impl Outbounds {
     /// Ones that send nothing.
     pub(crate) fn nowhere() -> Outbounds {
-        let nowhere = Arc::new(ackd_ports::FakeOutbound::new());
+        let nowhere = Arc::new(ackd_memory::FakeOutbound::new());
         Outbounds { webhooks: nowhere.clone(), pushes: nowhere }
     }
 }

@@ -1,12 +1,10 @@
-//! The traits that ackd's engine needs of the world, one noun a file, beside what implements them here.
+//! The traits that ackd's engine needs of the world, one noun a file.
 //!
 //! The calls of these traits block, but for [`Outbound`] and [`FileStore`], whose thousands wait at once. Whoever calls them owns a thread for it or knows them to be short;
 //! an adapter whose store is remote runs its own I/O underneath. So a simulation can drive the engine
 //! without a runtime, and the hot path pays for no hand-off between threads.
 
 mod clock;
-#[cfg(feature = "conformance")]
-pub mod conformance;
 mod dead;
 mod entropy;
 mod feed;
@@ -19,11 +17,10 @@ pub use clock::{Clock, SystemClock};
 pub use dead::{CAUSE_BYTES, DeadCause, EXPIRED, cause, cut_cause};
 pub use entropy::{Entropy, SeededEntropy, SystemEntropy};
 pub use feed::{ChangeFeed, FeedError};
-pub use files::{FileDownload, FileListing, FileStore, FileStoreError, FileUpload, Filing, MemoryFiles};
-pub use ledger::memory::{Faults, MemoryDisk, MemoryLedger, MemoryReader};
+pub use files::{FileDownload, FileListing, FileStore, FileStoreError, FileUpload, Filing};
 pub use ledger::{Applied, Idle, Ledger, LedgerError, Reactor, Rows, decide_batch};
 pub use outbound::{
-    BodyEnd, FakeOutbound, Host, KeyError, KeyMaterial, Opening, Outbound, OutboundError, Phase, Post, PostBody,
-    PostSource, PostStream, Posted, Reply, Script, Signed, SigningKey, TargetUrl, UrlError, Wanted,
+    BodyEnd, Host, KeyError, KeyMaterial, Opening, Outbound, OutboundError, Phase, Post, PostBody, PostSource,
+    PostStream, Posted, Reply, Signed, SigningKey, TargetUrl, UrlError, Wanted,
 };
 pub use reader::{Counts, Filter, Lane, LedgerReader, OldChanges, Outlived, Page, ReadError, Ready, Timeline};

@@ -4,10 +4,8 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use ackd_domain::{Answer, Change, Command, LapseReason, LeaseToken, Position, Refusal, Timestamp};
-use ackd_ports::{
-    Applied, ChangeFeed, Entropy, Faults, FeedError, Ledger, LedgerError, LedgerReader, MemoryDisk, MemoryLedger,
-    MemoryReader, Reactor, ReadError,
-};
+use ackd_memory::{Faults, MemoryDisk, MemoryLedger, MemoryReader};
+use ackd_ports::{Applied, ChangeFeed, Entropy, FeedError, Ledger, LedgerError, LedgerReader, Reactor, ReadError};
 
 use crate::chance::Chance;
 

@@ -6,7 +6,8 @@ use ackd_checker::Event;
 use ackd_domain::{Body, JSON};
 use ackd_engine::dispatch::WindowLimits;
 use ackd_engine::{Deliverer, Engine, MailboxLimits, Parts, Renderer, Stepped, Told};
-use ackd_ports::{Ledger, MemoryDisk, Outbound};
+use ackd_memory::MemoryDisk;
+use ackd_ports::{Ledger, Outbound};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until};
 

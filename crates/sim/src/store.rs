@@ -2,7 +2,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use ackd_domain::{Command, Timestamp};
-use ackd_ports::{Applied, Faults, Ledger, LedgerError, MemoryDisk, MemoryLedger, Reactor};
+use ackd_memory::{Faults, MemoryDisk, MemoryLedger};
+use ackd_ports::{Applied, Ledger, LedgerError, Reactor};
 
 use crate::chance::Chance;
 use crate::planted::{Bug, Later, Planted};

@@ -1,7 +1,7 @@
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-use ackd_ports::conformance::ledger::{Fixture, Opened, exercise};
+use ackd_conformance::ledger::{Fixture, Opened, exercise};
 use ackd_ports::{LedgerError, SeededEntropy};
 use rusqlite::ffi;
 

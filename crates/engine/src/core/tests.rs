@@ -3,7 +3,8 @@
 use ackd_domain::{
     Body, Failure, JSON, JobId, Name, Progress, QueuePatch, QueueSettings, Start, Status, Submission, Timestamp,
 };
-use ackd_ports::{Faults, MemoryLedger, MemoryReader, Reactor, SeededEntropy};
+use ackd_memory::{Faults, MemoryLedger, MemoryReader};
+use ackd_ports::{Reactor, SeededEntropy};
 use std::sync::Mutex;
 
 use bytes::Bytes;

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use ackd_engine::dispatch::WindowLimits;
 use ackd_engine::{Engine, MailboxLimits, Parts};
-use ackd_ports::{Clock, Faults, MemoryLedger, SeededEntropy};
+use ackd_memory::{Faults, MemoryLedger};
+use ackd_ports::{Clock, SeededEntropy};
 
 /// An engine over an empty ledger in memory, and what makes that fail.
 pub(crate) fn engine(clock: Arc<dyn Clock>) -> (Engine, Faults) {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use ackd_api::{Envelope, limits, parse};
 use ackd_domain::{Start, Submission, Timestamp};
 use ackd_http::{Outbounds, fuzzing};
-use ackd_ports::FakeOutbound;
+use ackd_memory::FakeOutbound;
 
 use crate::oracle::is_name;
 use crate::{oracle, refusal};

@@ -8,10 +8,8 @@ use ackd_engine::{
     BulkWorker, Deliverer, Engine, Files, MailboxLimits, Parts, PushOptions, Pusher, dispatch::WindowLimits,
 };
 use ackd_http::{App, Config, Limits, Outbounds, WebhookRenderer, lease_text, serve};
-use ackd_ports::{
-    Applied, Clock, FakeOutbound, Faults, Ledger, LedgerError, MemoryFiles, MemoryLedger, MemoryReader, Reactor,
-    SeededEntropy, SystemClock,
-};
+use ackd_memory::{FakeOutbound, Faults, MemoryFiles, MemoryLedger, MemoryReader};
+use ackd_ports::{Applied, Clock, Ledger, LedgerError, Reactor, SeededEntropy, SystemClock};
 use serde_json::Value;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};

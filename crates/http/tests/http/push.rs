@@ -1,7 +1,8 @@
 //! Queues whose jobs are posted to a URL.
 
 use ackd_domain::limits;
-use ackd_ports::{Post, Reply, Script};
+use ackd_memory::Script;
+use ackd_ports::{Post, Reply};
 use bytes::Bytes;
 use serde_json::json;
 

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use ackd_ports::{Post, Script};
+use ackd_memory::Script;
+use ackd_ports::Post;
 use serde_json::{Value, json};
 
 use crate::common::{Answer, Request, Server};

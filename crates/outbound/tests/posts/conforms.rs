@@ -2,8 +2,7 @@ use std::collections::{HashMap, VecDeque};
 use std::io::{BufReader, Write};
 use std::sync::{Arc, Mutex};
 
-use ackd_ports::conformance;
-use ackd_ports::conformance::outbound::{Answer, Received};
+use ackd_conformance::outbound::{Answer, Received};
 use bytes::Bytes;
 
 use crate::outbound;
@@ -54,7 +53,7 @@ impl Scripted {
     }
 }
 
-impl conformance::outbound::Receiver for Scripted {
+impl ackd_conformance::outbound::Receiver for Scripted {
     fn url(&self, path: &str) -> Arc<str> {
         format!("http://{}{path}", self.receiver.address).into()
     }
@@ -71,5 +70,5 @@ impl conformance::outbound::Receiver for Scripted {
 
 #[tokio::test]
 async fn it_does_what_every_outbound_must() {
-    conformance::outbound::exercise(&outbound(), &Scripted::start()).await;
+    ackd_conformance::outbound::exercise(&outbound(), &Scripted::start()).await;
 }

@@ -1,7 +1,5 @@
 //! The store of files: what is too large to stand in the ledger.
 
-mod memory;
-
 use std::ops::Range;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -9,8 +7,6 @@ use std::time::Duration;
 
 use ackd_domain::FileId;
 use bytes::Bytes;
-
-pub use memory::MemoryFiles;
 
 /// Something that a store of files does, on the caller's runtime.
 pub type Filing<'a, T> = Pin<Box<dyn Future<Output = Result<T, FileStoreError>> + Send + 'a>>;

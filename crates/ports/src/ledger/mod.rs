@@ -1,7 +1,6 @@
 //! The ledger: the database of jobs, and the only truth about them.
 
 mod batch;
-pub(crate) mod memory;
 
 use std::sync::Arc;
 

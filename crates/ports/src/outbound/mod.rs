@@ -7,12 +7,10 @@ use ackd_domain::Timestamp;
 use bytes::Bytes;
 
 mod body;
-mod fake;
 mod key;
 mod url;
 
 pub use body::{Opening, PostBody, PostSource, PostStream};
-pub use fake::{FakeOutbound, Script};
 pub use key::{KeyError, KeyMaterial, SigningKey};
 pub use url::{Host, TargetUrl, UrlError};
 

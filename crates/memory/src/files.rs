@@ -1,0 +1,139 @@
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use ackd_domain::FileId;
+use bytes::Bytes;
+
+use ackd_ports::{FileDownload, FileListing, FileStore, FileStoreError, FileUpload, Filing};
+
+/// The most bytes that a download gives at once.
+const CHUNK: usize = 64 << 10;
+
+/// A store of files in memory, for tests.
+#[derive(Debug, Clone, Default)]
+pub struct MemoryFiles(Arc<Mutex<State>>);
+
+#[derive(Debug, Default)]
+struct State {
+    files: BTreeMap<FileId, Bytes>,
+    /// Why the next thing that is asked for fails.
+    fault: Option<FileStoreError>,
+}
+
+impl MemoryFiles {
+    /// Fails the next thing that is asked for so.
+    pub fn fail_next(&self, error: FileStoreError) {
+        self.locked().fault = Some(error);
+    }
+
+    /// The files that are there.
+    #[must_use]
+    pub fn ids(&self) -> Vec<FileId> {
+        self.locked().files.keys().copied().collect()
+    }
+
+    /// Changes the first byte of every file behind the back of everybody.
+    pub fn damage(&self) {
+        for bytes in self.locked().files.values_mut() {
+            let mut damaged = bytes.to_vec();
+            damaged.iter_mut().take(1).for_each(|byte| *byte ^= 1);
+            *bytes = damaged.into();
+        }
+    }
+
+    fn locked(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn sound(&self) -> Result<MutexGuard<'_, State>, FileStoreError> {
+        let mut state = self.locked();
+        state.fault.take().map_or(Ok(state), Err)
+    }
+}
+
+impl FileStore for MemoryFiles {
+    fn upload_bytes(&self) -> usize {
+        // Here it is all of it; what is said is what others would hold.
+        CHUNK
+    }
+
+    fn create(&self, id: FileId, _: &str) -> Box<dyn FileUpload> {
+        Box::new(Upload { store: self.clone(), id, bytes: Vec::new() })
+    }
+
+    fn read(&self, id: FileId, range: Range<u64>) -> Filing<'static, Box<dyn FileDownload>> {
+        let store = self.clone();
+        Box::pin(async move {
+            let bytes = store.sound()?.files.get(&id).cloned().ok_or(FileStoreError::Missing(id))?;
+            let at = |offset: u64| usize::try_from(offset).ok().filter(|at| *at <= bytes.len());
+            let outside = || FileStoreError::Failed(format!("{range:?} is not within the file"));
+            let (Some(start), Some(end)) = (at(range.start), at(range.end)) else { return Err(outside()) };
+            let download: Box<dyn FileDownload> = Box::new(Download(bytes.slice(start..end.max(start))));
+            Ok(download)
+        })
+    }
+
+    fn delete(&self, id: FileId) -> Filing<'static, ()> {
+        let store = self.clone();
+        Box::pin(async move {
+            store.sound()?.files.remove(&id);
+            Ok(())
+        })
+    }
+
+    fn list(&self) -> Box<dyn FileListing> {
+        Box::new(Listing(self.clone(), false))
+    }
+
+    fn link(&self, _: FileId, _: Duration) -> Filing<'static, Option<String>> {
+        Box::pin(async { Ok(None) })
+    }
+}
+
+struct Upload {
+    store: MemoryFiles,
+    id: FileId,
+    bytes: Vec<u8>,
+}
+
+impl FileUpload for Upload {
+    fn write(&mut self, bytes: Bytes) -> Filing<'_, ()> {
+        Box::pin(async move {
+            drop(self.store.sound()?);
+            self.bytes.extend_from_slice(&bytes);
+            Ok(())
+        })
+    }
+
+    fn finish(self: Box<Self>) -> Filing<'static, ()> {
+        Box::pin(async move {
+            self.store.sound()?.files.insert(self.id, self.bytes.into());
+            Ok(())
+        })
+    }
+}
+
+struct Download(Bytes);
+
+impl FileDownload for Download {
+    fn poll_next(&mut self, _: &mut Context<'_>) -> Poll<Option<Result<Bytes, FileStoreError>>> {
+        let next = self.0.split_to(self.0.len().min(CHUNK));
+        Poll::Ready((!next.is_empty()).then_some(Ok(next)))
+    }
+}
+
+/// The store, and whether it was told of.
+struct Listing(MemoryFiles, bool);
+
+impl FileListing for Listing {
+    fn next_page(&mut self) -> Filing<'_, Vec<FileId>> {
+        Box::pin(async move {
+            let state = self.0.sound()?;
+            let told = std::mem::replace(&mut self.1, true);
+            Ok(if told { Vec::new() } else { state.files.keys().copied().collect() })
+        })
+    }
+}
