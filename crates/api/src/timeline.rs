@@ -75,6 +75,8 @@ pub enum TimelineEvent {
     Redriven,
     /// Something that held it back is no more: jobs that it comes after, or the one of its ordering key before it.
     Unblocked,
+    /// A job with its ordering key that was accepted before it runs again, and goes first.
+    Blocked,
     /// It waited, and took payload and time of a submission with its unique key.
     Replaced,
     /// An event of a newer server, which this version does not know. Never written by a server.

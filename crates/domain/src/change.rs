@@ -57,11 +57,13 @@ pub enum ChangeKind {
     Replaced = 13,
     /// A further run was asked for, by a redrive of its queue.
     Redriven = 14,
+    /// One with its ordering key that was accepted before it runs again, and goes first.
+    Blocked = 15,
 }
 
 impl ChangeKind {
     /// Every kind, in the order of their numbers.
-    pub const ALL: [ChangeKind; 15] = [
+    pub const ALL: [ChangeKind; 16] = [
         ChangeKind::Submitted,
         ChangeKind::Leased,
         ChangeKind::Progressed,
@@ -77,6 +79,7 @@ impl ChangeKind {
         ChangeKind::Unblocked,
         ChangeKind::Replaced,
         ChangeKind::Redriven,
+        ChangeKind::Blocked,
     ];
 
     /// The kind of this number, as a ledger stores it.

@@ -257,6 +257,8 @@ pub struct Needs<'a> {
     /// The jobs that come after the named one, with higher numbers than this, at most
     /// [`crate::limits::RESOLVED_AT_ONCE`].
     pub followers: Option<u64>,
+    /// Whether a job waits for the end of the named one.
+    pub awaited: bool,
     /// The position of the consumer that has come least far.
     pub slowest: bool,
     /// The bulk job with this acceptance number.
@@ -297,12 +299,8 @@ impl Command {
             Command::Retry { id } => Needs { job: Some(id.number()), ends: true, rival: true, ..Needs::default() },
             Command::Cancel { id } => Needs { job: Some(id.number()), ends: true, ..Needs::default() },
             // Who waits for it keeps it.
-            Command::Purge { number } => {
-                Needs { job: Some(*number), followers: Some(0), files: true, ..Needs::default() }
-            }
-            Command::Delete { id } => {
-                Needs { job: Some(id.number()), followers: Some(0), files: true, ..Needs::default() }
-            }
+            Command::Purge { number } => Needs { job: Some(*number), awaited: true, files: true, ..Needs::default() },
+            Command::Delete { id } => Needs { job: Some(id.number()), awaited: true, files: true, ..Needs::default() },
             Command::PurgeChanges { .. } => Needs { slowest: true, ..Needs::default() },
             Command::Resolve { number, told } => {
                 Needs { job: Some(*number), followers: Some(*told), ..Needs::default() }

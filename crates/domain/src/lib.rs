@@ -70,5 +70,5 @@ pub use status::Status;
 pub use submission::{Start, Submission};
 pub use time::Timestamp;
 pub use unique::{Unique, UniquePolicy};
-pub use view::View;
+pub use view::{LookedAt, View};
 pub use webhook::{WebhookEvent, WebhookEvents, WebhookFormat};

@@ -39,8 +39,13 @@ pub struct View {
     pub next_in_line: Option<Arc<Job>>,
     /// Whether jobs come after the named one.
     pub followed: bool,
-    /// The jobs that come after the named one, those that are asked for, and whether it is the last that each waits for.
+    /// The jobs that come after the named one, those that are asked for, and whether it is the last that each waits for. Those
+    /// that are gone or cannot be read are left out.
     pub followers: Vec<(Arc<Job>, bool)>,
+    /// How far they were looked for, if there was any.
+    pub looked_at: Option<LookedAt>,
+    /// Whether a job waits for the end of the named one.
+    pub awaited: bool,
     /// The bulk job that the command is a step of.
     pub bulk: Option<Arc<Job>>,
     /// What came of the bulk job's steps before the command, in the same commit.
@@ -49,6 +54,15 @@ pub struct View {
     pub files: BTreeMap<FileId, Arc<File>>,
     /// The files of the names that are asked for, or that the submissions name.
     pub named_files: BTreeMap<Name, Arc<File>>,
+}
+
+/// How far the jobs were looked at that come after another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LookedAt {
+    /// The number of the last.
+    pub last: u64,
+    /// Whether there is none beyond it.
+    pub is_all: bool,
 }
 
 impl View {

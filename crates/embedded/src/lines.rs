@@ -45,11 +45,11 @@ impl Lines {
         to.insert(number);
     }
 
-    /// The first job of the line but for `but`.
-    pub(crate) fn first(&self, connection: &Connection, line: i64, but: u64) -> rusqlite::Result<Option<u64>> {
+    /// The first job of the line but for those of `but`.
+    pub(crate) fn first(&self, connection: &Connection, line: i64, but: &[u64]) -> rusqlite::Result<Option<u64>> {
         let moved = self.0.get(&line);
-        let come = moved.and_then(|moved| moved.come.iter().find(|number| **number != but)).copied();
-        let gone = |number: u64| number == but || moved.is_some_and(|moved| moved.left.contains(&number));
+        let come = moved.and_then(|moved| moved.come.iter().find(|number| !but.contains(number))).copied();
+        let gone = |number: u64| but.contains(&number) || moved.is_some_and(|moved| moved.left.contains(&number));
         let mut statement = connection.prepare_cached("SELECT job FROM line WHERE key = ?1 ORDER BY job")?;
         let mut rows = statement.query([line])?;
         while let Some(row) = rows.next()? {

@@ -165,4 +165,29 @@ mod tests {
             assert_eq!(positions, (3..=head).collect::<Vec<_>>());
         }
     }
+
+    /// Whoever follows would otherwise end there, and come back, and end there.
+    #[tokio::test]
+    async fn a_damaged_result_does_not_end_who_follows() {
+        let mut ledger = MemoryLedger::new(SeededEntropy::new(1));
+        let body = |text: &'static str| Body { content_type: "text/plain".into(), bytes: text.into() };
+        let submissions = vec![Submission::new(Name::new("q").unwrap(), body("x")); 2];
+        let mut apply = |commands| ledger.apply(commands, Timestamp::from_millis(0), &mut Idle).unwrap();
+        apply(vec![Command::Submit(submissions)]);
+        let lease = |number| Command::Lease { number, worker: None, ttl: None };
+        let leased = apply(vec![lease(1), lease(2)]);
+        let complete = leased.changes.iter().map(|change| {
+            let lease = change.job.lease.as_ref().unwrap().token(change.job.id.number());
+            Command::Complete { lease, result: Some(body("done")) }
+        });
+        let head = apply(complete.collect()).changes.last().unwrap().position;
+        ledger.faults().damage_result(1);
+        let feed: Arc<dyn ChangeFeed> = ledger.reader();
+        let reader: Arc<dyn LedgerReader> = ledger.reader();
+        assert!(reader.result(1).is_err());
+        let part = Blocks::default().after(Position::START, head, &feed, &reader).await.unwrap();
+        let ends = part.entries().iter().filter(|entry| entry.change.kind == ChangeKind::Completed);
+        let bodies: Vec<Option<Body>> = ends.map(|entry| entry.change.body.clone()).collect();
+        assert_eq!(bodies, [None, Some(body("done"))]);
+    }
 }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use ackd_domain::{Answer, Body, Command, Endpoint, Failure, Job, LeaseToken, Name, Refusal, Schedule};
+use ackd_domain::{Answer, Body, Command, Endpoint, Failure, Job, LeaseToken, Name, Refusal, Schedule, Submission};
 use ackd_ports::{ChangeFeed, Clock, Ledger, LedgerReader, ReadError};
 use tokio::sync::oneshot;
 
@@ -28,6 +28,12 @@ use crate::work::{Assigned, Granted, Grants, Unpacked, WorkRequest};
 
 /// How long a job rests whose payload could not be read.
 const UNREAD_AGAIN: Duration = Duration::from_secs(1);
+
+/// What a job fails of whose payload is damaged.
+const DAMAGED_PAYLOAD: &str = r#"{"type":"/problems/damaged","title":"The stored payload is damaged"}"#;
+/// What a job fails of that is handed a result which is damaged.
+const DAMAGED_INPUT: &str =
+    r#"{"type":"/problems/damaged","title":"The stored result of a job that this one comes after is damaged"}"#;
 
 /// What an engine is made of.
 pub struct Parts {
@@ -408,7 +414,7 @@ impl Engine {
                 }
                 it.payload.is_some()
             });
-            self.give_up(damaged, unread);
+            self.give_up(DAMAGED_PAYLOAD, damaged, unread);
         }
         self.put_inputs(&mut unpacked).await;
         let granted = std::mem::take(&mut unpacked.assigned).into_iter().filter_map(|it| {
@@ -433,18 +439,19 @@ impl Engine {
             jobs.iter().map(|job| inputs.read(job)).collect::<Vec<_>>()
         };
         let mut read = blocking(read).await.unwrap_or_default().into_iter();
-        let mut unread = Vec::new();
+        let (mut damaged, mut unread) = (Vec::new(), Vec::new());
         unpacked.assigned.retain_mut(|it| {
             if !follows(it) {
                 return true;
             }
             match read.next() {
                 Some(Ok(inputs)) => it.inputs = inputs,
-                Some(Err(_)) | None => unread.extend(token(&it.job)),
+                Some(Err(ReadError::Damaged(_))) => damaged.extend(token(&it.job)),
+                Some(Err(ReadError::Failed(_))) | None => unread.extend(token(&it.job)),
             }
             !it.inputs.is_empty()
         });
-        self.give_up(Vec::new(), unread);
+        self.give_up(DAMAGED_INPUT, damaged, unread);
     }
 
     /// The payloads of these jobs, or why each cannot be had.
@@ -462,14 +469,12 @@ impl Engine {
         read.await.unwrap_or_default()
     }
 
-    /// Settles the leases of jobs whose payload cannot be had. A damaged one no worker can do anything with,
-    /// ever: it must not be handed out again and again. One that was not read may be read later.
-    fn give_up(&self, damaged: Vec<LeaseToken>, unread: Vec<LeaseToken>) {
+    /// Settles the leases of jobs whose payload, or what they are handed of others, cannot be had. A damaged one no worker can do
+    /// anything with, ever: it must not be handed out again and again. One that was not read may be read later.
+    fn give_up(&self, why: &str, damaged: Vec<LeaseToken>, unread: Vec<LeaseToken>) {
         let fail = |lease| Command::Fail {
             lease,
-            error: Failure {
-                problem: Arc::from(r#"{"type":"/problems/damaged","title":"The stored payload is damaged"}"#),
-            },
+            error: Failure { problem: Arc::from(why) },
             retryable: false,
             retry_after: None,
             cancelled: false,
@@ -598,16 +603,36 @@ fn weigh(commands: &[Command]) -> Weight {
     }
 }
 
+fn bytes_with_all_after(submission: &Submission) -> usize {
+    submission.with_all_after().map(|it| it.payload.bytes.len()).sum()
+}
+
 /// The bytes of payloads, results and other texts that a command carries.
 pub(crate) fn bytes_of(command: &Command) -> usize {
     match command {
-        Command::Submit(submissions) => submissions.iter().map(|it| it.payload.bytes.len()).sum(),
+        Command::Submit(submissions) => submissions.iter().map(bytes_with_all_after).sum(),
         Command::Deliver { deliveries, .. } => deliveries.iter().map(|it| it.body.bytes.len()).sum(),
-        Command::PutSchedule { request, .. } => request.job.payload.bytes.len(),
+        Command::PutSchedule { request, .. } => bytes_with_all_after(&request.job),
         Command::Complete { result: Some(result), .. } => result.bytes.len(),
         Command::Heartbeat { checkpoint: Some(checkpoint), .. }
         | Command::Release { checkpoint: Some(checkpoint), .. } => checkpoint.len(),
         Command::Fail { error, .. } => error.problem.len(),
         _ => 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_comes_after_a_job_weighs_as_much_as_the_job() {
+        let with = |then| {
+            let payload = Body { content_type: ackd_domain::JSON.into(), bytes: "123".into() };
+            Submission { then, ..Submission::new(Name::new("video").unwrap(), payload) }
+        };
+        let job = with(vec![with(vec![with(Vec::new())]), with(Vec::new())]);
+        let weight = weigh(&[Command::Submit(vec![job, with(Vec::new())])]);
+        assert_eq!((weight.commands, weight.bytes), (5, 5 * 3));
     }
 }

@@ -169,6 +169,7 @@ fn entry(change: &Change) -> TimelineEntry<'_> {
         ChangeKind::Retried => (TimelineEvent::Retried, Hop::Control),
         ChangeKind::Redriven => (TimelineEvent::Redriven, Hop::Control),
         ChangeKind::Unblocked => (TimelineEvent::Unblocked, Hop::Dispatch),
+        ChangeKind::Blocked => (TimelineEvent::Blocked, Hop::Control),
         ChangeKind::Replaced => (TimelineEvent::Replaced, Hop::Submit),
     };
     let ended_badly = matches!(change.kind, ChangeKind::Failed | ChangeKind::Lapsed | ChangeKind::Expired);

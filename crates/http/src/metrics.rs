@@ -144,6 +144,7 @@ const fn word(kind: ChangeKind) -> &'static str {
         ChangeKind::Retried => "retried",
         ChangeKind::Redriven => "redriven",
         ChangeKind::Unblocked => "unblocked",
+        ChangeKind::Blocked => "blocked",
         ChangeKind::Replaced => "replaced",
     }
 }

@@ -80,7 +80,7 @@ impl Rows for Bad {
         Ok(0)
     }
 
-    fn first_in_line(&mut self, _: &Name, _: &str, _: u64) -> Result<Option<u64>, ReadError> {
+    fn first_in_line(&mut self, _: &Name, _: &str, _: &[u64]) -> Result<Option<u64>, ReadError> {
         Ok(None)
     }
 

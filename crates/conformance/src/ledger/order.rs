@@ -15,6 +15,8 @@ pub(super) const CASES: &[Case] = &[
     ("a key is held by a head that waits to be tried again", a_retrying_head_holds_its_key),
     ("who ends behind another lets nobody pass", who_ends_behind_lets_nobody_pass),
     ("a retried job stands in line anew", a_retried_job_stands_in_line),
+    ("jobs that are retried run in the order of their acceptance", retried_newest_first),
+    ("who waits for the retry of one with its own key gets it", a_retry_of_ones_own_key),
     ("keys are of a queue, and of every length", keys_are_of_a_queue),
     ("a job comes after others", a_job_comes_after_others),
     ("what has ended already is not waited for", what_has_ended_is_not_waited_for),
@@ -26,6 +28,8 @@ pub(super) const CASES: &[Case] = &[
     ("what comes after a job is accepted with it, once", then_is_accepted_once),
     ("a thousand are told, slice by slice", a_thousand_are_told),
     ("as many as are told at once, and one more or less", as_many_as_are_told_at_once),
+    ("who is gone does not end the telling of the others", the_gone_do_not_end_the_telling),
+    ("one is kept as long as any of many waits for it", the_last_of_many_keeps_it),
     ("a crash before all are cancelled leaves none waiting", a_crash_before_all_are_cancelled),
 ];
 
@@ -136,6 +140,76 @@ fn fail_and_retry_alone(world: &mut World) {
     fail(world, &alone, false);
     world.job(Command::Retry { id: alone.id });
     assert_eq!(held(world, &[&alone]), [false]);
+}
+
+/// As a bulk retry has them: the newest first.
+fn retried_newest_first(world: &mut World) {
+    let jobs = [0; 5].map(|_| world.submit(ordered("video", "k")));
+    jobs.iter().for_each(|job| fail(world, job, false));
+    let next = world.submit(ordered("video", "k"));
+    for job in jobs.iter().rev() {
+        world.job(Command::Retry { id: job.id });
+        world.audit();
+    }
+    world.reopen();
+    for at in 0..jobs.len() {
+        let waiting: Vec<&Arc<Job>> = jobs[at..].iter().chain([&next]).collect();
+        let expected: Vec<bool> = (0..waiting.len()).map(|place| place > 0).collect();
+        assert_eq!(held(world, &waiting), expected, "after {at}");
+        done(world, &jobs[at]);
+    }
+    done(world, &next);
+    // One that is to be tried again makes way, too; one that runs does not.
+    let [a, b, c] = [0; 3].map(|_| world.submit(ordered("video", "l")));
+    fail(world, &a, false);
+    fail(world, &b, true);
+    world.job(Command::Retry { id: a.id });
+    assert_eq!(held(world, &[&a, &b, &c]), [false, true, true]);
+    world.refused(lease_of(&b), &Refusal::HeldBack);
+    done(world, &a);
+    assert_eq!(held(world, &[&b, &c]), [false, true]);
+    world.pass(HOUR);
+    done(world, &b);
+    // Whoever was accepted later waits for its turn.
+    fail(world, &c, false);
+    let d = world.submit(ordered("video", "l"));
+    world.job(Command::Retry { id: c.id });
+    assert_eq!(held(world, &[&c, &d]), [false, true]);
+    world.job(Command::Cancel { id: c.id });
+    assert_eq!(held(world, &[&d]), [false]);
+    // In one batch with the lease that it prevents.
+    let applied = world.apply(vec![Command::Retry { id: c.id }, lease_of(&d)]);
+    assert_eq!(applied.answers[1], Err(Refusal::HeldBack));
+    let kinds: Vec<ChangeKind> = applied.changes.iter().map(|change| change.kind).collect();
+    assert_eq!(kinds, [ChangeKind::Retried, ChangeKind::Blocked]);
+}
+
+fn a_retry_of_ones_own_key(world: &mut World) {
+    let first = world.submit(ordered("video", "k"));
+    let waits = Submission { on_failure: OnFailure::Wait, ..ordered("video", "k") };
+    let next = world.submit(Submission { after: vec![After::Job(first.id)], ..waits.clone() });
+    let last = world.submit(ordered("video", "k"));
+    fail(world, &first, false);
+    assert_eq!(world.known(&next).held, Held { after: true, behind: false });
+    world.job(Command::Retry { id: first.id });
+    assert_eq!(world.known(&first).held, Held::default());
+    assert_eq!(world.known(&next).held, Held { after: true, behind: true });
+    world.reopen();
+    done(world, &first);
+    assert_eq!(held(world, &[&next, &last]), [false, true]);
+    done(world, &next);
+    done(world, &last);
+    // Through one that has no key.
+    let first = world.submit(ordered("video", "k"));
+    let middle = Submission { ordering_key: None, ..waits.clone() };
+    let middle = world.submit(Submission { after: vec![After::Job(first.id)], ..middle });
+    let next = world.submit(Submission { after: vec![After::Job(middle.id)], ..waits });
+    fail(world, &first, false);
+    world.job(Command::Retry { id: first.id });
+    for job in [&first, &middle, &next] {
+        assert_eq!(held(world, &[job]), [false]);
+        done(world, job);
+    }
 }
 
 fn keys_are_of_a_queue(world: &mut World) {
@@ -350,6 +424,39 @@ fn as_many_as_are_told_at_once(world: &mut World) {
         let next: Vec<&Arc<Job>> = next.iter().map(|accepted| &accepted.job).collect();
         assert!(held(world, &next).iter().all(|held| !held), "{count} followers");
     }
+}
+
+fn the_gone_do_not_end_the_telling(world: &mut World) {
+    let first = world.submit(submission("video"));
+    let next = world.submit_all(vec![after(&[&first]); 2 * limits::RESOLVED_AT_ONCE]);
+    let gone = [0, limits::RESOLVED_AT_ONCE - 1].map(|at| next[at].job.id);
+    for id in gone {
+        world.job(Command::Cancel { id });
+    }
+    let (_, lease) = world.lease(&first);
+    // What is erased in the very batch is linked until the commit.
+    let mut batch: Vec<Command> = gone.map(|id| Command::Delete { id }).into();
+    batch.push(Command::Complete { lease, result: None });
+    let mut follow_ups = world.apply(batch).follow_ups;
+    while !follow_ups.is_empty() {
+        follow_ups = world.apply(follow_ups).follow_ups;
+    }
+    let left: Vec<&Arc<Job>> = next.iter().map(|it| &it.job).filter(|job| !gone.contains(&job.id)).collect();
+    assert!(held(world, &left).iter().all(|held| !held), "some were not told");
+    assert_eq!(world.reader().unresolved(), Ok(vec![]));
+}
+
+fn the_last_of_many_keeps_it(world: &mut World) {
+    let first = world.submit(submission("video"));
+    let next = world
+        .submit_all(vec![Submission { on_failure: OnFailure::Wait, ..after(&[&first]) }; limits::RESOLVED_AT_ONCE + 1]);
+    fail(world, &first, false);
+    for accepted in &next[..limits::RESOLVED_AT_ONCE] {
+        world.job(Command::Cancel { id: accepted.job.id });
+    }
+    world.refused(Command::Delete { id: first.id }, &Refusal::Followed);
+    world.job(Command::Cancel { id: next[limits::RESOLVED_AT_ONCE].job.id });
+    world.one(Command::Delete { id: first.id }).expect("nobody waits for it");
 }
 
 /// Those that are to be cancelled are more than one commit takes, though no job has many.

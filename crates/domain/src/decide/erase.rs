@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use crate::{Answer, Decision, Job, JobId, Refusal, Status, Timestamp, View, Write};
+use crate::{Answer, Decision, Job, JobId, Refusal, Timestamp, View, Write};
 
 use super::{file, job_of_id};
 
@@ -25,8 +25,7 @@ fn erase(view: &View, job: &Arc<Job>) -> Result<Decision, Refusal> {
     if !job.status.is_terminal() {
         return Err(Refusal::NotFinished(job.status));
     }
-    let waits = |follower: &Arc<Job>| follower.status == Status::Init && follower.held.after;
-    if view.followers.iter().any(|(follower, _)| waits(follower)) {
+    if view.awaited {
         return Err(Refusal::Followed);
     }
     let writes = [Write::Erase(Arc::clone(job))].into_iter().chain(file::released(view, job)).collect();

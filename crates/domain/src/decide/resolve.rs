@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use crate::{
-    Answer, ChangeKind, Command, Decision, Draws, Held, Job, OnFailure, Refusal, Status, Timestamp, View, Write, limits,
+    Answer, ChangeKind, Command, Decision, Draws, Held, Job, OnFailure, Refusal, Status, Timestamp, View, Write,
 };
 
 use super::step;
@@ -17,9 +17,8 @@ pub(super) fn decide(
 ) -> Result<Decision, Refusal> {
     let job = view.job.as_ref().ok_or(Refusal::NotFound)?;
     let mut decision = Decision::answer(Answer::Job(Arc::clone(job)));
-    let last = view.followers.last().map(|(last, _)| last.id.number());
     // One that has been retried meanwhile tells of its next end.
-    let (Some(last), true) = (last, job.status.is_terminal()) else {
+    let (Some(looked), true) = (view.looked_at, job.status.is_terminal()) else {
         decision.writes.push(Write::Resolved(number));
         return Ok(decision);
     };
@@ -27,10 +26,10 @@ pub(super) fn decide(
         tell(&mut decision, job, follower, *is_last, now, draws);
     }
     // Whoever is forgone is linked until then, and there may be more than were looked at.
-    if decision.follow_ups.is_empty() && view.followers.len() < limits::RESOLVED_AT_ONCE {
+    if decision.follow_ups.is_empty() && looked.is_all {
         decision.writes.push(Write::Resolved(number));
     } else {
-        decision.follow_ups.push(Command::Resolve { number, told: last.max(told) });
+        decision.follow_ups.push(Command::Resolve { number, told: looked.last.max(told) });
     }
     Ok(decision)
 }

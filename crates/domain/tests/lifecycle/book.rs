@@ -3,8 +3,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ackd_domain::{
-    Answer, Change, Command, Decision, Draws, Endpoint, File, FileId, Job, LeaseToken, Name, Position, Queue,
-    QueuePatch, Refusal, Schedule, Started, Stepped, Submission, Timestamp, View, Write, decide,
+    Answer, Change, Command, Decision, Draws, Endpoint, File, FileId, Job, LeaseToken, LookedAt, Name, Position, Queue,
+    QueuePatch, Refusal, Schedule, Started, Status, Stepped, Submission, Timestamp, View, Write, decide,
 };
 
 use crate::samples::START;
@@ -193,6 +193,8 @@ impl Book {
             later_queues: self.queues.clone(),
             next_in_line: job.as_ref().and_then(|job| in_line(&job.spec.queue, &job.spec.ordering_key)),
             followed: links().next().is_some(),
+            looked_at: links().map(|(_, to)| *to).max().map(|last| LookedAt { last, is_all: true }),
+            awaited: links().any(|(_, to)| self.jobs[to].status == Status::Init && self.jobs[to].held.after),
             followers: links().map(|(_, to)| (Arc::clone(&self.jobs[to]), is_last(*to))).collect(),
             holders: holders.collect(),
             job: job.clone(),

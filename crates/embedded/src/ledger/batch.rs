@@ -239,7 +239,7 @@ impl Rows for Batch<'_> {
         Ok(others + self.schedules.values().flatten().count())
     }
 
-    fn first_in_line(&mut self, queue: &Name, key: &str, but: u64) -> Result<Option<u64>, ReadError> {
+    fn first_in_line(&mut self, queue: &Name, key: &str, but: &[u64]) -> Result<Option<u64>, ReadError> {
         let first = self.lines.first(&self.ledger.connection, line_of(queue, key), but);
         first.map_err(|error| self.unread(error.into()))
     }

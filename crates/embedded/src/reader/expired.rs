@@ -14,6 +14,15 @@ const LOOKED_AT: i64 = 10_000;
 /// The most bytes of payloads of jobs that expire at once: of each another may be made in a dead-letter queue.
 const BYTES: u64 = 16 << 20;
 
+/// How far it is known of the jobs that expire at the usual time, by number, that they have ended.
+#[derive(Debug, Default)]
+pub(super) struct Unexpired {
+    /// All below this have.
+    ended: AtomicI64,
+    /// Where to look next, if that is farther: of those between, some cannot be ended now.
+    next: AtomicI64,
+}
+
 /// What was found. One goes always, however large it is.
 struct Found {
     numbers: Vec<u64>,
@@ -36,10 +45,10 @@ impl Found {
 /// The numbers of unfinished jobs that have expired by `now`, at most `limit`, and fewer where their payloads are large.
 ///
 /// Those that named a time of their own stand in a table by it. The others expire in the order in which
-/// they were accepted, so they need none: `unexpired` is how far all of them are known to have ended.
+/// they were accepted, so they need none.
 pub(super) fn numbers(
     reading: &Reading,
-    unexpired: &AtomicI64,
+    unexpired: &Unexpired,
     trouble: &Trouble,
     now: Timestamp,
     limit: usize,
@@ -68,22 +77,30 @@ fn at_their_own_time(reading: &Reading, now: Timestamp, found: &mut Found) -> Re
 
 fn at_the_usual_time(
     reading: &Reading,
-    unexpired: &AtomicI64,
+    unexpired: &Unexpired,
     trouble: &Trouble,
     now: Timestamp,
     found: &mut Found,
 ) -> Result<(), Fault> {
     const USUAL: &str = "SELECT job.id, job.status, job.expires_at, submission.created_at, length(submission.body) FROM job \
                          JOIN submission ON submission.id = job.id WHERE job.id >= ?1 ORDER BY job.id LIMIT ?2";
-    let start = unexpired.load(Ordering::Relaxed);
+    let ended_before = unexpired.ended.load(Ordering::Relaxed);
+    let start = ended_before.max(unexpired.next.load(Ordering::Relaxed));
     let mut statement = reading.connection.prepare_cached(USUAL)?;
     let mut rows = statement.query((start, LOOKED_AT))?;
     // How far all have ended that expire at the usual time.
     let mut ended = start;
-    let mut all_ended = true;
+    let mut all_ended = start == ended_before;
+    // Where to go on, unless all were looked at that may have expired.
+    let mut next = 0;
+    let mut looked_at = 0;
     while let Some(row) = rows.next()? {
         let mut columns = Columns::from(row, 0);
         let number = columns.int()?;
+        looked_at += 1;
+        if looked_at == LOOKED_AT {
+            next = number + 1;
+        }
         let mut read = || -> Result<(i64, Option<i64>, i64, Option<i64>), Unreadable> {
             Ok((columns.int()?, columns.maybe()?, columns.int()?, columns.maybe()?))
         };
@@ -95,11 +112,18 @@ fn at_the_usual_time(
         };
         let created_at = Timestamp::from_millis(created_at);
         if created_at.after(USUAL_EXPIRY) > now {
+            // One that a clock which was ahead dated later than now says nothing of those behind it.
+            if created_at > now {
+                all_ended = false;
+                continue;
+            }
+            next = 0;
             break;
         }
         if own.is_none() && status < Status::Done as i64 {
             all_ended = false;
             if !found.take(number, bytes.unwrap_or_default()) {
+                next = 0;
                 break;
             }
         }
@@ -107,6 +131,9 @@ fn at_the_usual_time(
             ended = number + 1;
         }
     }
-    unexpired.fetch_max(ended, Ordering::Relaxed);
+    unexpired.next.store(next, Ordering::Relaxed);
+    if start == ended_before {
+        unexpired.ended.fetch_max(ended, Ordering::Relaxed);
+    }
     Ok(())
 }

@@ -10,7 +10,6 @@ mod waiting;
 pub(crate) use jobs::loaded;
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicI64;
 
 use ackd_domain::{
     Body, Endpoint, File, FileId, Job, JobId, Name, Position, Queue, Schedule, Started, Status, Timestamp,
@@ -34,13 +33,12 @@ use crate::{consumers, dead, endpoints, files, lines, links, meta, queues, sched
 pub struct EmbeddedReader {
     pool: Pool,
     pub(crate) shared: Arc<Shared>,
-    /// The jobs below this number that expire at the usual time have ended.
-    unexpired: AtomicI64,
+    unexpired: expired::Unexpired,
 }
 
 impl EmbeddedReader {
     pub(crate) fn new(pool: Pool, shared: Arc<Shared>) -> EmbeddedReader {
-        EmbeddedReader { pool, shared, unexpired: AtomicI64::new(0) }
+        EmbeddedReader { pool, shared, unexpired: expired::Unexpired::default() }
     }
 
     /// Reads, and notes what turns out to be damaged.
@@ -190,7 +188,7 @@ impl LedgerReader for EmbeddedReader {
     fn first_in_line(&self, queue: &Name, key: &str) -> Result<Option<Arc<Job>>, ReadError> {
         let line = lines::line_of(queue, key);
         self.read(|reading, shared| {
-            let first = lines::Lines::default().first(&reading.connection, line, 0)?;
+            let first = lines::Lines::default().first(&reading.connection, line, &[])?;
             first.map_or(Ok(None), |number| jobs::by_number(reading, shared, number))
         })
     }

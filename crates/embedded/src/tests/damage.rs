@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ackd_domain::{Change, Command, Failure, Job, JobId, Position, Refusal, Submission, Timestamp};
+use ackd_domain::{After, Change, Command, Failure, Job, JobId, LeaseToken, Position, Refusal, Submission, Timestamp};
 use ackd_ports::{ChangeFeed, FeedError, Filter, Lane, LedgerReader, ReadError};
 use rusqlite::Connection;
 
@@ -313,5 +313,58 @@ fn the_dead_letter_of_a_damaged_payload_is_made_and_its_payload_never_served() {
         let made = store.reader.job(id_of(&store, 2)).unwrap().unwrap();
         assert_eq!((made.spec.dead_letter_of.map(|it| it.of.number()), made.spec.payload.size), (Some(1), 7));
         submit(&mut store, submission("video"));
+    }
+}
+
+/// A store with `submissions` in it, the first of them leased and the second damaged.
+fn damaged_second(submissions: Vec<Submission>) -> (tempfile::TempDir, EmbeddedStore, LeaseToken) {
+    let directory = tempfile::tempdir().unwrap();
+    let mut store = open(directory.path());
+    for submission in submissions {
+        submit(&mut store, submission);
+    }
+    drop(store);
+    let shell = Connection::open(directory.path().join("ackd.db")).unwrap();
+    assert_eq!(shell.execute("UPDATE job SET attempt = 3 WHERE id = 2", []).unwrap(), 1);
+    drop(shell);
+    let mut store = open(directory.path());
+    assert!(store.reader.job(id_of(&store, 2)).is_err());
+    let lease = lease(&mut store, 1);
+    (directory, store, lease)
+}
+
+#[test]
+fn a_damaged_next_in_line_does_not_keep_the_head_from_ending() {
+    let ordered = Submission { ordering_key: Some("k".into()), ..submission("video") };
+    let (_directory, mut store, head) = damaged_second(vec![ordered; 4]);
+    one(&mut store, Command::Complete { lease: head, result: None }).unwrap();
+    // It never runs, and those behind it do, one by one.
+    assert_eq!(one(&mut store, lease_command(4)), Err(Refusal::HeldBack));
+    let third = lease(&mut store, 3);
+    one(&mut store, Command::Complete { lease: third, result: None }).unwrap();
+    lease(&mut store, 4);
+}
+
+#[test]
+fn a_damaged_follower_does_not_keep_the_others_waiting() {
+    let first = submission("video");
+    let after = Submission { after: vec![After::Line(0)], ..submission("video") };
+    let directory = tempfile::tempdir().unwrap();
+    let mut store = open(directory.path());
+    let mut batch = vec![first];
+    batch.extend(vec![after; 3]);
+    one(&mut store, Command::Submit(batch)).unwrap();
+    let ids: Vec<JobId> = (1..=4).map(|number| id_of(&store, number)).collect();
+    drop(store);
+    let shell = Connection::open(directory.path().join("ackd.db")).unwrap();
+    assert_eq!(shell.execute("UPDATE job SET attempt = 3 WHERE id = 2", []).unwrap(), 1);
+    drop(shell);
+    let mut store = open(directory.path());
+    let first = lease(&mut store, 1);
+    one(&mut store, Command::Complete { lease: first, result: None }).unwrap();
+    assert!(store.reader.job(ids[1]).is_err());
+    assert_eq!(store.reader.unresolved(), Ok(vec![]), "it is not told of it again and again");
+    for number in [3, 4] {
+        lease(&mut store, number);
     }
 }

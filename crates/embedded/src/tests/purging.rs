@@ -3,7 +3,7 @@ use std::time::Duration;
 use ackd_domain::{Answer, Command, Failure, Position, Submission, limits};
 use ackd_ports::{ChangeFeed, FeedError, Idle, Ledger, LedgerReader, ReadError};
 
-use super::sample::{NOW, json, lease, one, open, submission, submit};
+use super::sample::{NOW, json, lease, one, open, submission, submit, try_apply};
 use crate::EmbeddedStore;
 
 fn fail(store: &mut EmbeddedStore, number: u64, problem: &str) {
@@ -190,6 +190,28 @@ fn the_ends_that_were_seen_are_not_looked_at_again_after_a_restart() {
     let store = open(directory.path());
     assert!(store.reader.shared.ends_seen.load(std::sync::atomic::Ordering::Relaxed) >= 4);
     assert!(store.reader.outlived(week, 10).unwrap().numbers.is_empty());
+}
+
+/// As one whose row is damaged: it is found with each look, and what stands behind it all the same.
+#[test]
+fn one_that_cannot_be_ended_keeps_nobody_behind_it_from_expiring() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut store = open(directory.path());
+    // More than are looked at once, of which the first is stuck, all between have ended, and the last is due.
+    let first = submit(&mut store, submission("video")).id.number();
+    let ahead = NOW.after(Duration::from_hours(24 * 365));
+    let dated_later = store.ledger.apply(vec![Command::Submit(vec![submission("video")])], ahead, &mut Idle).unwrap();
+    assert!(dated_later.answers[0].is_ok());
+    for _ in 0..21 {
+        let batch = Command::Submit(vec![submission("video"); 500]);
+        let Ok(Answer::Accepted(accepted)) = one(&mut store, batch) else { panic!("they are not accepted") };
+        let cancel = accepted.iter().map(|it| Command::Cancel { id: it.job.id }).collect();
+        try_apply(&mut store, cancel).unwrap();
+    }
+    let last = submit(&mut store, submission("video")).id.number();
+    let now = NOW.after(limits::DEFAULT_EXPIRY);
+    let looks: Vec<Vec<u64>> = (0..4).map(|_| store.reader.expired(now, 10).unwrap()).collect();
+    assert_eq!(looks, [vec![first], vec![last], vec![first], vec![last]]);
 }
 
 /// A dead-letter queue gets a copy of each payload, in the commit that ends the job.

@@ -15,6 +15,7 @@ mod order;
 mod queue;
 #[cfg(test)]
 mod tests;
+mod waiters;
 mod window;
 
 use std::collections::{BTreeSet, VecDeque};
@@ -157,7 +158,7 @@ impl Dispatcher {
         match input {
             Input::Ask(id, ask) => {
                 for name in &ask.queues {
-                    self.queue(name).waiters.push_back(id);
+                    known(&mut self.queues, name).waiters.join(id, &self.asks);
                     self.stir(name);
                 }
                 self.asks.park(id, ask);
@@ -173,7 +174,7 @@ impl Dispatcher {
                 self.ended(number, pace);
                 if let Some(ask) = self.asks.refused(id) {
                     for name in ask.queues.clone() {
-                        self.queue(&name).waiters.push_front(id);
+                        self.queue(&name).waiters.rejoin(id);
                         self.stir(&name);
                     }
                 }
@@ -258,11 +259,7 @@ impl Dispatcher {
     }
 
     fn queue_and_memory(&mut self, name: &Name) -> (&mut QueueLanes, &mut Memory) {
-        // Not the entry call: it would clone the name on every look-up of the hot path.
-        if !self.queues.contains_key(name) {
-            self.queues.insert(name.clone(), QueueLanes::default());
-        }
-        (self.queues.get_mut(name).expect("it was there or was just inserted"), &mut self.memory)
+        (known(&mut self.queues, name), &mut self.memory)
     }
 
     /// Notes that something happened in the queue `name`.
@@ -297,7 +294,10 @@ impl Dispatcher {
             let payload = payload.filter(|body| self.memory.bytes + body.bytes.len() <= self.limits.payloads);
             self.insert(Ready { job: Arc::clone(job), payload }, pace);
             self.stir(&spec.queue);
-        } else if matches!(change.kind, ChangeKind::Leased | ChangeKind::Cancelled | ChangeKind::Expired) {
+        } else if matches!(
+            change.kind,
+            ChangeKind::Leased | ChangeKind::Cancelled | ChangeKind::Expired | ChangeKind::Blocked
+        ) {
             self.remove(spec, (job.run_at, job.id.number()), pace);
         } else if let (Status::Init, Some(payload)) = (job.status, payload) {
             self.held.keep(job.id.number(), payload, self.limits.held);
@@ -434,7 +434,7 @@ impl Dispatcher {
         }
         for (id, queues) in self.asks.unassign() {
             for name in queues {
-                self.queue(&name).waiters.push_front(id);
+                self.queue(&name).waiters.rejoin(id);
             }
         }
     }
@@ -514,4 +514,13 @@ impl Dispatcher {
             }
         }
     }
+}
+
+/// The queue `name`, of which nothing may have been known.
+fn known<'a>(queues: &'a mut FxHashMap<Name, QueueLanes>, name: &Name) -> &'a mut QueueLanes {
+    // Not the entry call: it would clone the name on every look-up of the hot path.
+    if !queues.contains_key(name) {
+        queues.insert(name.clone(), QueueLanes::default());
+    }
+    queues.get_mut(name).expect("it was there or was just inserted")
 }

@@ -1,13 +1,12 @@
-use std::collections::VecDeque;
-
 use ackd_domain::{Name, Rate, Started, Timestamp};
 use ackd_ports::Ready;
 
 use super::Output;
-use super::asks::{Ask, AskId, Asks};
+use super::asks::{Ask, Asks};
 use super::lanes::Lanes;
 use super::live::{Live, Running};
 use super::memory::{Memory, Pace};
+use super::waiters::Waiters;
 use crate::waiting::Limit;
 
 /// Every this many leases of a queue, the job that has been due longest goes first, whatever its priority.
@@ -65,8 +64,7 @@ pub(super) struct QueueLanes {
     pub(super) assigned: usize,
     /// Why no job may begin, as it was told last.
     pub(super) limited: Option<Limited>,
-    /// Who asks, in the order of asking. One who no longer does is skipped when its turn comes.
-    pub(super) waiters: VecDeque<AskId>,
+    pub(super) waiters: Waiters,
     /// Whether the queue is among those that the dispatcher is to look at.
     pub(super) stirred: bool,
     /// Whether the queue is among those that may be forgotten.
@@ -148,9 +146,9 @@ impl QueueLanes {
             return;
         }
         let mut room = self.room(pace.now);
-        let mut unserved = VecDeque::new();
+        let mut unserved = Vec::new();
         while room > 0
-            && let Some(id) = self.waiters.pop_front()
+            && let Some(id) = self.waiters.next()
         {
             let Some(ask) = asks.parked(id) else { continue };
             let before = outputs.len();
@@ -176,15 +174,14 @@ impl QueueLanes {
             if taken > 0 {
                 asks.assign(id, taken);
             } else {
-                unserved.push_back(id);
+                unserved.push(id);
                 // Who takes any type found nothing, so nobody behind will.
                 if before == outputs.len() && ask.kinds.is_empty() {
                     break;
                 }
             }
         }
-        unserved.append(&mut self.waiters);
-        self.waiters = unserved;
+        self.waiters.rejoin_all(unserved);
     }
 
     /// The next job for `ask`, and its group.
@@ -206,7 +203,7 @@ impl QueueLanes {
         if self.rules.paused || self.limited.is_some() || !self.lanes.has_line() {
             return None;
         }
-        for ask in self.waiters.iter().filter_map(|id| asks.parked(*id)) {
+        for ask in self.waiters.iter().filter_map(|id| asks.parked(id)) {
             let id = self.lanes.next_in_line(&ask.kinds, pace);
             if id.is_some() || ask.kinds.is_empty() {
                 return id;

@@ -583,3 +583,62 @@ fn a_job_that_is_let_go_has_its_payload_at_hand() {
         .collect();
     assert_eq!(payloads, [body("one"), body("another"), None]);
 }
+
+/// Who asks several queues stands in each; one of which nothing may begin does not keep those that have long gone.
+#[test]
+fn asks_that_come_and_go_at_a_queue_that_gives_nothing_are_forgotten() {
+    let now = Timestamp::from_millis(1_000);
+    let (open, shut) = (queue(), Name::new("shut").unwrap());
+    let full = QueueRules { concurrency: Some(1), ..QueueRules::default() };
+    for rules in [QueueRules { paused: true, ..QueueRules::default() }, full] {
+        let mut dispatcher = Dispatcher::new(WindowLimits::default());
+        let mut outputs = Vec::new();
+        dispatcher.step(Input::Configured(&shut, rules), now, &mut outputs);
+        dispatcher.step(
+            Input::Leased(&[Running { number: 1_000_000, queue: shut.clone(), group: None }]),
+            now,
+            &mut outputs,
+        );
+        let ask = |queues: &[&Name]| Ask {
+            queues: queues.iter().copied().cloned().collect(),
+            kinds: Vec::new(),
+            max: 1,
+            worker: None,
+            ttl: None,
+        };
+        // Two stay all the while.
+        dispatcher.step(Input::Ask(AskId(1), ask(&[&shut])), now, &mut outputs);
+        dispatcher.step(Input::Ask(AskId(2), ask(&[&shut])), now, &mut outputs);
+        for number in 1..=1_000 {
+            let id = AskId(number + 2);
+            dispatcher.step(Input::Ask(id, ask(&[&open, &shut])), now, &mut outputs);
+            if number % 2 == 0 {
+                dispatcher.step(Input::Forget(id), now, &mut outputs);
+                continue;
+            }
+            let job = Arc::new(Job { run_at: now, ..job(number, 0, 5, 0) });
+            let (kind, position) = (ChangeKind::Submitted, Position(number));
+            let change = Change { position, previous: Position::START, at: now, kind, job, body: None, was_due: None };
+            dispatcher.step(Input::Changes(&[change]), now, &mut outputs);
+            assert!(matches!(outputs.pop(), Some(Output::Lease { ask, .. }) if ask == id));
+            dispatcher.step(Input::Granted(id), now, &mut outputs);
+            dispatcher.step(Input::Answered, now, &mut outputs);
+        }
+        let waiters = dispatcher.queues[&shut].waiters.len();
+        assert!(waiters <= 80, "{waiters} stand in line, of whom 2 ask");
+        dispatcher.step(Input::Configured(&shut, QueueRules::default()), now, &mut outputs);
+        outputs.clear();
+        for number in 2_001..=2_002 {
+            let mut job = Job { run_at: now, ..job(number, 0, 5, 0) };
+            Arc::make_mut(&mut job.spec).queue = shut.clone();
+            let (kind, job, position) = (ChangeKind::Submitted, Arc::new(job), Position(number));
+            let change = Change { position, previous: Position::START, at: now, kind, job, body: None, was_due: None };
+            dispatcher.step(Input::Changes(&[change]), now, &mut outputs);
+        }
+        let served: Vec<AskId> = outputs
+            .iter()
+            .filter_map(|output| if let Output::Lease { ask, .. } = output { Some(*ask) } else { None })
+            .collect();
+        assert_eq!(served, [AskId(1), AskId(2)], "in the order of asking");
+    }
+}

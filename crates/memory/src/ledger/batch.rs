@@ -129,7 +129,7 @@ impl Rows for Batch<'_> {
         Ok(others + self.schedules.values().flatten().count())
     }
 
-    fn first_in_line(&mut self, queue: &Name, key: &str, but: u64) -> Result<Option<u64>, ReadError> {
+    fn first_in_line(&mut self, queue: &Name, key: &str, but: &[u64]) -> Result<Option<u64>, ReadError> {
         let state = locked(self.state);
         let line = state.lines.get(&(queue.clone(), Arc::from(key)));
         let mut numbers: BTreeSet<u64> = line.into_iter().flatten().copied().collect();
@@ -148,7 +148,7 @@ impl Rows for Batch<'_> {
                 numbers.insert(*number);
             }
         }
-        Ok(numbers.into_iter().find(|number| *number != but))
+        Ok(numbers.into_iter().find(|number| !but.contains(number)))
     }
 
     fn followers(&mut self, number: u64, told: u64, limit: usize) -> Result<Vec<u64>, ReadError> {

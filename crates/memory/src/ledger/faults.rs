@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use ackd_domain::Position;
+use ackd_domain::{ChangeKind, Position};
 
 use ackd_ports::LedgerError;
 
@@ -28,6 +28,14 @@ impl Faults {
     /// Ends a failure, as opening a store again does.
     pub fn heal(&self) {
         locked(&self.0).health = Health::Sound;
+    }
+
+    /// From now on the result of the job with this number is damaged. The changes of the feed have it no longer.
+    pub fn damage_result(&self, number: u64) {
+        let mut state = locked(&self.0);
+        state.damaged_results.insert(number);
+        let of_job = state.changes.iter_mut().filter(|change| change.job.id.number() == number);
+        of_job.filter(|change| change.kind == ChangeKind::Completed).for_each(|change| change.body = None);
     }
 
     /// Forgets the changes up to `position`, at once and whoever has yet to see them.

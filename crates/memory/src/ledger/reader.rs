@@ -38,13 +38,13 @@ impl LedgerReader for MemoryReader {
     }
 
     fn result(&self, number: u64) -> Result<Option<Body>, ReadError> {
-        Ok(locked(&self.0).jobs.get(&number).and_then(|row| row.result.clone()))
+        locked(&self.0).result(number)
     }
 
     fn results(&self, numbers: &[u64], most: u64) -> Result<Vec<Option<Body>>, ReadError> {
         let state = locked(&self.0);
-        let result = |number: &u64| state.jobs.get(number)?.result.clone();
-        Ok(numbers.iter().map(|number| result(number).filter(|body| body.bytes.len() as u64 <= most)).collect())
+        let small = |body: Option<Body>| body.filter(|body| body.bytes.len() as u64 <= most);
+        numbers.iter().map(|number| state.result(*number).map(small)).collect()
     }
 
     fn list(&self, filter: &Filter, before: Option<u64>, limit: usize) -> Result<Page, ReadError> {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ackd_domain::{Body, Change, Endpoint, File, FileId, Job, Name, Position, Queue, Schedule, Started, Status, Write};
 
-use ackd_ports::{LedgerError, cause};
+use ackd_ports::{LedgerError, ReadError, cause};
 
 /// What is committed. Every map is ordered, so that whoever walks one walks the same way each time.
 #[derive(Debug, Default)]
@@ -45,6 +45,8 @@ pub(super) struct State {
     pub(super) head: Position,
     /// Whether the next commit works.
     pub(super) health: Health,
+    /// The jobs whose results cannot be read.
+    pub(super) damaged_results: BTreeSet<u64>,
 }
 
 /// A job and its bytes.
@@ -68,6 +70,14 @@ pub(super) enum Health {
 }
 
 impl State {
+    /// The result of this job.
+    pub(super) fn result(&self, number: u64) -> Result<Option<Body>, ReadError> {
+        if self.damaged_results.contains(&number) {
+            return Err(ReadError::Damaged(format!("the result of job {number}")));
+        }
+        Ok(self.jobs.get(&number).and_then(|row| row.result.clone()))
+    }
+
     /// Refuses everything after a failure: what is stored cannot be trusted any more.
     pub(super) fn check(&self) -> Result<(), LedgerError> {
         match &self.health {

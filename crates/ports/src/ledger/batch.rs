@@ -2,9 +2,9 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use ackd_domain::{
-    After, Answer, Change, Command, Draws, Endpoint, File, FileId, IdempotencyKey, Job, LeaseToken, Name, Needs,
-    PayloadFile, Position, Queue, Refusal, Schedule, Started, Stepped, Submission, Timestamp, View, Write, decide,
-    limits,
+    After, Answer, Change, Command, Draws, Endpoint, File, FileId, IdempotencyKey, Job, LeaseToken, LookedAt, Name,
+    Needs, PayloadFile, Position, Queue, Refusal, Schedule, Started, Status, Stepped, Submission, Timestamp, View,
+    Write, decide, limits,
 };
 
 use crate::{Applied, LedgerError, Reactor, ReadError};
@@ -75,11 +75,11 @@ pub trait Rows: Draws {
     /// As [`Rows::job`].
     fn schedules(&mut self) -> Result<usize, ReadError>;
 
-    /// The first unfinished job with this ordering key in this queue, by number; `but` is passed over.
+    /// The first unfinished job with this ordering key in this queue, by number; those of `but` are passed over.
     ///
     /// # Errors
     /// As [`Rows::job`].
-    fn first_in_line(&mut self, queue: &Name, key: &str, but: u64) -> Result<Option<u64>, ReadError>;
+    fn first_in_line(&mut self, queue: &Name, key: &str, but: &[u64]) -> Result<Option<u64>, ReadError>;
 
     /// The jobs that come after this one and have numbers above `told`, in their order, at most `limit`.
     ///
@@ -245,6 +245,8 @@ fn load(rows: &mut impl Rows, needs: Needs<'_>, view: &mut View) -> Result<(), R
     view.next_in_line = None;
     view.followed = false;
     view.followers.clear();
+    view.looked_at = None;
+    view.awaited = false;
     view.bulk = None;
     view.files.clear();
     view.named_files.clear();
@@ -260,17 +262,15 @@ fn load(rows: &mut impl Rows, needs: Needs<'_>, view: &mut View) -> Result<(), R
     }
     if let (Some(job), true) = (&view.job, needs.ends) {
         let number = job.id.number();
-        if let Some(key) = &job.spec.ordering_key
-            && let Some(next) = rows.first_in_line(&job.spec.queue, key, number)?
-        {
-            view.next_in_line = rows.job(next)?;
+        if let Some(key) = &job.spec.ordering_key {
+            view.next_in_line = next_in_line(rows, &job.spec.queue, key, number)?;
         }
         view.followed = !rows.followers(number, 0, 1)?.is_empty();
         let dead_letter = view.queue().and_then(|queue| queue.settings.dead_letter.clone());
         if let Some(dead_letter) = dead_letter {
             // What is made of it if it dies has the same file.
             if let Some(id) = job.spec.payload_file
-                && let Some(file) = rows.file(id)?
+                && let Some(file) = unless_damaged(rows.file(id))?
             {
                 view.files.insert(id, file);
             }
@@ -286,10 +286,15 @@ fn load(rows: &mut impl Rows, needs: Needs<'_>, view: &mut View) -> Result<(), R
         put(&mut view.rivals, 0, rival.filter(|rival| rival.id != job.id));
     }
     if let (Some(number), Some(told)) = (needs.job, needs.followers) {
-        for follower in rows.followers(number, told, limits::RESOLVED_AT_ONCE)? {
-            let Some(follower) = rows.job(follower)? else { continue };
-            let is_last = !rows.waits_for_another(&follower, number)?;
-            view.followers.push((follower, is_last));
+        load_followers(rows, (number, told), view)?;
+    }
+    if let (Some(number), true) = (needs.job, needs.awaited) {
+        let mut told = 0;
+        while !view.awaited {
+            load_followers(rows, (number, told), view)?;
+            view.awaited = view.followers.drain(..).any(|(it, _)| it.status == Status::Init && it.held.after);
+            let Some(more) = view.looked_at.filter(|looked| !looked.is_all) else { break };
+            told = more.last;
         }
     }
     let of_job = view.job.as_ref().filter(|_| needs.files).map(Arc::clone);
@@ -359,6 +364,42 @@ fn load(rows: &mut impl Rows, needs: Needs<'_>, view: &mut View) -> Result<(), R
     Ok(())
 }
 
+/// What was read, and nothing where it is damaged: what is wrong with one row is no reason to refuse what others ask for.
+fn unless_damaged<T>(read: Result<Option<T>, ReadError>) -> Result<Option<T>, ReadError> {
+    match read {
+        Err(ReadError::Damaged(_)) => Ok(None),
+        read => read,
+    }
+}
+
+/// The first unfinished job with this ordering key but for the one of this number. One that cannot be read is passed over, for it
+/// never runs.
+fn next_in_line(rows: &mut impl Rows, queue: &Name, key: &str, number: u64) -> Result<Option<Arc<Job>>, ReadError> {
+    let Some(mut next) = rows.first_in_line(queue, key, &[number])? else { return Ok(None) };
+    let mut passed = Vec::new();
+    loop {
+        if let Some(job) = unless_damaged(rows.job(next))? {
+            return Ok(Some(job));
+        }
+        passed.extend([number, next]);
+        let Some(other) = rows.first_in_line(queue, key, &passed)? else { return Ok(None) };
+        next = other;
+    }
+}
+
+/// Loads the jobs that come after this one and have numbers above `told`.
+fn load_followers(rows: &mut impl Rows, (number, told): (u64, u64), view: &mut View) -> Result<(), ReadError> {
+    let followers = rows.followers(number, told, limits::RESOLVED_AT_ONCE)?;
+    let is_all = followers.len() < limits::RESOLVED_AT_ONCE;
+    view.looked_at = followers.last().map(|last| LookedAt { last: *last, is_all });
+    for follower in followers {
+        let Some(follower) = unless_damaged(rows.job(follower))? else { continue };
+        let is_last = !rows.waits_for_another(&follower, number)?;
+        view.followers.push((follower, is_last));
+    }
+    Ok(())
+}
+
 /// Loads the file of this name.
 fn load_named(rows: &mut impl Rows, name: &Name, view: &mut View) -> Result<(), ReadError> {
     if let Some(file) = rows.file_named(name)? {
@@ -370,7 +411,7 @@ fn load_named(rows: &mut impl Rows, name: &Name, view: &mut View) -> Result<(), 
 /// Loads what `submission` is to wait for.
 fn order(rows: &mut impl Rows, submission: &Submission, view: &mut View) -> Result<(), ReadError> {
     if let Some(key) = &submission.ordering_key
-        && rows.first_in_line(&submission.queue, key, 0)?.is_some()
+        && rows.first_in_line(&submission.queue, key, &[])?.is_some()
     {
         view.behind.insert((submission.queue.clone(), Arc::clone(key)));
     }

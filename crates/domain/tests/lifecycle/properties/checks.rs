@@ -94,6 +94,7 @@ fn change(book: &Book, before: Option<&Job>, change: &Change) {
             working && matches!(after.status, Status::Init | Status::Failed | Status::Cancelled)
         }
         ChangeKind::Unblocked => waiting && after.status == Status::Init && !before.held.is_free(),
+        ChangeKind::Blocked => waiting && after.status == Status::Init && !before.held.behind && after.held.behind,
         ChangeKind::Cancelled => waiting && after.status == Status::Cancelled,
         ChangeKind::Expired => after.status == Status::Expired && book.now >= before.expires_at,
     };
