@@ -25,6 +25,13 @@ pub enum OpenError {
     /// What is stored cannot be.
     #[error("the database is damaged: {0}")]
     Damaged(String),
+    /// The database is gone, and the directory is no new one.
+    #[error(
+        "{} is missing or empty, though a server has used the directory: put the database back, or, to begin without its jobs, \
+         take everything else out of the directory too",
+        .0.display()
+    )]
+    Missing(PathBuf),
     /// The path names something else.
     #[error("{} is not a directory", .0.display())]
     NotADirectory(PathBuf),

@@ -22,6 +22,9 @@ use crate::wal;
 /// The size of a page. Of those measured it is the best for single commits and no worse for large ones.
 pub(crate) const PAGE_SIZE: u32 = 4096;
 
+/// What a server makes in its directory once it has a database there.
+const LATER: [&str; 3] = ["keys", "reserve", "files.id"];
+
 /// How long a connection waits for a lock. Only a person in a shell holds one that long.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -51,6 +54,7 @@ impl EmbeddedStore {
     pub fn open(directory: &Path, options: &Options, entropy: Box<dyn Entropy>) -> Result<EmbeddedStore, OpenError> {
         let lock = lock(directory)?;
         let path = directory.join("ackd.db");
+        refuse_without_database(directory, &path)?;
         // SQLite has the log beside the file, wherever a link to it stands.
         let file = fs::canonicalize(&path).unwrap_or_else(|_| path.clone());
         wal::check(&log_of(&file))?;
@@ -68,6 +72,14 @@ impl EmbeddedStore {
         let reader = Arc::new(EmbeddedReader::new(readers, shared));
         Ok(EmbeddedStore { ledger, reader })
     }
+}
+
+/// A database that somebody moved away, or cut to nothing, is not one that was never there: a new one in its place would know
+/// none of the jobs, and have the files deleted as nobody's.
+fn refuse_without_database(directory: &Path, path: &Path) -> Result<(), OpenError> {
+    let is_there = fs::metadata(path).is_ok_and(|database| database.len() > 0);
+    let is_used = || LATER.iter().any(|name| fs::symlink_metadata(directory.join(name)).is_ok());
+    if is_there || !is_used() { Ok(()) } else { Err(OpenError::Missing(path.to_owned())) }
 }
 
 /// The write-ahead log of the database `file`.

@@ -115,6 +115,29 @@ fn a_bit_that_turned_in_the_log_of_a_killed_server_loses_no_commit_without_a_wor
     }
 }
 
+/// Whoever restores a backup may start the server once too early; it must not take the folder for a new one.
+#[test]
+fn a_used_directory_without_its_database_is_refused_and_left_as_it_is() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut store = open(directory.path());
+    let id = submit(&mut store, submission("video")).id;
+    drop(store);
+    let path = directory.path().join("ackd.db");
+    let database = fs::read(&path).unwrap();
+    let refused = || matches!(try_open(directory.path(), &small()), Err(OpenError::Missing(at)) if at == path);
+    fs::remove_file(&path).unwrap();
+    assert!(refused());
+    assert!(!path.exists());
+    fs::write(&path, b"").unwrap();
+    assert!(refused());
+    fs::write(&path, &database).unwrap();
+    assert!(open(directory.path()).reader.job(id).unwrap().is_some());
+    // Nothing but what stands there before there is a database: a first start that was killed.
+    fs::remove_dir_all(directory.path().join("keys")).unwrap();
+    fs::write(&path, b"").unwrap();
+    open(directory.path());
+}
+
 #[test]
 fn an_index_that_somebody_added_is_theirs() {
     let directory = tempfile::tempdir().unwrap();
