@@ -30,6 +30,8 @@ pub(super) struct Asks {
     all: BTreeMap<AskId, State>,
     /// Those with something granted, to be answered after the commit.
     granted: Vec<AskId>,
+    /// Those of several queues that were assigned fewer jobs in this step than they may have.
+    filling: Vec<AskId>,
 }
 
 #[derive(Debug)]
@@ -38,11 +40,13 @@ struct State {
     /// Jobs that were assigned and are neither granted nor refused.
     assigned: usize,
     granted: usize,
+    /// Whether the other queues that it asks may add to it in this step.
+    is_filling: bool,
 }
 
 impl Asks {
     pub(super) fn park(&mut self, id: AskId, ask: Ask) {
-        self.all.insert(id, State { ask, assigned: 0, granted: 0 });
+        self.all.insert(id, State { ask, assigned: 0, granted: 0, is_filling: false });
     }
 
     /// Forgets an ask. Gives it back, so that its queues can forget it too.
@@ -59,9 +63,30 @@ impl Asks {
         self.all.get(&id).filter(|state| state.assigned + state.granted == 0).map(|state| &state.ask)
     }
 
+    /// The ask, if it may be given jobs now, and how many.
+    pub(super) fn open(&self, id: AskId) -> Option<(&Ask, usize)> {
+        let State { ask, assigned, granted, is_filling } = self.all.get(&id)?;
+        let is_open = assigned + granted == 0 || *is_filling;
+        is_open.then(|| (ask, ask.max - assigned))
+    }
+
     pub(super) fn assign(&mut self, id: AskId, jobs: usize) {
         if let Some(state) = self.all.get_mut(&id) {
             state.assigned += jobs;
+            let may_have_more = state.ask.queues.len() > 1 && state.assigned < state.ask.max;
+            if may_have_more && !state.is_filling {
+                self.filling.push(id);
+            }
+            state.is_filling = may_have_more;
+        }
+    }
+
+    /// The step is over: what was assigned is on its way.
+    pub(super) fn close(&mut self) {
+        for id in self.filling.drain(..) {
+            if let Some(state) = self.all.get_mut(&id) {
+                state.is_filling = false;
+            }
         }
     }
 

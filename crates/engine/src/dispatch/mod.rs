@@ -159,6 +159,8 @@ impl Dispatcher {
             Input::Ask(id, ask) => {
                 for name in &ask.queues {
                     known(&mut self.queues, name).waiters.join(id, &self.asks);
+                }
+                for name in in_turn(id, &ask.queues) {
                     self.stir(name);
                 }
                 self.asks.park(id, ask);
@@ -466,6 +468,7 @@ impl Dispatcher {
                 self.forget_queues();
             }
         }
+        self.asks.close();
     }
 
     /// Asks for the parts of the queue's backlog that are wanted and find room.
@@ -514,6 +517,15 @@ impl Dispatcher {
             }
         }
     }
+}
+
+/// The queues of an ask, from one on that is another with another ask: whoever always asks for the same is given jobs of each.
+fn in_turn(id: AskId, queues: &[Name]) -> impl Iterator<Item = &Name> {
+    // The golden ratio of 2^64: also those of every second or third ask begin with each queue about as often.
+    let spread = id.0.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32;
+    let first = (spread * queues.len() as u64) >> 32;
+    let (before, from) = queues.split_at(usize::try_from(first).unwrap_or_default());
+    from.iter().chain(before)
 }
 
 /// The queue `name`, of which nothing may have been known.

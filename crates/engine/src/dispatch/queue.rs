@@ -150,10 +150,10 @@ impl QueueLanes {
         while room > 0
             && let Some(id) = self.waiters.next()
         {
-            let Some(ask) = asks.parked(id) else { continue };
+            let Some((ask, most)) = asks.open(id) else { continue };
             let before = outputs.len();
             let mut taken = 0;
-            while taken < ask.max
+            while taken < most
                 && room > 0
                 && let Some((group, ready)) = self.take(ask, pace, memory)
             {
@@ -174,7 +174,9 @@ impl QueueLanes {
             if taken > 0 {
                 asks.assign(id, taken);
             } else {
-                unserved.push(id);
+                if most == ask.max {
+                    unserved.push(id);
+                }
                 // Who takes any type found nothing, so nobody behind will.
                 if before == outputs.len() && ask.kinds.is_empty() {
                     break;

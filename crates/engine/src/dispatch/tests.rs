@@ -584,6 +584,52 @@ fn a_job_that_is_let_go_has_its_payload_at_hand() {
     assert_eq!(payloads, [body("one"), body("another"), None]);
 }
 
+fn submitted(number: u64, queue: &Name, now: Timestamp) -> Change {
+    let mut job = Job { run_at: now, ..job(number, 0, 5, 0) };
+    Arc::make_mut(&mut job.spec).queue = queue.clone();
+    let (kind, job, position) = (ChangeKind::Submitted, Arc::new(job), Position(number));
+    Change { position, previous: Position::START, at: now, kind, job, body: None, was_due: None }
+}
+
+/// None of them is starved by those that are named before it, and one ask may have jobs of each.
+#[test]
+fn who_asks_several_queues_is_given_jobs_of_each() {
+    let now = Timestamp::from_millis(1_000);
+    let queues: [Name; 3] = ["a", "b", "c"].map(|name| Name::new(name).unwrap());
+    for (every, max) in [(1, 1), (2, 1), (3, 1), (4, 2)] {
+        let mut dispatcher = Dispatcher::new(WindowLimits::default());
+        let mut outputs = Vec::new();
+        for number in 0..900 {
+            let change = submitted(number + 1, &queues[usize::try_from(number % 3).unwrap()], now);
+            dispatcher.step(Input::Changes(&[change]), now, &mut outputs);
+        }
+        let mut given = [0_usize; 3];
+        for asked in 0..90 {
+            let ask = Ask { queues: queues.to_vec(), kinds: Vec::new(), max, worker: None, ttl: None };
+            dispatcher.step(Input::Ask(AskId(asked * every), ask), now, &mut outputs);
+            for output in outputs.drain(..) {
+                let Output::Lease { number, .. } = output else { panic!("{output:?}") };
+                given[usize::try_from((number - 1) % 3).unwrap()] += 1;
+            }
+        }
+        let fair = 30 * max;
+        assert!(given.iter().all(|given| given.abs_diff(fair) <= fair / 5), "{given:?} of every {every}");
+    }
+    let mut dispatcher = Dispatcher::new(WindowLimits::default());
+    let mut outputs = Vec::new();
+    for number in 1..=6 {
+        let change = submitted(number, &queues[usize::try_from(number % 2).unwrap()], now);
+        dispatcher.step(Input::Changes(&[change]), now, &mut outputs);
+    }
+    let ask = |max| Ask { queues: queues.to_vec(), kinds: Vec::new(), max, worker: None, ttl: None };
+    let mut asked = |id, max| {
+        dispatcher.step(Input::Ask(AskId(id), ask(max)), now, &mut outputs);
+        let given = outputs.drain(..).filter(|it| matches!(it, Output::Lease { ask: AskId(ask), .. } if *ask == id));
+        given.count()
+    };
+    assert_eq!((asked(1, 4), asked(2, 10), asked(3, 10)), (4, 2, 0));
+}
+
 /// Who asks several queues stands in each; one of which nothing may begin does not keep those that have long gone.
 #[test]
 fn asks_that_come_and_go_at_a_queue_that_gives_nothing_are_forgotten() {
@@ -616,10 +662,7 @@ fn asks_that_come_and_go_at_a_queue_that_gives_nothing_are_forgotten() {
                 dispatcher.step(Input::Forget(id), now, &mut outputs);
                 continue;
             }
-            let job = Arc::new(Job { run_at: now, ..job(number, 0, 5, 0) });
-            let (kind, position) = (ChangeKind::Submitted, Position(number));
-            let change = Change { position, previous: Position::START, at: now, kind, job, body: None, was_due: None };
-            dispatcher.step(Input::Changes(&[change]), now, &mut outputs);
+            dispatcher.step(Input::Changes(&[submitted(number, &open, now)]), now, &mut outputs);
             assert!(matches!(outputs.pop(), Some(Output::Lease { ask, .. }) if ask == id));
             dispatcher.step(Input::Granted(id), now, &mut outputs);
             dispatcher.step(Input::Answered, now, &mut outputs);
@@ -629,11 +672,7 @@ fn asks_that_come_and_go_at_a_queue_that_gives_nothing_are_forgotten() {
         dispatcher.step(Input::Configured(&shut, QueueRules::default()), now, &mut outputs);
         outputs.clear();
         for number in 2_001..=2_002 {
-            let mut job = Job { run_at: now, ..job(number, 0, 5, 0) };
-            Arc::make_mut(&mut job.spec).queue = shut.clone();
-            let (kind, job, position) = (ChangeKind::Submitted, Arc::new(job), Position(number));
-            let change = Change { position, previous: Position::START, at: now, kind, job, body: None, was_due: None };
-            dispatcher.step(Input::Changes(&[change]), now, &mut outputs);
+            dispatcher.step(Input::Changes(&[submitted(number, &shut, now)]), now, &mut outputs);
         }
         let served: Vec<AskId> = outputs
             .iter()
