@@ -79,6 +79,8 @@ mod tests {
             order: None,
             callback: false,
             kept: None,
+            after: Vec::new(),
+            anyway: false,
         };
         history.add(Event::Submit { request: "r".into(), by: "c".into(), lines: vec![line] });
         history.add(Event::Accepted { request: "r".into(), jobs: vec!["job-1".into()] });

@@ -65,6 +65,11 @@ impl Known {
         self.ids[job.0]
     }
 
+    /// The job of this id, if the history has named it.
+    pub(crate) fn job_of(&self, id: u64) -> Option<Job> {
+        self.jobs.get(&id).copied()
+    }
+
     pub(crate) fn lease(&self, id: u64) -> Option<&Lease> {
         self.leases.get(&id)
     }

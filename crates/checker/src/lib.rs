@@ -15,5 +15,5 @@ mod violation;
 
 pub use checker::{Checker, HistoryError, Report};
 pub use lines::{LineError, Names, read_line, write_line};
-pub use record::{Event, Line, Record, Snapshot, Status, Verb};
+pub use record::{After, Event, Line, Record, Snapshot, Status, Verb};
 pub use violation::{Invariant, Violation};

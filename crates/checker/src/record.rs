@@ -109,6 +109,22 @@ pub struct Line<I> {
     /// For how many microseconds after its end it is kept at least; for longer than the history where absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kept: Option<u64>,
+    /// The jobs that it comes after.
+    #[serde(default = "Vec::default", skip_serializing_if = "Vec::is_empty")]
+    pub after: Vec<After<I>>,
+    /// Whether it runs however those have ended; otherwise they are to be `DONE`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub anyway: bool,
+}
+
+/// A job that another comes after.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum After<I> {
+    /// The job with this id.
+    Job(I),
+    /// The one of this line of the same submission, from 0.
+    Line(usize),
 }
 
 /// A job as somebody was told of it.
@@ -195,6 +211,17 @@ impl<I> Line<I> {
             order: self.order.map(&mut *to),
             callback: self.callback,
             kept: self.kept,
+            after: self.after.into_iter().map(|after| after.map(to)).collect(),
+            anyway: self.anyway,
+        }
+    }
+}
+
+impl<I> After<I> {
+    fn map<J>(self, to: &mut impl FnMut(I) -> J) -> After<J> {
+        match self {
+            After::Job(job) => After::Job(to(job)),
+            After::Line(line) => After::Line(line),
         }
     }
 }

@@ -74,6 +74,8 @@ fn a_record_survives_its_line() {
         order: None,
         callback: false,
         kept: None,
+        after: Vec::new(),
+        anyway: false,
     };
     let submit = Event::Submit { request: names.number("r1"), by: names.number("c1"), lines: vec![line] };
     assert_eq!(record, Record { at: 1, is: submit });

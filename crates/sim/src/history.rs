@@ -22,6 +22,8 @@ struct Written {
     jobs: BTreeMap<u64, (JobId, bool)>,
     /// Those of which a webhook is to be told.
     called_back: BTreeSet<u64>,
+    /// Those that others wait for until they are done, and whether each is known to have ended otherwise.
+    awaited: BTreeMap<u64, (JobId, bool)>,
 }
 
 impl History {
@@ -57,12 +59,26 @@ impl History {
     /// Takes note of a job that somebody knows.
     pub(crate) fn know(&self, job: &Job) {
         let ended = job.status.is_terminal();
-        self.written().jobs.insert(job.id.number(), (job.id, ended));
+        let mut written = self.written();
+        written.jobs.insert(job.id.number(), (job.id, ended));
+        if let Some((_, undone)) = written.awaited.get_mut(&job.id.number()) {
+            *undone = ended && job.status != ackd_domain::Status::Done;
+        }
     }
 
     /// Nobody needs to look for it any more.
     pub(crate) fn gone(&self, id: JobId) {
         self.written().jobs.insert(id.number(), (id, true));
+    }
+
+    /// Others wait until this job is done.
+    pub(crate) fn wait_for(&self, id: JobId) {
+        self.written().awaited.entry(id.number()).or_insert((id, false));
+    }
+
+    /// The jobs that others wait for until they are done, and whether each is known to have ended otherwise.
+    pub(crate) fn awaited(&self) -> Vec<(JobId, bool)> {
+        self.written().awaited.values().copied().collect()
     }
 
     /// The jobs that somebody knows, and whether each is known to have ended.

@@ -210,6 +210,13 @@ impl World {
             for (id, _) in open {
                 reader.read(id).await;
             }
+            // Whoever waits until another is done waits for somebody to try that one again.
+            for (id, undone) in self.history.awaited() {
+                if undone {
+                    reader.retry(id).await;
+                }
+                reader.read(id).await;
+            }
             sleep(Duration::from_secs(1)).await;
         }
         for (id, _) in self.history.jobs() {

@@ -39,7 +39,7 @@ pub(super) async fn run(plan: &Plan) -> Done<Figures> {
     let mut world = World::new(plan, "bit-flip", Disk::machine(&plan.dir)?).await?;
     world.start().await?;
     world.configure().await?;
-    let shape = Shape { keyed: 1000, ordered: 0, ..Shape::default() };
+    let shape = Shape { keyed: 1000, ordered: 0, after: 0, ..Shape::default() };
     world.load(&Load { shape, ..Load::default() });
     world.history.grow(RECORDS).await;
     world.quiet().await?;

@@ -1,4 +1,4 @@
-use ackd_checker::{Event, Line};
+use ackd_checker::{After, Event, Line};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::time::sleep;
@@ -23,13 +23,15 @@ pub(crate) struct Shape {
     pub(crate) callbacks: Option<(u64, String)>,
     /// How many jobs of a thousand are in line behind others.
     pub(crate) ordered: u64,
+    /// How many jobs of a thousand come after one that was accepted before.
+    pub(crate) after: u64,
     /// How many jobs of a thousand have an idempotency key.
     pub(crate) keyed: u64,
 }
 
 impl Default for Shape {
     fn default() -> Shape {
-        Shape { size: 200, batch: 12, pause: 30, callbacks: None, ordered: 40, keyed: 800 }
+        Shape { size: 200, batch: 12, pause: 30, callbacks: None, ordered: 40, after: 40, keyed: 800 }
     }
 }
 
@@ -43,6 +45,8 @@ pub(crate) struct Submitter {
     pub(crate) shape: Shape,
     /// Of what nobody knows what became.
     pub(crate) open: Vec<Batch>,
+    /// The job that was accepted last.
+    pub(crate) last: Option<String>,
 }
 
 /// A request.
@@ -96,6 +100,8 @@ impl Submitter {
             order: None,
             callback: false,
             kept: None,
+            after: Vec::new(),
+            anyway: false,
         };
         let mut envelope = json!({"queue": QUEUE, "payload": payload, "max_attempts": 100});
         if keyed {
@@ -112,6 +118,16 @@ impl Submitter {
             let group = format!("group-{}", self.chance.below(5));
             envelope["group"] = group.clone().into();
             line.group = Some(group);
+        }
+        if let Some(last) = &self.last
+            && self.chance.permille(self.shape.after)
+        {
+            line.after.push(After::Job(last.clone()));
+            envelope["after"] = json!([last]);
+            line.anyway = self.chance.permille(500);
+            if line.anyway {
+                envelope["on_failure"] = "continue".into();
+            }
         }
         if self.chance.permille(50) {
             envelope["delay"] = format!("{}ms", self.chance.below(500)).into();
@@ -162,6 +178,7 @@ impl Submitter {
         for (job, _) in jobs.iter().zip(&batch.lines).filter(|(_, line)| line.callback) {
             self.history.call_back(job);
         }
+        self.last = jobs.last().cloned();
         self.history.add(Event::Accepted { request, jobs });
         true
     }

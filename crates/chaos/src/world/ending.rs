@@ -175,7 +175,7 @@ impl World {
     /// Ends one more job, and waits until those who follow have seen that: then they have seen all that was before.
     async fn caught_up(&mut self) -> Done {
         let since = self.history.now();
-        let shape = Shape { callbacks: None, ordered: 0, ..Shape::default() };
+        let shape = Shape { callbacks: None, ordered: 0, after: 0, ..Shape::default() };
         let mut submitter = self.submitter(&shape);
         let job = submitter.mark().await?;
         let mut http = self.http();

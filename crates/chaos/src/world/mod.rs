@@ -200,7 +200,7 @@ impl World {
     pub(crate) fn submitter(&mut self, shape: &Shape) -> Submitter {
         let (number, chance) = self.next_actor();
         let (http, history) = (self.http(), self.history.clone());
-        Submitter { number, http, history, chance, shape: shape.clone(), open: Vec::new() }
+        Submitter { number, http, history, chance, shape: shape.clone(), open: Vec::new(), last: None }
     }
 
     /// A worker who reaches the server by `address`.

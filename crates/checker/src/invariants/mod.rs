@@ -2,6 +2,7 @@
 //! only the whole history shows.
 
 mod acknowledged;
+mod after;
 mod damage;
 mod drains;
 mod in_order;
@@ -36,6 +37,7 @@ pub(crate) struct Invariants {
     one_key: one_key::OneKey,
     in_order: in_order::InOrder,
     lines: lines::Lines,
+    after: after::Comes,
     webhooks: webhooks::Webhooks,
     no_phantoms: no_phantoms::NoPhantoms,
     damage: damage::Damage,
@@ -43,7 +45,7 @@ pub(crate) struct Invariants {
 }
 
 impl Invariants {
-    fn all(&mut self) -> [&mut dyn Rule; 11] {
+    fn all(&mut self) -> [&mut dyn Rule; 12] {
         [
             &mut self.acknowledged,
             &mut self.one_end,
@@ -52,6 +54,7 @@ impl Invariants {
             &mut self.one_key,
             &mut self.in_order,
             &mut self.lines,
+            &mut self.after,
             &mut self.webhooks,
             &mut self.no_phantoms,
             &mut self.damage,

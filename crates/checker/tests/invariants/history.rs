@@ -9,7 +9,17 @@ pub(crate) fn payload(job: u64) -> u64 {
 
 /// A line with this payload and nothing else.
 pub(crate) fn line(payload: u64) -> Line<u64> {
-    Line { queue: 1, payload, key: None, group: None, order: None, callback: false, kept: None }
+    Line {
+        queue: 1,
+        payload,
+        key: None,
+        group: None,
+        order: None,
+        callback: false,
+        kept: None,
+        after: Vec::new(),
+        anyway: false,
+    }
 }
 
 /// A job in its first run and attempt.
@@ -174,6 +184,13 @@ impl History {
     pub(crate) fn finds(&self, invariant: Invariant) {
         let report = self.check();
         assert!(report.violations.iter().any(|it| it.invariant == invariant), "{:?}", report.violations);
+    }
+
+    /// This is not violated, whatever else is.
+    #[track_caller]
+    pub(crate) fn keeps(&self, invariant: Invariant) {
+        let report = self.check();
+        assert!(report.violations.iter().all(|it| it.invariant != invariant), "{:?}", report.violations);
     }
 
     /// Something is violated: this and nothing else, and the records that prove it are there.

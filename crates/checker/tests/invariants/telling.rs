@@ -1,7 +1,7 @@
 //! (6) and (7): what subscribers, consumer groups and webhooks are told.
 
 use ackd_checker::Invariant::{InOrder, Webhooks};
-use ackd_checker::{Event, Line, Snapshot, Status};
+use ackd_checker::{After, Event, Line, Snapshot, Status};
 
 use crate::history::{History, done, line, payload, told};
 
@@ -85,6 +85,48 @@ fn the_jobs_of_an_ordering_key_run_in_line() {
     ordered([5, 5]).seen(3, 3, second(2)).seen(3, 4, cancelled(2, 3)).seen(3, 5, cancelled(1, 2)).breaks(InOrder);
     ordered([5, 6]).seen(3, 3, second(1)).seen(3, 4, second(2)).seen(3, 5, cancelled(1, 3)).holds();
     ordered([5, 5]).seen(3, 3, second(1)).seen(3, 4, cancelled(1, 3)).seen(3, 5, second(2)).holds();
+    // The first fails and is retried while the second runs.
+    let retried = |order: [u64; 2], is_early: bool| {
+        let again = |status, version| Snapshot { run: 2, ..told(1, status, version) };
+        let mut history = ordered(order);
+        history.seen(3, 3, second(1)).seen(3, 4, told(1, Status::Failed, 3)).seen(3, 5, second(2)).retried(1);
+        history.seen(3, 6, again(Status::Init, 4));
+        if is_early {
+            history.seen(3, 7, again(Status::Processing, 5)).seen(3, 8, cancelled(2, 3));
+        } else {
+            history.seen(3, 7, cancelled(2, 3)).seen(3, 8, again(Status::Processing, 5));
+        }
+        history.seen(3, 9, again(Status::Cancelled, 6)).end();
+        history
+    };
+    retried([5, 5], true).finds(InOrder);
+    retried([5, 6], true).keeps(InOrder);
+    retried([5, 5], false).keeps(InOrder);
+}
+
+#[test]
+fn a_job_comes_after_those_that_it_names() {
+    let pair = |after, anyway| {
+        let mut history = History::new();
+        let second = Line { after: vec![after], anyway, ..line(payload(2)) };
+        match after {
+            After::Job(_) => history.job(1).accepted(&[second], &[2]),
+            After::Line(_) => history.accepted(&[line(payload(1)), second], &[1, 2]),
+        };
+        history.follows(3, 0).seen(3, 1, first(1)).seen(3, 2, first(2));
+        history
+    };
+    let ended = |status| told(1, status, 3);
+    let one = |after| pair(after, false);
+    for after in [After::Job(1), After::Line(0)] {
+        one(after).seen(3, 3, second(1)).seen(3, 4, ended(Status::Done)).seen(3, 5, second(2)).keeps(InOrder);
+        one(after).seen(3, 3, second(1)).seen(3, 4, second(2)).seen(3, 5, ended(Status::Done)).finds(InOrder);
+        one(after).seen(3, 3, second(1)).seen(3, 4, ended(Status::Failed)).seen(3, 5, second(2)).end().finds(InOrder);
+        let mut anyway = pair(after, true);
+        anyway.seen(3, 3, second(1)).seen(3, 4, ended(Status::Failed)).seen(3, 5, second(2)).keeps(InOrder);
+        // What was told later of a history that breaks off, nobody knows.
+        one(after).seen(3, 3, second(2)).keeps(InOrder);
+    }
 }
 
 #[test]

@@ -1,11 +1,14 @@
 use std::time::Duration;
 
-use ackd_checker::{Event, Line};
-use ackd_domain::{Answer, CallbackRequest, Command, JobId, Start, Submission, WebhookEvents, WebhookFormat};
+use ackd_checker::{After, Event, Line};
+use ackd_domain::{
+    Answer, CallbackRequest, Command, JobId, OnFailure, Start, Submission, WebhookEvents, WebhookFormat,
+};
 use ackd_engine::Until;
 use tokio::time::sleep;
 
 use super::{URL, queue, refused};
+use crate::chance::Chance;
 use crate::history::{History, snapshot};
 use crate::network::{Heard, Network};
 
@@ -36,7 +39,7 @@ impl Client {
                 (9..=13, Some(job)) => self.read(job).await,
                 (14 | 15, Some(job)) => self.wait(job).await,
                 (16 | 17, Some(job)) => self.change(job, |id| Command::Cancel { id }, cancel).await,
-                (18, Some(job)) => self.change(job, |id| Command::Retry { id }, retry).await,
+                (18, Some(job)) => self.retry(job).await,
                 (_, Some(job)) => self.change(job, |id| Command::Delete { id }, delete).await,
             }
         }
@@ -50,8 +53,17 @@ impl Client {
         for _ in 0..count {
             let (payload, body) = self.history.bytes();
             let queue_number = chance.below(2);
-            let mut line =
-                Line { queue: queue_number, payload, key: None, group: None, order: None, callback: false, kept: None };
+            let mut line = Line {
+                queue: queue_number,
+                payload,
+                key: None,
+                group: None,
+                order: None,
+                callback: false,
+                kept: None,
+                after: Vec::new(),
+                anyway: false,
+            };
             let mut submission = Submission::new(queue(queue_number), body);
             if chance.permille(200) {
                 let order = chance.below(2);
@@ -77,6 +89,9 @@ impl Client {
                 let (events, format) = (WebhookEvents::ALL, WebhookFormat::Standard);
                 submission.callback = Some(Box::new(CallbackRequest { url: URL.into(), events, format, secret: None }));
             }
+            if chance.permille(250) {
+                come_after(&mut line, &mut submission, lines.len(), &self.jobs, chance);
+            }
             submission.max_attempts = Some(if chance.permille(100) { 2 } else { 40 });
             if keyed {
                 line.key = Some(payload);
@@ -84,6 +99,13 @@ impl Client {
             }
             lines.push(line);
             submissions.push(submission);
+        }
+        for submission in submissions.iter().filter(|it| it.on_failure == OnFailure::Wait) {
+            for after in &submission.after {
+                if let ackd_domain::After::Job(id) = after {
+                    self.history.wait_for(*id);
+                }
+            }
         }
         // Where nobody knows, it asks again: under a key for the same job, without one for another.
         let tries = if keyed { 4 } else { 1 + u64::from(chance.permille(300)) };
@@ -167,6 +189,11 @@ impl Client {
         }
     }
 
+    /// Asks for the next run of a job.
+    pub(crate) async fn retry(&mut self, id: JobId) {
+        self.change(id, |id| Command::Retry { id }, retry).await;
+    }
+
     async fn change(&mut self, id: JobId, command: fn(JobId) -> Command, event: fn(u64, u64) -> Event<u64>) {
         let request = self.history.request();
         self.history.add(event(request, id.number()));
@@ -186,6 +213,28 @@ impl Client {
         };
         self.history.add(answer);
     }
+}
+
+/// Has `submission`, which is to be line `at`, come after one of `jobs` or of the lines before it.
+fn come_after(line: &mut Line<u64>, submission: &mut Submission, at: usize, jobs: &[JobId], chance: &mut Chance) {
+    let pick = |most: usize, chance: &mut Chance| usize::try_from(chance.below(most as u64)).unwrap_or_default();
+    let policy = chance.below(3);
+    if at > 0 && chance.permille(500) {
+        let before = pick(at, chance);
+        line.after.push(After::Line(before));
+        submission.after.push(ackd_domain::After::Line(before));
+    } else if !jobs.is_empty() {
+        let id = jobs[pick(jobs.len(), chance)];
+        line.after.push(After::Job(id.number()));
+        submission.after.push(ackd_domain::After::Job(id));
+    }
+    submission.on_failure = match policy {
+        0 => OnFailure::Cancel,
+        // Of those that came with it nobody may know whom to try again.
+        1 if !matches!(line.after[..], [After::Line(_)]) => OnFailure::Wait,
+        _ => OnFailure::Continue,
+    };
+    line.anyway = submission.on_failure == OnFailure::Continue;
 }
 
 const fn cancel(request: u64, job: u64) -> Event<u64> {
