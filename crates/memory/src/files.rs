@@ -21,12 +21,19 @@ struct State {
     files: BTreeMap<FileId, Bytes>,
     /// Why the next thing that is asked for fails.
     fault: Option<FileStoreError>,
+    /// What the links to its files begin with, if it gives any.
+    links: Option<String>,
 }
 
 impl MemoryFiles {
     /// Fails the next thing that is asked for so.
     pub fn fail_next(&self, error: FileStoreError) {
         self.locked().fault = Some(error);
+    }
+
+    /// Gives links from now on, which nobody answers: `base`, the file's id, and for how many seconds it would be good.
+    pub fn give_links(&self, base: &str) {
+        self.locked().links = Some(base.to_owned());
     }
 
     /// The files that are there.
@@ -88,8 +95,9 @@ impl FileStore for MemoryFiles {
         Box::new(Listing(self.clone(), false))
     }
 
-    fn link(&self, _: FileId, _: Duration) -> Filing<'static, Option<String>> {
-        Box::pin(async { Ok(None) })
+    fn link(&self, id: FileId, valid_for: Duration) -> Filing<'static, Option<String>> {
+        let link = self.locked().links.as_ref().map(|base| format!("{base}{id}?expires={}", valid_for.as_secs()));
+        Box::pin(async { Ok(link) })
     }
 }
 

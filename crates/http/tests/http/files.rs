@@ -1,7 +1,9 @@
 //! Files: uploads, downloads and their parts, payloads and results that are files, and what becomes of them.
 
 use ackd_engine::FileKeeper;
-use ackd_http::Limits;
+use std::time::Duration;
+
+use ackd_http::{Config, Limits};
 use ackd_ports::FileStoreError;
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt;
@@ -54,6 +56,33 @@ async fn a_file_comes_back_as_it_was_uploaded() {
     assert_eq!((known.status, known.header("etag")), (304, Some(&*etag)));
     let head = server.call(Request::new("HEAD", "/v1/files/cat.mp4")).await;
     assert_eq!((head.status, head.header("content-length")), (200, Some("3000000")));
+}
+
+/// As with S3: the bytes do not go through the server. A worker that leases with its payload has no other way to it.
+#[tokio::test]
+async fn where_the_store_gives_links_a_download_is_sent_there() {
+    let file_links = Some(Duration::from_secs(300));
+    let limits = Limits { payload: 200, claim_check: 100, ..Limits::default() };
+    let server = Server::with(Config { limits, file_links, ..Config::default() }).await;
+    uploaded(&server, "cat.mp4", "meow").await;
+    // A store that has none is read.
+    assert_eq!(server.call(get("cat.mp4")).await.body, b"meow");
+    server.store.give_links("https://bucket.example/");
+    let answer = server.call(get("cat.mp4")).await;
+    let location = answer.header("location").unwrap();
+    assert_eq!((answer.status, answer.body.len()), (307, 0));
+    assert!(location.starts_with("https://bucket.example/") && location.ends_with("?expires=300"), "{location}");
+    assert_eq!(answer.header("cache-control"), Some("no-store"), "who has the link has the file");
+    // What is known already needs no link.
+    let etag = format!("\"{}\"", server.store.ids()[0]);
+    assert_eq!(server.call(get("cat.mp4").header("if-none-match", &etag)).await.status, 304);
+    let long = "x".repeat(150);
+    let raw = Request::new("POST", "/v1/queues/video/jobs").body("text/plain", long.clone());
+    let job = server.call(raw).await.json();
+    let payload = server.call(Request::get(&format!("/v1/jobs/{}/payload", job["id"].as_str().unwrap()))).await;
+    assert_eq!(payload.status, 307);
+    let lease = server.call(Request::new("POST", "/v1/queues/video/lease")).await;
+    assert_eq!((lease.status, lease.body), (200, long.into_bytes()));
 }
 
 #[tokio::test]
