@@ -63,7 +63,7 @@ pub use progress::Progress;
 pub use push::Push;
 pub use queue::{Queue, QueuePatch, QueueSettings};
 pub use rate::{Rate, Started};
-pub use refusal::Refusal;
+pub use refusal::{Place, Refusal};
 pub use schedule::{Firing, Missed, Schedule, ScheduleRequest};
 pub use secret::Secret;
 pub use status::Status;

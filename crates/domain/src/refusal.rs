@@ -43,10 +43,9 @@ pub enum Refusal {
     /// that the keys made; `None` where an earlier line of the same command has the key.
     #[error("an idempotency key belongs to another request")]
     KeyMismatch(Vec<(usize, Option<JobId>)>),
-    /// Jobs that others were to come after are not there, or no longer: the lines of the submissions, from 0, and the
-    /// jobs.
+    /// Jobs that others were to come after are not there, or no longer: who was to come after them, and the jobs.
     #[error("a job that another is to come after is not there")]
-    NoPredecessor(Vec<(usize, JobId)>),
+    NoPredecessor(Vec<(Place, JobId)>),
     /// There are as many endpoints as there may be.
     #[error("there are {} webhook endpoints already", crate::limits::ENDPOINTS)]
     TooManyEndpoints,
@@ -59,9 +58,9 @@ pub enum Refusal {
     /// Another consumer of the same name has come to this position.
     #[error("the consumer has come to another position: {0:?}")]
     Overtaken(Option<Position>),
-    /// Files that were to be payloads are not there, or no longer: the lines of the submissions, from 0, and the names.
+    /// Files that were to be payloads are not there, or no longer: whose they were to be, and the names.
     #[error("a file that was to be a payload is not there")]
-    NoFile(Vec<(usize, Name)>),
+    NoFile(Vec<(Place, Name)>),
     /// A file has this name already.
     #[error("a file has this name already")]
     FileExists,
@@ -77,4 +76,19 @@ pub enum Refusal {
     /// A row that the decision needs does not match its checksum.
     #[error("what is stored of {0} is damaged")]
     Damaged(String),
+}
+
+/// Which of a command's submissions is meant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// Its line, from 0.
+    pub line: usize,
+    /// Its places in one `then` after the other, from 0, where it comes after another of the same line.
+    pub then: Vec<usize>,
+}
+
+impl From<usize> for Place {
+    fn from(line: usize) -> Place {
+        Place { line, then: Vec::new() }
+    }
 }

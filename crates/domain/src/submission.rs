@@ -3,7 +3,9 @@ use std::time::Duration;
 
 use xxhash_rust::xxh3::Xxh3;
 
-use crate::{After, Backoff, Body, CallbackRequest, IdempotencyKey, Name, OnFailure, PayloadFile, Timestamp, Unique};
+use crate::{
+    After, Backoff, Body, CallbackRequest, IdempotencyKey, Name, OnFailure, PayloadFile, Place, Timestamp, Unique,
+};
 
 /// A request to do work, as a client made it; what it left out is decided when it is accepted.
 #[derive(Debug, Clone, PartialEq)]
@@ -218,6 +220,19 @@ impl Submission {
             rest.extend(&next.then);
             Some(next)
         })
+    }
+
+    /// Shows `each` the same with their places, this being `line`, in the order in which they were written.
+    pub(crate) fn with_places<'s>(&'s self, line: usize, each: &mut dyn FnMut(&Place, &'s Submission)) {
+        fn walk<'s>(this: &'s Submission, place: &mut Place, each: &mut dyn FnMut(&Place, &'s Submission)) {
+            each(place, this);
+            for (at, next) in this.then.iter().enumerate() {
+                place.then.push(at);
+                walk(next, place, each);
+                place.then.pop();
+            }
+        }
+        walk(self, &mut line.into(), each);
     }
 }
 

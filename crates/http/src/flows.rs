@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use ackd_api::{Code, Envelope, FlowCancelled, FlowDocument, FlowRequest, Problem, limits};
-use ackd_domain::{After, Answer, Command, Job, JobId, Status, Submission};
+use ackd_domain::{After, Answer, Command, Job, JobId, Refusal, Status, Submission};
 use ackd_engine::Filter;
 use http::header::{self, HeaderValue};
 use http::{Response, StatusCode};
@@ -15,7 +15,7 @@ use crate::call::{Call, Outcome};
 use crate::headers::{self, IDEMPOTENT_REPLAYED};
 use crate::intake::Whole;
 use crate::outlet::Outlet;
-use crate::problem::{Rejection, no_such_job};
+use crate::problem::{Rejection, by_line, no_such_job, problem_of};
 use crate::submission::secret_is_given;
 use crate::submit::payload;
 
@@ -26,7 +26,7 @@ const STEP: usize = 500;
 pub(crate) async fn submit(mut call: Call) -> Outcome {
     let key = headers::idempotency_key(call.headers())?.map(|key| Arc::from(&*key));
     let whole = call.body(limits::BATCH_BYTES).await?;
-    let (keys, mut submissions) = wanted(&call, &whole)?;
+    let Wanted { keys, places, mut submissions } = wanted(&call, &whole)?;
     drop(whole);
     if let Some(key) = key {
         keyed(&mut submissions, key);
@@ -34,7 +34,7 @@ pub(crate) async fn submit(mut call: Call) -> Outcome {
     let answers = call.engine().run(vec![Command::Submit(submissions)]).await?;
     let accepted = match answers.into_iter().next() {
         Some(Ok(Answer::Accepted(accepted))) if !accepted.is_empty() => accepted,
-        Some(Err(refusal)) => return Err(refusal.into()),
+        Some(Err(refusal)) => return Err(refused(refusal, &places).into()),
         _ => return Err(Rejection::new(Code::Internal, "the flow was accepted, and the answer lost")),
     };
     let (id, replayed) = (accepted[0].job.id, accepted[0].is_replayed());
@@ -55,6 +55,26 @@ pub(crate) async fn submit(mut call: Call) -> Outcome {
         response.headers_mut().insert(IDEMPOTENT_REPLAYED, HeaderValue::from_static("true"));
     }
     Ok(response)
+}
+
+/// Why the flow is refused whose jobs stand at these places of the request.
+fn refused(refusal: Refusal, places: &[usize]) -> Problem {
+    // The key is that of the whole flow, and no field of a job.
+    if matches!(refusal, Refusal::KeyMismatch(_)) {
+        return problem_of(refusal);
+    }
+    let lines = match by_line(refusal) {
+        Ok(lines) => lines.into_iter(),
+        Err(refusal) => return problem_of(refusal),
+    };
+    let place = |line: usize| places.get(line).copied().unwrap_or_default();
+    let mut problems = lines.map(|(line, problem)| problem.within(&format!("/jobs/{}", place(line))));
+    let Some(mut first) = problems.next() else {
+        return Problem::new(Code::Internal, "the flow was refused, and the reason lost");
+    };
+    first.errors.extend(problems.flat_map(|problem| problem.errors.clone()));
+    first.errors.truncate(ackd_api::Faults::MAX);
+    first
 }
 
 /// `POST /v1/flows/{id}/cancel`.
@@ -103,14 +123,21 @@ async fn jobs(call: &Call, flow: JobId) -> Result<Vec<Arc<Job>>, Rejection> {
     }
 }
 
-/// The keys and submissions of a flow, each after those that it comes after.
-fn wanted(call: &Call, whole: &Whole) -> Result<(Vec<String>, Vec<Submission>), Problem> {
+/// The jobs of a flow, each after those that it comes after.
+struct Wanted {
+    keys: Vec<String>,
+    /// Where they stand in the request.
+    places: Vec<usize>,
+    submissions: Vec<Submission>,
+}
+
+fn wanted(call: &Call, whole: &Whole) -> Result<Wanted, Problem> {
     let FlowRequest { jobs } = ackd_api::parse(whole.bytes())?;
     let places = sorted(&jobs)?;
     let mut lines = HashMap::with_capacity(jobs.len());
     let mut submissions = Vec::with_capacity(jobs.len());
     let mut keys = Vec::with_capacity(jobs.len());
-    for place in places {
+    for place in places.iter().copied() {
         let envelope = &jobs[place];
         let read = || {
             let body = payload(call, envelope, whole)?;
@@ -125,7 +152,7 @@ fn wanted(call: &Call, whole: &Whole) -> Result<(Vec<String>, Vec<Submission>), 
         lines.insert(key, keys.len());
         keys.push(key.to_owned());
     }
-    Ok((keys, submissions))
+    Ok(Wanted { keys, places, submissions })
 }
 
 /// Puts the whole flow under one key: that of its first job, with a fingerprint of all.

@@ -1,7 +1,7 @@
 //! Why a request is refused: the one place where the engine's words become the API's.
 
-use ackd_api::{Code, Problem};
-use ackd_domain::Refusal;
+use ackd_api::{Code, Fault, Problem};
+use ackd_domain::{Place, Refusal};
 use ackd_engine::{FileStoreError, FilesError, ReadError, Unavailable};
 use http::header::{self, HeaderName, HeaderValue};
 use http::{Response, StatusCode};
@@ -155,6 +155,7 @@ pub(crate) fn problem_of(refusal: Refusal) -> Problem {
             "jobs that come `after` it wait for it still: cancel them first, or retry this one",
         ),
         Refusal::KeyMismatch(lines) => key_mismatch(lines.first().and_then(|(_, job)| *job)),
+        Refusal::NoPredecessor(_) | Refusal::NoFile(_) => of_one(refusal),
         Refusal::Damaged(what) => damaged(&what),
         Refusal::Draining(queue) => Problem::new(
             Code::Draining,
@@ -174,11 +175,9 @@ pub(crate) fn problem_of(refusal: Refusal) -> Problem {
                 ackd_domain::limits::DEAD_LETTER_HOPS
             ),
         ),
-        Refusal::NoPredecessor(missing) => no_predecessor(&missing),
         Refusal::TooManyEndpoints | Refusal::TooManySchedules => {
             Problem::new(Code::InvalidRequest, format!("{refusal}; delete one that is not needed any more"))
         }
-        Refusal::NoFile(missing) => no_file(&missing),
         Refusal::FileExists => Problem::new(
             Code::PreconditionFailed,
             "there is a file of this name already; leave out `If-None-Match: *` to replace it, or choose another name",
@@ -207,27 +206,56 @@ pub(crate) fn key_mismatch(job: Option<ackd_domain::JobId>) -> Problem {
     )
 }
 
-/// Jobs are to be come after that are not there.
-fn no_predecessor(missing: &[(usize, ackd_domain::JobId)]) -> Problem {
-    let detail = |id| format!("there is no job {id}, or no longer, to come after");
-    let first = missing.first().map_or_else(String::new, |(_, id)| detail(*id));
-    let problem = Problem::new(Code::InvalidRequest, first);
-    missing
-        .iter()
-        .take(ackd_api::Faults::MAX)
-        .fold(problem, |problem, (_, id)| problem.with_error("/after", detail(*id)))
+/// What a refused submission of several comes to: the problem of each line at fault, counted from 0, with pointers into
+/// that line. What is no matter of single lines is given back.
+pub(crate) fn by_line(refusal: Refusal) -> Result<Vec<(usize, Problem)>, Refusal> {
+    let of_each: Vec<(Place, &str, Problem)> = match refusal {
+        Refusal::KeyMismatch(mismatches) => {
+            let each = mismatches.into_iter();
+            each.map(|(line, job)| (line.into(), "/idempotency_key", key_mismatch(job))).collect()
+        }
+        Refusal::NoPredecessor(missing) => {
+            let detail = |id| format!("there is no job {id}, or no longer, to come after");
+            let each = missing.into_iter();
+            each.map(|(place, id)| (place, "/after", Problem::new(Code::InvalidRequest, detail(id)))).collect()
+        }
+        Refusal::NoFile(missing) => {
+            let each = missing.into_iter();
+            each.map(|(place, name)| (place, "/payload_file", Problem::new(Code::InvalidRequest, no_file(&name))))
+                .collect()
+        }
+        other => return Err(other),
+    };
+    let mut lines: Vec<(usize, Problem)> = Vec::new();
+    for (Place { line, then }, field, problem) in of_each {
+        let mut pointer: String = then.iter().map(|at| format!("/then/{at}")).collect();
+        pointer.push_str(field);
+        let detail = problem.detail.clone();
+        match lines.last_mut() {
+            Some((last, whole)) if *last == line => {
+                if whole.errors.len() < ackd_api::Faults::MAX {
+                    whole.errors.push(Fault { pointer, detail });
+                }
+            }
+            _ => lines.push((line, problem.with_error(pointer, detail))),
+        }
+    }
+    Ok(lines)
 }
 
-/// Files are to be payloads that are not there.
-pub(crate) fn no_file(missing: &[(usize, ackd_domain::Name)]) -> Problem {
-    let detail =
-        |name| format!("there is no file `{name}`, or no longer; upload it first, with `PUT /v1/files/{name}`");
-    let first = missing.first().map_or_else(String::new, |(_, name)| detail(name));
-    let problem = Problem::new(Code::InvalidRequest, first);
-    missing
-        .iter()
-        .take(ackd_api::Faults::MAX)
-        .fold(problem, |problem, (_, name)| problem.with_error("/payload_file", detail(name)))
+/// What a refused submission of one job comes to, with pointers to its fields.
+pub(crate) fn of_one(refusal: Refusal) -> Problem {
+    match by_line(refusal) {
+        Ok(lines) => {
+            let first = lines.into_iter().next().map(|(_, problem)| problem);
+            first.unwrap_or_else(|| Problem::new(Code::Internal, "the job was refused, and the reason lost"))
+        }
+        Err(refusal) => problem_of(refusal),
+    }
+}
+
+fn no_file(name: &ackd_domain::Name) -> String {
+    format!("there is no file `{name}`, or no longer; upload it first, with `PUT /v1/files/{name}`")
 }
 
 pub(crate) fn no_such_file() -> Problem {

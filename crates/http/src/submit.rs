@@ -304,23 +304,13 @@ async fn all(call: &Call, lines: Vec<Line>) -> Outcome {
             let lines = accepted.iter().zip(make_secrets).map(|(accepted, makes)| line_of(accepted, makes));
             Ok(written(StatusCode::ACCEPTED, lines)?)
         }
-        Some(Err(Refusal::KeyMismatch(mismatches))) => {
-            let problems = mismatches.into_iter().map(|(at, job)| {
-                let problem = problem::key_mismatch(job);
-                let detail = problem.detail.clone();
-                problem.with_error("/idempotency_key", detail).on_line(numbers.get(at).copied().unwrap_or_default())
-            });
-            let problem = joined(problems.collect());
-            Err(problem.unwrap_or_else(|| problem::key_mismatch(None)).into())
+        Some(Err(refusal)) => {
+            let number = |line: usize| numbers.get(line).copied().unwrap_or_default();
+            let problems = problem::by_line(refusal)?.into_iter();
+            let problems = problems.map(|(line, problem)| problem.on_line(number(line))).collect();
+            let lost = || Problem::new(Code::Internal, "the jobs were refused, and the reason lost");
+            Err(joined(problems).unwrap_or_else(lost).into())
         }
-        Some(Err(Refusal::NoFile(missing))) => {
-            let of_line = |(at, name): (usize, Name)| {
-                problem::no_file(&[(0, name)]).on_line(numbers.get(at).copied().unwrap_or_default())
-            };
-            let problem = joined(missing.into_iter().map(of_line).collect());
-            Err(problem.unwrap_or_else(|| problem::no_file(&[])).into())
-        }
-        Some(Err(refusal)) => Err(refusal.into()),
         _ => Err(Rejection::new(Code::Internal, "the jobs were accepted, and the answer lost")),
     }
 }
@@ -350,10 +340,10 @@ fn joined(problems: Vec<Problem>) -> Option<Problem> {
 async fn each(call: &Call, lines: Vec<Line>) -> Outcome {
     let mut commands = Vec::with_capacity(lines.len());
     let mut lines_read = Vec::with_capacity(lines.len());
-    for (_, line) in lines {
+    for (number, line) in lines {
         match line {
             Ok(submission) => {
-                lines_read.push(Ok(makes_secret(&submission)));
+                lines_read.push(Ok((number, makes_secret(&submission))));
                 commands.push(Command::Submit(vec![submission]));
             }
             Err(problem) => lines_read.push(Err(problem)),
@@ -366,11 +356,11 @@ async fn each(call: &Call, lines: Vec<Line>) -> Outcome {
         .map(|read| {
             let accepted = match read {
                 Err(problem) => Err(problem),
-                Ok(makes_secret) => match answers.next() {
+                Ok((number, makes_secret)) => match answers.next() {
                     Some(Ok(Answer::Accepted(accepted))) if !accepted.is_empty() => {
                         Ok(line_of(&accepted[0], makes_secret))
                     }
-                    Some(Err(refusal)) => Err(problem::problem_of(refusal)),
+                    Some(Err(refusal)) => Err(problem::of_one(refusal).on_line(number)),
                     _ => Err(Problem::new(Code::Internal, "the job was accepted, and the answer lost")),
                 },
             };

@@ -2,7 +2,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ackd_domain::{
-    Acceptance, Accepted, Answer, Command, File, FileId, Job, NewFile, PayloadFile, Refusal, Status, Submission,
+    Acceptance, Accepted, Answer, Command, File, FileId, Job, NewFile, PayloadFile, Place, Refusal, Status, Submission,
     Unique, UniquePolicy,
 };
 
@@ -128,7 +128,7 @@ fn a_job_keeps_its_file(world: &mut World) {
     world.pass(100 * HOUR);
     assert_eq!(unused(world), [] as [u128; 0], "a file is needed as long as a job has it");
     world.refused(Command::CondemnFile { id: FileId::new(1) }, &Refusal::FileNeeded);
-    world.refused(Command::Submit(vec![named("a")]), &Refusal::NoFile(vec![(0, name("a"))]));
+    world.refused(Command::Submit(vec![named("a")]), &Refusal::NoFile(vec![(0.into(), name("a"))]));
     world.reopen();
     is_of(&world.known(&first), 1);
 }
@@ -232,7 +232,7 @@ fn an_unused_file_goes(world: &mut World) {
     world.pass(Duration::from_millis(1));
     assert_eq!(unused(world), [1]);
     // It cannot be had once its time is over, whether it was looked after by then or not.
-    world.refused(Command::Submit(vec![named("a")]), &Refusal::NoFile(vec![(0, name("a"))]));
+    world.refused(Command::Submit(vec![named("a")]), &Refusal::NoFile(vec![(0.into(), name("a"))]));
     let condemned = file(world, Command::CondemnFile { id });
     assert!(condemned.condemned && condemned.name.is_none());
     assert_eq!(file(world, Command::CondemnFile { id }), condemned, "after a crash it is condemned again");
@@ -249,7 +249,7 @@ fn an_unused_file_goes(world: &mut World) {
 
 fn what_is_refused_refers_to_nothing(world: &mut World) {
     file(world, put("a", 1, HOUR));
-    let missing = Refusal::NoFile(vec![(1, name("b")), (2, name("c"))]);
+    let missing = Refusal::NoFile(vec![(1.into(), name("b")), (Place { line: 2, then: vec![0] }, name("c"))]);
     let then = Submission { then: vec![named("c")], ..submission("video") };
     world.refused(Command::Submit(vec![named("a"), named("b"), then, with_file(2)]), &missing);
     assert_eq!((references(world, 1), references(world, 2)), (Some(0), None));

@@ -345,7 +345,7 @@ fn unknown_predecessors(world: &mut World) {
         Submission { after: vec![After::Job(a.id), After::Job(salted)], ..submission("video") },
         Submission { after: vec![After::Job(never)], ..submission("video") },
     ];
-    world.refused(Command::Submit(lines), &Refusal::NoPredecessor(vec![(1, salted), (2, never)]));
+    world.refused(Command::Submit(lines), &Refusal::NoPredecessor(vec![(1.into(), salted), (2.into(), never)]));
     world.audit();
 }
 

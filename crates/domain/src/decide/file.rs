@@ -89,12 +89,17 @@ pub(super) fn refuse_missing<'s>(
     submissions: impl Iterator<Item = (usize, &'s Submission)>,
     now: Timestamp,
 ) -> Result<(), Refusal> {
+    let missing_to = |submission: &'s Submission| match submission.payload_file.as_deref() {
+        Some(PayloadFile::Named(name)) if named(view, name, now).is_none() => Some(name),
+        _ => None,
+    };
     let mut missing = Vec::new();
     for (line, submission) in submissions {
-        if let Some(PayloadFile::Named(name)) = submission.payload_file.as_deref()
-            && named(view, name, now).is_none()
-        {
-            missing.push((line, name.clone()));
+        // Where it stands is found out only where one is missing.
+        if submission.with_all_after().any(|it| missing_to(it).is_some()) {
+            submission.with_places(line, &mut |place, it| {
+                missing.extend(missing_to(it).map(|name| (place.clone(), name.clone())));
+            });
         }
     }
     if missing.is_empty() { Ok(()) } else { Err(Refusal::NoFile(missing)) }

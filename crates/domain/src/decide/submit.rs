@@ -228,14 +228,23 @@ fn cancelled(
 
 /// Looks for jobs that are to be come after and are not there.
 fn refuse_unknown(view: &View, submissions: &[Submission]) -> Result<(), Refusal> {
+    let unknown_to = |submission: &Submission| {
+        let jobs = submission.after.iter().filter_map(|after| match after {
+            After::Job(id) => Some(*id),
+            After::Line(_) => None,
+        });
+        let is_known = |id: JobId| {
+            view.predecessors.get(&id.number()).is_some_and(|job| job.id == id && !job.spec.queue.is_reserved())
+        };
+        jobs.filter(|id| !is_known(*id)).collect::<Vec<_>>()
+    };
     let mut unknown = Vec::new();
     for (line, submission) in submissions.iter().enumerate() {
-        for after in submission.with_all_after().flat_map(|it| &it.after) {
-            if let After::Job(id) = after
-                && view.predecessors.get(&id.number()).is_none_or(|job| job.id != *id || job.spec.queue.is_reserved())
-            {
-                unknown.push((line, *id));
-            }
+        // Where they stand is found out only where one is missing.
+        if submission.with_all_after().any(|it| !unknown_to(it).is_empty()) {
+            submission.with_places(line, &mut |place, it| {
+                unknown.extend(unknown_to(it).into_iter().map(|id| (place.clone(), id)));
+            });
         }
     }
     if unknown.is_empty() { Ok(()) } else { Err(Refusal::NoPredecessor(unknown)) }
@@ -249,7 +258,7 @@ fn refuse_missing_files(view: &View, submissions: &[Submission], now: Timestamp)
         .iter()
         .enumerate()
         .filter(|(line, it)| !(is_replayed(*line) || it.flow_key.is_some() && flow_is_replayed));
-    file::refuse_missing(view, fresh.flat_map(|(line, it)| it.with_all_after().map(move |it| (line, it))), now)
+    file::refuse_missing(view, fresh, now)
 }
 
 /// Looks for queues that take no new jobs. What makes none, because it was accepted before, is no matter of theirs.

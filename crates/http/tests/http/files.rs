@@ -298,17 +298,22 @@ async fn a_lease_by_curl_comes_with_the_file() {
 #[tokio::test]
 async fn files_that_are_not_there_are_named() {
     let server = Server::start().await;
-    for body in [
-        r#"{"queue":"q","payload_file":"nowhere"}"#,
-        r#"{"queue":"q","then":[{"queue":"q","payload_file":"nowhere"}]}"#,
+    for (body, pointer) in [
+        (r#"{"queue":"q","payload_file":"nowhere"}"#, "/payload_file"),
+        (r#"{"queue":"q","then":[{"queue":"q","payload_file":"nowhere"}]}"#, "/then/0/payload_file"),
+        (
+            r#"{"queue":"q","then":[{"queue":"q"},{"queue":"q","then":[{"queue":"q","payload_file":"nowhere"}]}]}"#,
+            "/then/1/then/0/payload_file",
+        ),
     ] {
         let answer = server.call(Request::post("/v1/jobs").json(body)).await;
-        answer.is_problem(400, "invalid-request").points_at("/payload_file");
+        answer.is_problem(400, "invalid-request").points_at(pointer);
         assert!(answer.text("/detail").contains("`nowhere`"), "{answer:?}");
     }
     let lines = "{\"queue\":\"q\"}\n{\"queue\":\"q\",\"payload_file\":\"nowhere\"}\n";
     let answer = server.call(Request::post("/v1/jobs").ndjson(lines)).await;
     answer.is_problem(400, "invalid-request").points_at("/2/payload_file");
+    assert!(answer.text("/detail").starts_with("line 2: there is no file `nowhere`"), "{answer:?}");
     let post = async |body: &str| server.call(Request::post("/v1/jobs").json(body)).await;
     post(r#"{"queue":"q","payload_file":"../x"}"#).await.is_problem(400, "invalid-request").points_at("/payload_file");
     post(r#"{"queue":"q","payload_file":"ackd.x"}"#).await.is_problem(403, "forbidden").points_at("/payload_file");

@@ -120,7 +120,9 @@ async fn a_flow_that_cannot_be_is_refused_and_nothing_of_it_is_there() {
         (r#"{"queue":"q"}"#, "/jobs/0/key"),
         (r#"{"key":"a","queue":"q","after":["b"]}"#, "/jobs/0/after/0"),
         (r#"{"key":"a","queue":"q"},{"key":"a","queue":"q"}"#, "/jobs/1/key"),
-        (r#"{"key":"a","queue":"q"},{"key":"b","queue":"q","payload_file":"f"}"#, "/payload_file"),
+        (r#"{"key":"a","queue":"q"},{"key":"b","queue":"q","payload_file":"f"}"#, "/jobs/1/payload_file"),
+        // The order in which they are accepted is another than that in which they were written.
+        (r#"{"key":"b","queue":"q","payload_file":"f","after":["a"]},{"key":"a","queue":"q"}"#, "/jobs/0/payload_file"),
         (r#"{"key":"a","queue":"q","callback":{"url":"http://h/"}}"#, "/jobs/0/callback/secret"),
     ] {
         server.call(flow(jobs)).await.is_problem(400, "invalid-request").points_at(pointer);

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use ackd_http::Limits;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::common::{Answer, Request, Server};
 
@@ -332,6 +332,7 @@ async fn the_keys_of_lines_are_kept() {
     let partial = server.call(Request::post("/v1/jobs?partial=true").ndjson(other)).await;
     let statuses: Vec<_> = partial.lines().iter().map(|line| line["status"].clone()).collect();
     assert_eq!((partial.status, statuses), (207, vec![json!(202), json!(422)]));
+    assert_eq!(partial.lines()[1]["problem"]["errors"][0]["pointer"], "/2/idempotency_key");
 }
 
 #[tokio::test]
@@ -349,6 +350,35 @@ async fn good_lines_are_taken_where_the_client_says_so() {
     assert_eq!(partial("{}\n").await.status, 207);
     let jobs = server.call(Request::get("/v1/jobs")).await;
     assert_eq!(jobs.at("/jobs").as_array().unwrap().len(), 3);
+}
+
+#[tokio::test]
+async fn what_only_the_ledger_knows_to_be_wrong_names_its_line_too() {
+    let server = Server::start().await;
+    let none = "01941f29-7c00-7abc-8def-0123456789ab";
+    // The blank line counts.
+    let body = format!(
+        r#"{{"queue":"q"}}
+
+{{"queue":"q","after":["{none}"],"payload_file":"f"}}
+{{"queue":"q","then":[{{"queue":"q"}},{{"queue":"q","after":["{none}","{none}"]}}]}}"#
+    );
+    let refused = server.call(lines(&body)).await;
+    refused.is_problem(400, "invalid-request").points_at("/3/after").points_at("/4/then/1/after");
+    let detail = format!("line 3: there is no job {none}, or no longer, to come after (2 lines are at fault in all");
+    assert!(refused.text("/detail").starts_with(&detail), "{refused:?}");
+    assert_eq!(server.call(Request::get("/v1/jobs")).await.at("/jobs"), json!([]));
+
+    let body = body + "\n{\"queue\":\"q\",\"payload_file\":\"f\"}\n{\"queue\":\"q\",\"priority\":10}\n";
+    let partial = server.call(Request::post("/v1/jobs?partial=true").ndjson(&body)).await;
+    assert_eq!(partial.status, 207);
+    let told: Vec<_> = partial.lines().iter().map(|line| line["problem"]["errors"][0]["pointer"].clone()).collect();
+    let pointers = ["/3/after", "/4/then/1/after", "/5/payload_file", "/6/priority"];
+    assert_eq!(told[1..], pointers.map(Value::from));
+    for (line, problem) in (3..).zip(&partial.lines()[1..]) {
+        let detail = problem["problem"]["detail"].as_str().unwrap();
+        assert!(detail.starts_with(&format!("line {line}: ")), "{detail}");
+    }
 }
 
 #[tokio::test]

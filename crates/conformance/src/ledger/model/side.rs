@@ -189,7 +189,7 @@ impl Side {
             Err(Refusal::NotUnique(id)) => Err(Refusal::NotUnique(self.placed_id(*id))),
             Err(Refusal::NoPredecessor(lines)) => {
                 let nowhere = JobId::new(Timestamp::default(), 0, 0);
-                Err(Refusal::NoPredecessor(lines.iter().map(|(line, _)| (*line, nowhere)).collect()))
+                Err(Refusal::NoPredecessor(lines.iter().map(|(place, _)| (place.clone(), nowhere)).collect()))
             }
             other => other.clone(),
         }
