@@ -106,8 +106,8 @@ codes! {
     Internal = "internal", 500, "The server failed";
     /// Stored data does not match its checksum.
     Damaged = "damaged", 500, "Stored data is damaged";
-    /// The server is stopping; `Retry-After` says when to come again.
-    Draining = "draining", 503, "The server is stopping";
+    /// The server is stopping, or the queue is being drained; `Retry-After` says when to come again.
+    Draining = "draining", 503, "Nothing new is taken";
     /// The server is at a limit; `Retry-After` says when to come again.
     Overloaded = "overloaded", 503, "The server is overloaded";
     /// The store has failed for good: nothing is accepted until the server is started again.

@@ -208,6 +208,9 @@ async fn a_drained_queue_takes_nothing_new_and_works_off_what_it_has() {
     for body in [r#"{"queue":"q"}"#, then] {
         let refused = server.call(Request::post("/v1/jobs").json(body)).await;
         assert!(refused.is_problem(503, "draining").header("retry-after").is_some());
+        // It is the queue, and not the server that stops.
+        assert!(refused.text("/detail").starts_with("queue q is being drained"), "{refused:?}");
+        assert!(!refused.text("/title").contains("server"), "{refused:?}");
     }
     let lines = "{\"queue\":\"q\"}\n{\"queue\":\"other\"}\n";
     server.call(Request::post("/v1/jobs").ndjson(lines)).await.is_problem(503, "draining");
