@@ -109,7 +109,13 @@ pub(crate) async fn result(mut call: Call) -> Outcome {
         applied(&mut response, wait.preferred);
         return Ok(response);
     }
+    let known = headers::none_match(call.headers(), job.version)?;
     let mut response = match result {
+        Some(_) if known == Some(true) => {
+            let mut response = Response::new(Outlet::empty());
+            *response.status_mut() = StatusCode::NOT_MODIFIED;
+            response
+        }
         Some(result) => answer::stored(&result),
         // It was completed without one.
         None => answer::no_content(),

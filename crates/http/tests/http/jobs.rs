@@ -120,6 +120,12 @@ async fn a_result_is_given_as_it_was_handed_in() {
         assert_eq!(answer.header("content-disposition"), Some("attachment"));
         assert_eq!(answer.header("etag"), Some("W/\"3\""));
     }
+    for (tag, status) in [("W/\"3\"", 304), ("\"3\"", 304), ("*", 304), ("W/\"2\"", 200)] {
+        let known = Request::get(&format!("/v1/jobs/{id}/result")).header("if-none-match", tag);
+        let known = server.call(known).await;
+        assert_eq!((known.status, known.body.is_empty()), (status, status == 304), "{tag}");
+        assert_eq!(known.header("etag"), Some("W/\"3\""));
+    }
     let payload = server.call(Request::get(&format!("/v1/jobs/{id}/payload"))).await;
     assert_eq!((payload.status, &*payload.body), (200, &b"\"<b>\""[..]));
     assert_eq!(payload.header("content-security-policy"), Some("sandbox"));
