@@ -12,7 +12,7 @@ use serde_json::value::RawValue;
 
 use crate::queue_patch::BackoffPatch;
 use crate::webhook::check_secret;
-use crate::{Duration, Faults, Request, Secret, Time, WebhookFormat, limits, raw, text};
+use crate::{Duration, Faults, Request, Secret, Time, WebhookFormat, limits, number, raw, text};
 
 /// A job to be accepted: the body of `POST /v1/jobs`, or a line of it. Only `queue` is required.
 ///
@@ -53,11 +53,11 @@ pub struct Envelope<'a> {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_in: Option<Duration>,
     /// 0 (lowest) to 9 (highest), default 5.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "number::option", skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = 9))]
     pub priority: Option<u8>,
     /// How many attempts a run has, 1 to 10 000, default 20.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "number::option", skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 10_000))]
     pub max_attempts: Option<u32>,
     /// The longest time of one attempt, heartbeats or not; more than 0 s.

@@ -7,7 +7,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 
-use crate::{Duration, Faults, JobDocument, Request, Secret, Time, limits, raw, text};
+use crate::{Duration, Faults, JobDocument, Request, Secret, Time, limits, number, raw, text};
 
 /// `POST /v1/leases`: a worker asks for jobs.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
@@ -22,7 +22,7 @@ pub struct LeaseRequest<'a> {
     #[schemars(length(max = 100))]
     pub types: Vec<Cow<'a, str>>,
     /// How many jobs at most, 1 to 1000; default 1.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "number::option", skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 1000))]
     pub max: Option<u16>,
     /// How long to hold the answer while there is nothing; default 0 s, more than 55 s is clamped.

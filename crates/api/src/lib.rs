@@ -22,6 +22,7 @@ pub mod lease;
 pub mod limits;
 pub mod name;
 pub mod ndjson;
+mod number;
 mod objects;
 pub mod problem;
 pub mod query;

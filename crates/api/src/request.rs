@@ -1,5 +1,7 @@
 //! Reading a request's JSON, with a problem that says what is wrong and where.
 
+use std::borrow::Cow;
+
 use serde::Deserialize;
 use serde_json::error::Category;
 use serde_path_to_error::{Path, Segment};
@@ -86,7 +88,34 @@ fn fault(mut pointer: String, message: &str) -> Problem {
         push(&mut pointer, name.trim_end_matches('`'));
         return Problem::at(pointer, "is missing");
     }
-    Problem::at(pointer, shortened(message, MESSAGE_SHOWN))
+    Problem::at(pointer, shortened(&of_json(message), MESSAGE_SHOWN))
+}
+
+/// The message in the words of JSON, where it is in those of Rust: serde names the type that was to be read.
+fn of_json(message: &str) -> Cow<'_, str> {
+    // The last match, for what was found may be a text that holds anything.
+    let Some((found, expected)) = message.rsplit_once(", expected ") else { return Cow::Borrowed(message) };
+    let Some((what, found)) = found.split_once(": ").filter(|(what, _)| what.starts_with("invalid ")) else {
+        return Cow::Borrowed(message);
+    };
+    let found = match found {
+        "sequence" => "array",
+        "map" => "object",
+        other => other,
+    };
+    let expected = match expected {
+        "u8" => "a whole number from 0 to 255",
+        "u16" => "a whole number from 0 to 65535",
+        "u32" => "a whole number from 0 to 4294967295",
+        "u64" | "usize" => "a whole number that is not negative",
+        "i32" | "i64" => "a whole number",
+        "f32" | "f64" => "a number",
+        "a sequence" => "an array",
+        "a map" => "an object",
+        name if name.starts_with("struct ") => "an object",
+        other => other,
+    };
+    Cow::Owned(format!("{what}: {found}, expected {expected}"))
 }
 
 /// The characters of an unknown field's name that an answer repeats.
@@ -138,7 +167,7 @@ fn push(pointer: &mut String, token: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Envelope, Heartbeat, limits};
+    use crate::{Envelope, Heartbeat, LeaseRequest, QueuePatch, limits};
 
     fn envelope(body: &str) -> Problem {
         parse::<Envelope<'_>>(body.as_bytes()).unwrap_err()
@@ -165,7 +194,17 @@ mod tests {
             (r"{}", "/queue", "is missing"),
             (r#"{"queue":"q","then":[{}]}"#, "/then/0/queue", "is missing"),
             (r#"{"queue":7}"#, "/queue", "invalid type: integer `7`, expected a string"),
-            (r#"{"queue":"q","priority":256}"#, "/priority", "invalid value: integer `256`, expected u8"),
+            (r#"{"queue":"q","priority":10}"#, "/priority", "must be 0 to 9"),
+            (r#"{"queue":"q","priority":256}"#, "/priority", "must be 0 to 9"),
+            (r#"{"queue":"q","priority":-1}"#, "/priority", "must be 0 to 9"),
+            (
+                r#"{"queue":"q","priority":1.5}"#,
+                "/priority",
+                "invalid type: floating point `1.5`, expected a whole number",
+            ),
+            (r#"{"queue":"q","max_attempts":-1}"#, "/max_attempts", "must be 1 to 10000"),
+            (r#"{"queue":"q","max_attempts":1e12}"#, "/max_attempts", "invalid type: floating point"),
+            (r#"{"queue":"q","max_attempts":5000000000}"#, "/max_attempts", "must be 1 to 10000"),
             (r#"{"queue":"q","priority":"high"}"#, "/priority", "invalid type"),
             (r#"{"queue":"q","delay":"soon"}"#, "/delay", "a duration is digits and one of"),
             (r#"{"queue":"q","delay":30}"#, "/delay", "invalid type: integer `30`, expected a duration such as"),
@@ -173,15 +212,55 @@ mod tests {
             (r#"{"queue":"q","tags":["a",1]}"#, "/tags/1", "invalid type"),
             (r#"{"queue":"q","on_failure":"x"}"#, "/on_failure", "unknown variant `x`, expected one of `cancel`"),
             (r#"{"queue":"q","queue":"r"}"#, "", "duplicate field `queue`"),
-            ("[]", "", "invalid type: sequence, expected struct Envelope"),
-            (r#"["q"]"#, "", "invalid type: sequence, expected struct Envelope"),
-            (r#"{"queue":"q","backoff":["1s",2]}"#, "/backoff", "invalid type: sequence, expected struct BackoffPatch"),
-            (r#"{"queue":"q","then":[{"queue":"r"},["s"]]}"#, "/then/1", "invalid type: sequence, expected struct Env"),
-            ("7", "", "invalid type: integer `7`, expected struct Envelope"),
+            ("[]", "", "invalid type: array, expected an object"),
+            (r#"["q"]"#, "", "invalid type: array, expected an object"),
+            (r#"{"queue":"q","backoff":["1s",2]}"#, "/backoff", "invalid type: array, expected an object"),
+            (r#"{"queue":"q","then":[{"queue":"r"},["s"]]}"#, "/then/1", "invalid type: array, expected an object"),
+            ("7", "", "invalid type: integer `7`, expected an object"),
         ] {
             let (at, what) = pointed(body);
             assert_eq!(at, pointer, "{body}: {what}");
             assert!(what.starts_with(detail), "{body}: {what}");
+        }
+    }
+
+    #[test]
+    fn no_message_speaks_of_rust() {
+        fn said<'a, T: Request<'a> + std::fmt::Debug>(body: &'a str) -> String {
+            parse::<T>(body.as_bytes()).unwrap_err().detail.clone()
+        }
+        for (detail, expected) in [
+            (said::<Envelope<'_>>("null"), "`` invalid type: null, expected an object"),
+            (said::<Envelope<'_>>(r#"{"queue":[]}"#), "`/queue` invalid type: array, expected a string"),
+            (said::<Envelope<'_>>(r#"{"queue":{}}"#), "`/queue` invalid type: object, expected a string"),
+            (
+                said::<Envelope<'_>>(r#"{"queue":"q","priority":"a, expected u8"}"#),
+                "`/priority` invalid type: string \"a, expected u8\", expected a whole number",
+            ),
+            (said::<Envelope<'_>>(r#"{"queue":"q","tags":{}}"#), "`/tags` invalid type: object, expected an array"),
+            (
+                said::<Envelope<'_>>(r#"{"queue":"q","on_failure":5}"#),
+                "`/on_failure` invalid type: integer `5`, expected a string",
+            ),
+            (
+                said::<Envelope<'_>>(r#"{"queue":"q","callback":"u"}"#),
+                "`/callback` invalid type: string \"u\", expected an object",
+            ),
+            (
+                said::<Envelope<'_>>(r#"{"queue":"q","backoff":{"factor":"2"}}"#),
+                "`/backoff/factor` invalid type: string \"2\", expected a number",
+            ),
+            (said::<LeaseRequest<'_>>(r#"{"queues":["q"],"max":-1}"#), "`/max` must be 1 to 1000"),
+            (said::<LeaseRequest<'_>>(r#"{"queues":["q"],"max":65536}"#), "`/max` must be 1 to 1000"),
+            (said::<Heartbeat<'_>>(r#"{"progress":5}"#), "`/progress` invalid type: integer `5`, expected an object"),
+            (said::<QueuePatch>("[]"), "`` invalid type: array, expected an object"),
+            (
+                said::<QueuePatch>(r#"{"concurrency":-1}"#),
+                "`/concurrency` invalid value: integer `-1`, expected a whole number from 0 to 4294967295",
+            ),
+            (said::<QueuePatch>(r#"{"push":1}"#), "`/push` invalid type: integer `1`, expected an object"),
+        ] {
+            assert_eq!(detail, expected);
         }
     }
 

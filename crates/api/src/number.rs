@@ -1,0 +1,28 @@
+//! Whole numbers whose range is checked once they are read.
+
+use serde::{Deserialize, Deserializer};
+
+/// A type that is wider than the range of its field.
+pub(crate) trait Wide: TryFrom<i64> {
+    /// What stands for every number that has no place in it. It must be out of the field's range.
+    const OUTSIDE: Self;
+}
+
+impl Wide for u8 {
+    const OUTSIDE: u8 = u8::MAX;
+}
+
+impl Wide for u16 {
+    const OUTSIDE: u16 = u16::MAX;
+}
+
+impl Wide for u32 {
+    const OUTSIDE: u32 = u32::MAX;
+}
+
+/// Reads a whole number, whatever its size: the check of the field's range says of -1 what it says of 10, and not what
+/// type it has here.
+pub(crate) fn option<'de, D: Deserializer<'de>, T: Wide>(deserializer: D) -> Result<Option<T>, D::Error> {
+    let number = Option::<i64>::deserialize(deserializer)?;
+    Ok(number.map(|number| T::try_from(number).unwrap_or(T::OUTSIDE)))
+}
