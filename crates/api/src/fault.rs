@@ -40,6 +40,11 @@ impl Faults {
         }
     }
 
+    /// Whether a fault was noted there.
+    pub(crate) fn is_at(&self, pointer: &str) -> bool {
+        self.0.iter().any(|fault| fault.pointer == pointer)
+    }
+
     /// Lets `check` look at a part of the document and puts where that part is in front of what it finds.
     pub fn within(&mut self, at: impl FnOnce() -> String, check: impl FnOnce(&mut Faults)) {
         let known = self.0.len();

@@ -217,6 +217,7 @@ impl<'a> Attributes<'a> {
     fn into_event(mut self, data: Option<Data<'a>>, mut faults: Faults) -> Result<CloudEvent<'a>, Problem> {
         let mode = self.mode;
         if let Some(version) = &self.specversion
+            && !version.is_empty()
             && version != SPEC_VERSION
         {
             faults.add(&mode.pointer("specversion"), format_args!("must be {SPEC_VERSION}"));
@@ -226,6 +227,8 @@ impl<'a> Attributes<'a> {
             match value {
                 Some(value) if !value.is_empty() => return value,
                 Some(_) => faults.add(&mode.pointer(name), "is empty"),
+                // What is there and cannot be read has been said already.
+                None if faults.is_at(&mode.pointer(name)) => {}
                 None => faults.add(&mode.pointer(name), "is missing"),
             }
             Cow::Borrowed("")
