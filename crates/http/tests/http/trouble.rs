@@ -96,5 +96,10 @@ async fn a_problem_s_code_is_explained() {
     let server = Server::start().await;
     let answer = server.call(Request::get("/problems/lease-lost")).await;
     assert!(String::from_utf8(answer.body).unwrap().starts_with("lease-lost (HTTP status 409)"));
+    let answer = server.call(Request::get("/problems/timeout")).await;
+    let text = String::from_utf8(answer.body).unwrap();
+    assert!(text.starts_with("timeout (HTTP status 408)") && text.contains("\nAs the `error` of a job: "), "{text}");
+    let answer = server.call(Request::get("/problems/predecessor-ended")).await;
+    assert!(String::from_utf8(answer.body).unwrap().starts_with("predecessor-ended\n\nAs the `error` of a job: a job"));
     server.call(Request::get("/problems/later")).await.is_problem(404, "not-found");
 }
