@@ -298,7 +298,7 @@ impl Core {
         }));
         self.queues.limited(self.dispatcher.take_limited());
         self.stats.live_leases.store(self.leases.len() as u64, Ordering::Relaxed);
-        self.stats.parked_asks.store(self.dispatcher.parked() as u64, Ordering::Relaxed);
+        self.stats.parked_asks.store(self.dispatcher.parked_of_clients() as u64, Ordering::Relaxed);
     }
 
     fn take_up(&mut self, input: Input, batch: &mut Batch, now: Timestamp, tick: Duration) {

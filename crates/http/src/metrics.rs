@@ -79,7 +79,7 @@ fn write(text: &mut String, call: &Call, counts: &[Counts]) -> fmt::Result {
         ("ackd_failed_commits_total", "counter", "Commits that failed.", load(&stats.failed_commits)),
         ("ackd_refusals_total", "counter", "Commands that were refused.", load(&stats.refusals)),
         ("ackd_live_leases", "gauge", "Leases that workers hold.", load(&stats.live_leases)),
-        ("ackd_waiting_workers", "gauge", "Workers that wait for a job.", load(&stats.parked_asks)),
+        ("ackd_waiting_workers", "gauge", "Workers of clients that wait for a job.", load(&stats.parked_asks)),
         ("ackd_waiting_jobs_in_memory", "gauge", "Waiting jobs that stand in memory.", load(&stats.in_memory)),
         ("ackd_followers", "gauge", "Clients that wait for or follow a job.", call.engine().followers() as u64),
         ("ackd_http_connections", "gauge", "Open connections.", load(&metrics.connections)),

@@ -195,6 +195,23 @@ fn one_that_does_not_wait_gets_what_is_ready() {
 }
 
 #[test]
+fn the_server_s_own_askers_are_not_counted_as_waiting_workers() {
+    let mut world = World::new(WindowLimits::default());
+    let _waiters = ["ackd.push", "ackd.webhooks", "w"].map(|worker| {
+        let (_, waiter) = world.park(Ask { worker: Some(worker.into()), ..ask(1) });
+        waiter
+    });
+    let waiting = |world: &World| world.core.stats.parked_asks.load(Ordering::Relaxed);
+    assert_eq!((world.core.dispatcher.parked(), waiting(&world)), (3, 1));
+    // Who asked first gets a job first.
+    world.submit(submission());
+    assert_eq!((world.core.dispatcher.parked(), waiting(&world)), (2, 1));
+    world.submit(submission());
+    world.submit(submission());
+    assert_eq!((world.core.dispatcher.parked(), waiting(&world)), (0, 0));
+}
+
+#[test]
 fn one_that_went_away_while_parked_gets_nothing_and_costs_no_attempt() {
     let mut world = World::new(WindowLimits::default());
     let (_, waiter) = world.park(ask(1));

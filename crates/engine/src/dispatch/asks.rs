@@ -19,6 +19,13 @@ pub struct Ask {
     pub ttl: Option<Duration>,
 }
 
+impl Ask {
+    /// Whether it is the server itself that asks, and no worker of a client's: those have no such names.
+    fn is_own(&self) -> bool {
+        self.worker.as_deref().is_some_and(|worker| worker.starts_with(Name::RESERVED_PREFIX))
+    }
+}
+
 /// One asking of one worker. Ids grow in the order of asking.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AskId(pub u64);
@@ -28,6 +35,8 @@ pub struct AskId(pub u64);
 #[derive(Debug, Default)]
 pub(super) struct Asks {
     all: BTreeMap<AskId, State>,
+    /// How many of them the server itself asks.
+    own: usize,
     /// Those with something granted, to be answered after the commit.
     granted: Vec<AskId>,
     /// Those of several queues that were assigned fewer jobs in this step than they may have.
@@ -46,16 +55,24 @@ struct State {
 
 impl Asks {
     pub(super) fn park(&mut self, id: AskId, ask: Ask) {
+        self.own += usize::from(ask.is_own());
         self.all.insert(id, State { ask, assigned: 0, granted: 0, is_filling: false });
     }
 
     /// Forgets an ask. Gives it back, so that its queues can forget it too.
     pub(super) fn remove(&mut self, id: AskId) -> Option<Ask> {
-        self.all.remove(&id).map(|state| state.ask)
+        let ask = self.all.remove(&id)?.ask;
+        self.own -= usize::from(ask.is_own());
+        Some(ask)
     }
 
     pub(super) fn len(&self) -> usize {
         self.all.len()
+    }
+
+    /// Those of clients' workers.
+    pub(super) fn of_clients(&self) -> usize {
+        self.all.len() - self.own
     }
 
     /// The ask, if it is parked.

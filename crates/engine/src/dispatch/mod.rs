@@ -239,6 +239,12 @@ impl Dispatcher {
         self.asks.len()
     }
 
+    /// How many asks of clients' workers are parked.
+    #[must_use]
+    pub fn parked_of_clients(&self) -> usize {
+        self.asks.of_clients()
+    }
+
     /// How many waiting jobs stand in memory.
     #[must_use]
     pub const fn in_memory(&self) -> usize {
