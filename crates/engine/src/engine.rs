@@ -14,6 +14,7 @@ use crate::blocking::blocking;
 use crate::blocks::Blocks;
 use crate::core::{Core, CoreParts, Input, Shared, token};
 use crate::dispatch::{Ask, AskId, WindowLimits};
+use crate::files::FileTrouble;
 use crate::hub::Hub;
 use crate::inputs::Inputs;
 use crate::mailbox::{Mailbox, MailboxLimits, Rejected, Weight};
@@ -115,6 +116,7 @@ struct Inner {
     schedules: Arc<Seen<Schedule>>,
     stats: Arc<Stats>,
     searches: Turns,
+    file_trouble: FileTrouble,
     reader: Arc<dyn LedgerReader>,
     feed: Arc<dyn ChangeFeed>,
     clock: Arc<dyn Clock>,
@@ -187,6 +189,7 @@ impl Engine {
             schedules: Arc::new(Seen::new(parts.reader.schedules()?)),
             stats: Arc::default(),
             searches: Turns::default(),
+            file_trouble: FileTrouble::default(),
             reader: Arc::clone(&parts.reader),
             feed: parts.feed,
             clock,
@@ -285,6 +288,7 @@ impl Engine {
         let status = self.inner.lock_status();
         let mut trouble = self.inner.reader.trouble();
         trouble.extend(status.failed.iter().map(|detail| format!("the store has failed: {detail}")));
+        trouble.extend(self.inner.file_trouble.lines());
         Health { trouble, stopping: status.stopping }
     }
 
@@ -369,6 +373,10 @@ impl Engine {
         &self.inner.reader
     }
 
+    pub(crate) fn file_trouble(&self) -> &FileTrouble {
+        &self.inner.file_trouble
+    }
+
     pub(crate) fn searches(&self) -> &Turns {
         &self.inner.searches
     }
@@ -414,7 +422,7 @@ impl Engine {
                 }
                 it.payload.is_some()
             });
-            self.give_up(DAMAGED_PAYLOAD, damaged, unread);
+            self.give_up_payloads(damaged, unread);
         }
         self.put_inputs(&mut unpacked).await;
         let granted = std::mem::take(&mut unpacked.assigned).into_iter().filter_map(|it| {
@@ -486,6 +494,11 @@ impl Engine {
             // If the server stops, the leases lapse and the next attempt comes here again.
             drop(self.push(Input::Run(commands, reply), Weight::default()));
         }
+    }
+
+    /// Settles the leases of jobs whose payload cannot be had.
+    pub(crate) fn give_up_payloads(&self, damaged: Vec<LeaseToken>, unread: Vec<LeaseToken>) {
+        self.give_up(DAMAGED_PAYLOAD, damaged, unread);
     }
 
     fn push(&self, input: Input, weight: Weight) -> Result<(), Unavailable> {

@@ -7,6 +7,7 @@ use ackd_domain::{Body, Job, LeaseToken, Name};
 
 use crate::core::token;
 use crate::engine::Engine;
+use crate::files::FilesError;
 use crate::inputs::JobInput;
 
 /// What a worker asks for.
@@ -80,6 +81,15 @@ impl Grants {
     /// They have reached the worker.
     pub fn delivered(&mut self) {
         self.delivered = true;
+    }
+
+    /// The file that is the payload cannot be read, which is none of the worker's doing. Where it is lost the job fails for
+    /// good: it would be handed out again and again. Where the store does not answer it rests for a while.
+    pub fn unreadable(mut self, error: &FilesError) {
+        self.delivered = true;
+        let tokens = self.grants.iter().map(|granted| granted.token).collect();
+        let (damaged, unread) = if error.is_damage() { (tokens, Vec::new()) } else { (Vec::new(), tokens) };
+        self.engine.give_up_payloads(damaged, unread);
     }
 }
 

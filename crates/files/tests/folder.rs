@@ -1,6 +1,7 @@
 //! A folder keeps files as every store must, and what a killed process left does not stay.
 
 use std::fs;
+use std::future::poll_fn;
 use std::path::Path;
 
 use ackd_conformance as conformance;
@@ -14,6 +15,28 @@ async fn a_folder_is_a_store_of_files() {
     let folder = directory.path().join("a/b");
     let open = || -> Box<dyn FileStore> { Box::new(Store::in_folder(&folder).unwrap()) };
     conformance::files::exercise(&*open(), open).await;
+}
+
+/// Not [`FileStoreError::Failed`], after which it would be read again and again.
+#[tokio::test]
+async fn a_file_that_was_cut_ends_early() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = Store::in_folder(directory.path()).unwrap();
+    let id = FileId::new(7);
+    let mut upload = store.create(id, "text/plain");
+    upload.write("miaow".into()).await.unwrap();
+    upload.finish().await.unwrap();
+    for (left, range, end) in
+        [("mia", 0..5, "mia"), ("mia", 1..5, "ia"), ("mia", 4..5, ""), ("", 0..5, ""), ("", 1..5, "")]
+    {
+        fs::write(directory.path().join(id.to_string()), left).unwrap();
+        let mut download = store.read(id, range.clone()).await.unwrap();
+        let mut came = Vec::new();
+        while let Some(bytes) = poll_fn(|cx| download.poll_next(cx)).await {
+            came.extend_from_slice(&bytes.unwrap());
+        }
+        assert_eq!(came, end.as_bytes(), "{range:?} of {left:?}");
+    }
 }
 
 fn names(folder: &Path) -> Vec<String> {

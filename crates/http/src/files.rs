@@ -5,7 +5,7 @@ use std::sync::Arc;
 use ackd_api::{Code, FileDocument, Problem};
 use ackd_domain::limits::{DEFAULT_FILE_EXPIRY, DURATION, FILE_EXPIRY_MIN};
 use ackd_domain::{Answer, Command, File, FileId, Name, Refusal};
-use ackd_engine::{Files, FilesError, Grants, Received};
+use ackd_engine::{FileStoreError, Files, FilesError, Grants, Received};
 use http::header::{self, HeaderMap, HeaderValue};
 use http::{Method, Response, StatusCode};
 
@@ -124,18 +124,37 @@ pub(crate) async fn get(mut call: Call) -> Outcome {
 
 /// The payload or the result of a job, which is this file.
 pub(crate) async fn of_job(call: &Call, id: FileId) -> Outcome {
-    show(call, &*known(call.files(), id).await?).await
+    show(call, &*known(call.files(), id).await.map_err(unreadable)?).await
 }
 
-/// The answer that carries a lease and, for the payload, this file.
-pub(crate) async fn with_lease(call: &Call, id: FileId, grants: Grants) -> Result<Response<Outlet>, Rejection> {
-    let file = known(call.files(), id).await?;
-    let download = call.files().read(&file, 0..file.size).await?;
-    Ok(Response::new(Outlet::file(download, Some(grants))))
+/// The answer that carries a lease and, for the payload, this file. `None` where the file is lost: then the job has failed, and
+/// the worker may have another.
+pub(crate) async fn with_lease(call: &Call, id: FileId, grants: Grants) -> Result<Option<Response<Outlet>>, Rejection> {
+    let read = async {
+        let file = known(call.files(), id).await?;
+        call.files().read(&file, 0..file.size).await
+    };
+    match read.await {
+        Ok(download) => Ok(Some(Response::new(Outlet::file(download, Some(grants))))),
+        Err(error) => {
+            grants.unreadable(&error);
+            if error.is_damage() { Ok(None) } else { Err(unreadable(error)) }
+        }
+    }
 }
 
-async fn known(files: &Files, id: FileId) -> Result<Arc<File>, Rejection> {
-    files.file(id).await?.ok_or_else(|| FilesError::Damaged(id).into())
+async fn known(files: &Files, id: FileId) -> Result<Arc<File>, FilesError> {
+    files.file(id).await?.ok_or(FilesError::Damaged(id))
+}
+
+/// What there is to say of a file that cannot be read. The ledger knows of it: that it is missing is no 404, but damage.
+fn unreadable(error: FilesError) -> Rejection {
+    match error {
+        FilesError::Store(FileStoreError::Missing(id)) => {
+            Rejection::new(Code::Damaged, format!("file {id} is missing where files are stored"))
+        }
+        error => error.into(),
+    }
 }
 
 /// The answer to a request for `file`, or for a part of it (RFC 9110, section 14).
@@ -175,7 +194,7 @@ async fn show(call: &Call, file: &File) -> Outcome {
         }
         Wanted::Nothing => return Err(not_within(file.size)),
     };
-    let download = call.files().read(file, range).await?;
+    let download = call.files().read(file, range).await.map_err(unreadable)?;
     *response.body_mut() = Outlet::file(download, None);
     Ok(response)
 }

@@ -8,6 +8,7 @@ use ackd_domain::{Body, Name};
 use ackd_engine::{Granted, WorkRequest};
 use http::Response;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use tokio::time::Instant;
 
 use crate::answer;
 use crate::app::time;
@@ -97,26 +98,34 @@ fn written(call: &Call, leases: &[Granted]) -> Result<Vec<u8>, serde_json::Error
 /// `POST /v1/queues/{queue}/lease`.
 pub(crate) async fn raw(mut call: Call) -> Outcome {
     let queue = call.name()?;
+    let wait = patience(call.query.duration("wait")?);
     let request = WorkRequest {
         queues: vec![queue],
         kinds: Vec::new(),
         max: 1,
-        wait: patience(call.query.duration("wait")?),
+        wait,
         worker: call.query.get("worker").map(worker).transpose()?,
         ttl: call.query.duration("ttl")?.map(ttl).transpose()?,
         inline: u64::MAX,
     };
     call.no_body().await?;
-    let grants = call.engine().lease(request).await?;
-    let leased = grants.leases().first().and_then(|granted| Some((granted, granted.payload.as_ref()?)));
-    let Some((granted, payload)) = leased else { return Ok(answer::no_content()) };
-    let (head, payload) = (raw_head(granted, payload), payload.bytes.clone());
-    let mut response = match granted.job.spec.payload_file {
-        Some(file) => files::with_lease(&call, file, grants).await?,
-        None => Response::new(Outlet::leases(payload, grants)),
-    };
-    *response.headers_mut() = head;
-    Ok(response)
+    let until = Instant::now() + wait;
+    loop {
+        let left = until.saturating_duration_since(Instant::now());
+        let grants = call.engine().lease(WorkRequest { wait: left, ..request.clone() }).await?;
+        let leased = grants.leases().first().and_then(|granted| Some((granted, granted.payload.as_ref()?)));
+        let Some((granted, payload)) = leased else { return Ok(answer::no_content()) };
+        let (head, payload) = (raw_head(granted, payload), payload.bytes.clone());
+        let response = match granted.job.spec.payload_file {
+            Some(file) => files::with_lease(&call, file, grants).await?,
+            None => Some(Response::new(Outlet::leases(payload, grants))),
+        };
+        // A job whose payload is lost has failed with that: the worker asks for the next one.
+        if let Some(mut response) = response {
+            *response.headers_mut() = head;
+            return Ok(response);
+        }
+    }
 }
 
 fn ttl(ttl: ackd_api::Duration) -> Result<Duration, Problem> {

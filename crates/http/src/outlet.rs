@@ -93,11 +93,16 @@ impl Body for Outlet {
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
         if let Content::File(download, grants) = &mut self.content {
             let next = ready!(download.poll_next(cx));
+            // A worker that has not got all of its payload has no lease.
             if download.left() == 0
-                && let (Some(Ok(_)), Some(grants), Some(link)) = (&next, grants.take(), &self.link)
+                && let Some(grants) = grants.take()
             {
-                // A worker that has not got all of its payload has no lease.
-                link.carry(*grants);
+                match (&next, &self.link) {
+                    (Some(Ok(_)), Some(link)) => link.carry(*grants),
+                    (Some(Err(error)), _) => grants.unreadable(error),
+                    // Nobody can say that it arrived: it is released.
+                    _ => drop(grants),
+                }
             }
             return Poll::Ready(next.map(|next| {
                 next.map(Frame::data).map_err(|error| {

@@ -6,9 +6,11 @@ use ackd_ports::FileDownload;
 use bytes::Bytes;
 
 use super::FilesError;
+use crate::engine::Engine;
 
 /// The bytes of a file on their way to a client.
 pub struct Download {
+    engine: Engine,
     bytes: Box<dyn FileDownload>,
     id: FileId,
     left: u64,
@@ -17,10 +19,10 @@ pub struct Download {
 }
 
 impl Download {
-    pub(super) fn new(file: &File, range: Range<u64>, bytes: Box<dyn FileDownload>) -> Download {
+    pub(super) fn new(engine: Engine, file: &File, range: Range<u64>, bytes: Box<dyn FileDownload>) -> Download {
         let is_whole = range == (0..file.size);
         let left = range.end.saturating_sub(range.start);
-        Download { bytes, id: file.id, left, sums: is_whole.then_some((file.sum, 0)) }
+        Download { engine, bytes, id: file.id, left, sums: is_whole.then_some((file.sum, 0)) }
     }
 
     /// How many bytes are to come.
@@ -40,10 +42,10 @@ impl Download {
             Some(Err(error)) => Err(error.into()),
             None => Err(FilesError::Damaged(self.id)),
         };
-        if next.is_err() {
+        Poll::Ready(Some(next.map_err(|error| {
             self.left = 0;
-        }
-        Poll::Ready(Some(next))
+            self.engine.file_trouble().note(error)
+        })))
     }
 
     fn took(&mut self, next: Bytes) -> Result<Bytes, FilesError> {

@@ -91,6 +91,7 @@ impl Files {
         let mut deleted = Vec::new();
         for id in self.commit(condemn).await {
             self.store().delete(id).await?;
+            self.engine().file_trouble().forget(id);
             deleted.push(Command::ForgetFile { id });
         }
         self.commit(deleted).await;

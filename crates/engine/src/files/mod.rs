@@ -7,6 +7,7 @@
 mod download;
 mod keeper;
 mod receive;
+mod trouble;
 
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -22,6 +23,7 @@ use crate::engine::Engine;
 pub use download::Download;
 pub use keeper::FileKeeper;
 pub use receive::{Received, Receiving};
+pub(crate) use trouble::FileTrouble;
 
 /// A handle on the files of a running engine. Cloning it is cheap.
 #[derive(Clone)]
@@ -53,6 +55,19 @@ pub enum FilesError {
     Damaged(FileId),
 }
 
+impl FilesError {
+    /// Whether the bytes are lost: asking again does not help.
+    #[must_use]
+    pub const fn is_damage(&self) -> bool {
+        match self {
+            FilesError::Damaged(_)
+            | FilesError::Store(FileStoreError::Missing(_))
+            | FilesError::Ledger(ReadError::Damaged(_)) => true,
+            FilesError::Store(_) | FilesError::Ledger(_) => false,
+        }
+    }
+}
+
 impl Files {
     /// The files of `engine` in `store`. `seed` is random, and another each time the process starts.
     #[must_use]
@@ -81,13 +96,11 @@ impl Files {
     /// The bytes of `range`, which lies within the file.
     ///
     /// # Errors
-    /// [`FilesError`].
+    /// [`FilesError`]. What is lost is told by [`Engine::health`] from then on.
     pub async fn read(&self, file: &File, range: Range<u64>) -> Result<Download, FilesError> {
         match self.inner.store.read(file.id, range.clone()).await {
-            Ok(bytes) => Ok(Download::new(file, range, bytes)),
-            // The ledger knows of it, so it was there.
-            Err(FileStoreError::Missing(id)) => Err(FilesError::Damaged(id)),
-            Err(error) => Err(error.into()),
+            Ok(bytes) => Ok(Download::new(self.engine().clone(), file, range, bytes)),
+            Err(error) => Err(self.engine().file_trouble().note(error.into())),
         }
     }
 

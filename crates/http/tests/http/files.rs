@@ -282,17 +282,92 @@ async fn a_lease_by_curl_comes_with_the_file() {
         // The lease is the worker's: it was not released for not having arrived.
         assert_eq!(server.settle(lease, "complete", r#"{"result":1}"#).await.status, 200);
     }
-    // A worker that does not get all of the payload has no lease, and the attempt does not count.
-    uploaded(&server, "cat.mp4", "miaow").await;
+    // A worker that does not get all of the payload, for it went away, has no lease, and the attempt does not count.
+    uploaded(&server, "cat.mp4", &"miaow".repeat(4 << 20)).await;
     let id = server.submit(r#"{"queue":"video","payload_file":"cat.mp4"}"#).await;
-    server.store.damage();
     let mut client = server.connect().await;
     client.send(&Request::post("/v1/queues/video/lease")).await;
-    client.rest().await;
+    assert_eq!(client.head().await.status, 200);
+    drop(client);
     server
         .until("the lease's release", async |server| server.timeline(&id).await.contains(&"released".to_owned()))
         .await;
     assert_eq!(server.job(&id).await.at("/attempt"), 0);
+}
+
+/// It would be handed out again and again, and nobody would hear why.
+#[tokio::test]
+async fn a_job_whose_file_is_damaged_fails_for_good() {
+    for cut in [false, true] {
+        let server = Server::start().await;
+        uploaded(&server, "cat.mp4", "miaow").await;
+        let id = server.submit(r#"{"queue":"video","payload_file":"cat.mp4","max_attempts":5}"#).await;
+        if cut {
+            server.store.cut()
+        } else {
+            server.store.damage()
+        }
+        let mut client = server.connect().await;
+        client.send(&Request::post("/v1/queues/video/lease")).await;
+        client.rest().await;
+        server.until("the job's end", async |server| server.job(&id).await.at("/status") != "PROCESSING").await;
+        let job = server.job(&id).await;
+        assert_eq!((job.at("/status"), job.at("/attempt")), (json!("FAILED"), json!(1)), "{cut}");
+        assert_eq!(job.at("/error/type"), "/problems/damaged");
+        let ready = server.call(Request::get("/readyz")).await;
+        let file = server.store.ids()[0];
+        assert_eq!(ready.is_problem(503, "not-ready").at("/trouble"), json!([format!("file {file} is damaged")]));
+    }
+}
+
+#[tokio::test]
+async fn a_worker_gets_the_next_job_where_the_file_of_one_is_missing() {
+    let server = Server::start().await;
+    uploaded(&server, "cat.mp4", "miaow").await;
+    let ids = [
+        server.submit(r#"{"queue":"video","payload_file":"cat.mp4"}"#).await,
+        server.submit(r#"{"queue":"video","payload_file":"cat.mp4"}"#).await,
+    ];
+    let file = server.store.ids()[0];
+    server.store.lose();
+    let next = server.submit(r#"{"queue":"video","payload":1}"#).await;
+    let leased = server.call(Request::post("/v1/queues/video/lease")).await;
+    assert_eq!((leased.status, leased.header("ackd-job")), (200, Some(&*next)));
+    for id in ids {
+        let job = server.job(&id).await;
+        assert_eq!((job.at("/status"), job.at("/error/type")), (json!("FAILED"), json!("/problems/damaged")));
+        // It is said to be missing, not to be other bytes.
+        let payload = server.call(Request::get(&format!("/v1/jobs/{id}/payload"))).await;
+        assert!(payload.is_problem(500, "damaged").text("/detail").contains(&format!("file {file} is missing")));
+    }
+    assert_eq!(server.call(Request::post("/v1/queues/video/lease")).await.status, 204);
+    let trouble = server.call(Request::get("/readyz")).await.at("/trouble");
+    assert_eq!(trouble, json!([format!("file {file} is missing")]));
+    // Nobody needs it any more.
+    server.call(Request::new("DELETE", "/v1/files/cat.mp4")).await;
+    for job in server.call(Request::get("/v1/jobs?status=FAILED")).await.at("/jobs").as_array().unwrap() {
+        server.call(Request::new("DELETE", &format!("/v1/jobs/{}", job["id"].as_str().unwrap()))).await;
+    }
+    let keeper = FileKeeper::start(server.files.clone());
+    server
+        .until("the file is forgotten", async |server| server.call(Request::get("/readyz")).await.status == 200)
+        .await;
+    keeper.stop().await;
+}
+
+#[tokio::test]
+async fn a_job_rests_while_the_store_of_its_file_is_away() {
+    let server = Server::start().await;
+    uploaded(&server, "cat.mp4", "miaow").await;
+    let id = server.submit(r#"{"queue":"video","payload_file":"cat.mp4","max_attempts":1}"#).await;
+    server.store.fail_next(FileStoreError::Failed("away".into()));
+    server.call(Request::post("/v1/queues/video/lease")).await.is_problem(503, "store-failed");
+    server.until("the lease's release", async |server| server.job(&id).await.at("/status") == "INIT").await;
+    assert_eq!(server.call(Request::get("/readyz")).await.status, 200);
+    let job = server.engine.job(id.parse().unwrap()).await.unwrap().unwrap();
+    assert_eq!(job.attempt, 0);
+    let second = std::time::Duration::from_secs(1);
+    assert!(job.run_at >= job.started_at.unwrap().after(second), "it is given out again at once");
 }
 
 #[tokio::test]

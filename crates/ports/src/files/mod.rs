@@ -62,7 +62,8 @@ pub trait FileUpload: Send {
 
 /// A file being read.
 pub trait FileDownload: Send {
-    /// The next bytes, never none; `None` at the end, and after an error.
+    /// The next bytes, never none; `None` at the end, and after an error. Where the file is shorter than it was, that end comes
+    /// early: whoever reads it has to count.
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, FileStoreError>>>;
 }
 
