@@ -212,7 +212,7 @@ impl Events {
             return Ok(());
         };
         let Some(last) = timeline.changes.last().map(|change| change.position) else {
-            return self.reset().await;
+            return self.catch_up_by_job().await;
         };
         let after: VecDeque<Change> = timeline.changes.into_iter().filter(|change| change.position > self.at).collect();
         let gap = match after.front() {
@@ -224,6 +224,18 @@ impl Events {
             return self.reset().await;
         }
         self.ready.extend(after.into_iter().map(Event::Change));
+        Ok(())
+    }
+
+    /// None of the job's changes is kept, which is no loss to one who has seen the last of them.
+    async fn catch_up_by_job(&mut self) -> Result<(), ReadError> {
+        let Some(job) = self.engine.job(self.id).await? else {
+            self.over = true;
+            return Ok(());
+        };
+        if job.changed > self.at || self.at > self.engine.head().await? {
+            self.ready.push_back(Event::Reset(job));
+        }
         Ok(())
     }
 

@@ -331,6 +331,32 @@ async fn a_list_is_watched_from_its_position_on() {
     assert_eq!(stream.next().await[0].data["id"].as_str(), Some(later.as_str()));
 }
 
+/// The changes of a job that has rested for long are all gone, and none of them is news to who has seen the last.
+#[tokio::test]
+async fn a_position_behind_all_that_is_no_longer_kept_is_not_reset() {
+    for is_its_own in [true, false] {
+        let server = Server::start().await;
+        let id = server.submit(r#"{"queue":"q"}"#).await;
+        let other = server.submit(r#"{"queue":"other"}"#).await;
+        server.submit(r#"{"queue":"other"}"#).await;
+        let seen = server.job(if is_its_own { &id } else { &other }).await.text("/position");
+        server.faults.purge(ackd_domain::Position(1));
+        let mut stream = Stream::open(&server, events(&id).header("last-event-id", &seen)).await;
+        server.lease("q").await;
+        assert_eq!(stream.next().await[0].brief(), ("status", 2), "{is_its_own}");
+    }
+    // A position that never was is no reason to wait.
+    let server = Server::start().await;
+    let id = server.submit(r#"{"queue":"q"}"#).await;
+    server.faults.purge(ackd_domain::Position(1));
+    let later = Server::start().await;
+    later.submit(r#"{"queue":"q"}"#).await;
+    let beyond = later.submit(r#"{"queue":"q"}"#).await;
+    let beyond = later.job(&beyond).await.text("/position");
+    let mut stream = Stream::open(&server, events(&id).header("last-event-id", &beyond)).await;
+    assert_eq!(stream.next().await[0].name, "reset");
+}
+
 #[tokio::test]
 async fn a_feed_whose_position_is_no_longer_kept_is_reset() {
     let server = Server::start().await;
