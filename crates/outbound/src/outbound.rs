@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use ackd_domain::{Timestamp, limits};
 use ackd_ports::{Outbound, OutboundError, Phase, Post, Posted, Reply, SigningKey, Wanted};
-use http::header::{CONTENT_TYPE, HOST, RETRY_AFTER, USER_AGENT};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HOST, RETRY_AFTER, USER_AGENT};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request};
 use rustls::RootCertStore;
 use tokio::time::{Instant, timeout_at};
@@ -199,6 +199,10 @@ impl Shared {
         let mut headers = HeaderMap::with_capacity(8 + post.headers.len());
         headers.insert(HOST, target.authority.clone());
         headers.insert(USER_AGENT, AGENT);
+        if post.body.length() == 0 {
+            // RFC 9110, section 8.6. hyper names no length where there is no body, and many servers answer that by 411.
+            headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
+        }
         if !post.content_type.is_empty() {
             headers.insert(CONTENT_TYPE, value(&post.content_type, "the media type")?);
         }

@@ -4,7 +4,7 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use ackd_outbound::HEAD_BYTES;
-use ackd_ports::{Outbound, OutboundError};
+use ackd_ports::{Outbound, OutboundError, Post};
 
 use crate::receiver::{Receiver, read_request};
 use crate::{PATIENCE, outbound, post};
@@ -37,6 +37,23 @@ async fn a_post_is_what_the_standard_says_and_nothing_more() {
         "webhook-timestamp: 1614265330",
     ];
     assert_eq!(lines, expected);
+}
+
+/// RFC 9110, section 8.6: without it many servers answer 411.
+#[tokio::test]
+async fn a_post_without_a_body_says_so() {
+    let (sender, requests) = mpsc::channel();
+    let receiver = Receiver::start(move |stream, _| {
+        let mut reader = BufReader::new(stream);
+        sender.send(read_request(&mut reader).unwrap()).unwrap();
+        reader.get_mut().write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").unwrap();
+    });
+    let empty = Post { body: bytes::Bytes::new().into(), ..post(&receiver.url()) };
+    assert_eq!(outbound().post(empty).await.unwrap().status, 200);
+    let head = requests.recv_timeout(PATIENCE).unwrap().head;
+    let lengths = head.lines().filter(|line| line.to_ascii_lowercase().starts_with("content-length"));
+    assert_eq!(lengths.collect::<Vec<_>>(), ["content-length: 0"], "{head}");
+    assert!(!head.to_ascii_lowercase().contains("transfer-encoding"), "{head}");
 }
 
 #[tokio::test]

@@ -15,6 +15,15 @@ pub enum PostBody {
 }
 
 impl PostBody {
+    /// Its length in bytes.
+    #[must_use]
+    pub fn length(&self) -> u64 {
+        match self {
+            PostBody::Bytes(bytes) => bytes.len() as u64,
+            PostBody::Streamed(source) => source.length(),
+        }
+    }
+
     /// The bytes that are at hand: none of those that are streamed.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
