@@ -74,7 +74,7 @@ pub struct Leases<'a> {
 pub struct Lease<'a> {
     /// The token that heartbeats and settles it. It is a secret, and appears nowhere else.
     pub lease: Secret<'a>,
-    /// When it lapses without a heartbeat, by the server's clock.
+    /// When it lapses without a heartbeat, or its attempt times out, whichever is earlier, by the server's clock.
     pub deadline: Time,
     /// How long that is from now on, for a worker whose clock differs.
     pub expires_in: Duration,
@@ -140,7 +140,7 @@ impl<'a> Request<'a> for Heartbeat<'a> {
 /// The answer to a heartbeat.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct HeartbeatAnswer {
-    /// When the lease lapses without another heartbeat, by the server's clock.
+    /// When the lease lapses without another heartbeat, or its attempt times out, whichever is earlier, by the server's clock.
     pub deadline: Time,
     /// How long that is from now on.
     pub expires_in: Duration,

@@ -554,7 +554,7 @@ impl Core {
         tick: Duration,
     ) {
         let mut granted: BTreeMap<AskId, Vec<Assigned>> = BTreeMap::new();
-        for (answer, origin) in answers.into_iter().zip(origins) {
+        for (mut answer, origin) in answers.into_iter().zip(origins) {
             if answer.is_err() {
                 self.stats.refusals.fetch_add(1, Ordering::Relaxed);
             }
@@ -573,8 +573,9 @@ impl Core {
             }
             match origin {
                 Origin::Request(at, beat) => {
-                    if let (Some(lease), Ok(Answer::Beat { ttl, .. })) = (beat, &answer) {
-                        self.leases.beat(&lease, *ttl, tick);
+                    if let (Some(lease), Ok(Answer::Beat { ttl, .. })) = (beat, &mut answer) {
+                        // What is left of the attempt is known here only: the wall clock may have jumped.
+                        *ttl = self.leases.beat(&lease, *ttl, tick);
                     }
                     requests[at].answers.push(answer);
                 }

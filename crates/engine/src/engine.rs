@@ -426,7 +426,8 @@ impl Engine {
         }
         self.put_inputs(&mut unpacked).await;
         let granted = std::mem::take(&mut unpacked.assigned).into_iter().filter_map(|it| {
-            let (token, ttl) = (token(&it.job)?, it.job.lease.as_ref()?.ttl);
+            let (token, lease) = (token(&it.job)?, it.job.lease.as_ref()?);
+            let ttl = lease.timeout.map_or(lease.ttl, |timeout| timeout.min(lease.ttl));
             Some(Granted { job: it.job, payload: it.payload, inputs: it.inputs, token, ttl })
         });
         Grants::new(self.clone(), granted.collect())

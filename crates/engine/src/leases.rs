@@ -112,12 +112,15 @@ impl LiveLeases {
         }
     }
 
-    /// A heartbeat was accepted: the lease lasts for `ttl` from now on.
-    pub fn beat(&mut self, token: &LeaseToken, ttl: Duration, tick: Duration) {
+    /// A heartbeat was accepted: the lease lasts for `ttl` from now on, or less where the attempt has less time. Says how long.
+    pub fn beat(&mut self, token: &LeaseToken, ttl: Duration, tick: Duration) -> Duration {
+        let mut lasts = ttl;
         self.edit(token, |watched| {
             watched.ttl = ttl;
             watched.silent_at = tick + ttl;
+            lasts = watched.timeout_at.map_or(ttl, |at| ttl.min(at.saturating_sub(tick)));
         });
+        lasts
     }
 
     /// Whether progress told at `tick` is to be recorded at once; if not, it is held back until it may

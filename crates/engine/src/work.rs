@@ -52,7 +52,7 @@ pub struct Granted {
     pub inputs: Vec<JobInput>,
     /// What the worker shows to prove the lease.
     pub token: LeaseToken,
-    /// How long the lease lasts without a heartbeat.
+    /// How long the lease lasts without a heartbeat; no longer than the attempt may take.
     pub ttl: Duration,
 }
 

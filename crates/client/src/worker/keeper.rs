@@ -28,6 +28,9 @@ const HEARTBEAT_SHARE: u32 = 3;
 /// A result of more bytes is sent by itself, and not in a line among others, which together have a limit.
 const LINE_BYTES: usize = 256 << 10;
 
+/// The shortest time between two heartbeats. What is left of an attempt that has a timeout shrinks, and a share of it with it.
+const HEARTBEAT_MIN: Duration = Duration::from_millis(250);
+
 /// The first wait before a result of bytes is sent again.
 const BACKOFF_BASE: Duration = Duration::from_millis(50);
 
@@ -74,7 +77,7 @@ struct Keeper {
     token: Secret<'static>,
     /// When the lease lapses, unless a heartbeat is heard of before.
     deadline: Instant,
-    /// A third of the lease's time.
+    /// A third of the lease's time, and not too little.
     interval: Duration,
     last_beat: Instant,
     next_beat: Instant,
@@ -90,10 +93,15 @@ struct Beat {
     checkpoint: Option<CheckpointRequest>,
 }
 
+/// How long after a heartbeat the next one is, of a lease that lasts so long.
+fn interval(lasts: Duration) -> Duration {
+    (lasts / HEARTBEAT_SHARE).max(HEARTBEAT_MIN)
+}
+
 impl Keeper {
     fn new(shared: Shared, token: Secret<'static>, ttl: Duration, end: ContextEnd) -> Keeper {
         let now = Instant::now();
-        let interval = ttl / HEARTBEAT_SHARE;
+        let interval = interval(ttl);
         let (deadline, next_beat) = (now + ttl, now + interval);
         Keeper { shared, token, deadline, interval, last_beat: now, next_beat, end, stop_at: None }
     }
@@ -173,7 +181,7 @@ impl Keeper {
                 if let Some(heartbeat) = answer.heartbeat {
                     // The deadline is the server's, in its own time; how long it is from now on holds here too.
                     self.deadline = Instant::now() + heartbeat.expires_in.get();
-                    self.interval = heartbeat.expires_in.get() / HEARTBEAT_SHARE;
+                    self.interval = interval(heartbeat.expires_in.get());
                     if heartbeat.cancel_requested {
                         self.tell(Cancellation::Requested);
                     }

@@ -117,6 +117,26 @@ async fn a_lease_is_settled_once_and_the_same_verb_says_the_same() {
     server.settle(&"A".repeat(43), "result", "1").await.is_problem(409, "lease-lost");
 }
 
+/// The queue's timeout stands in no document of the job: a worker learns of it here.
+#[tokio::test]
+async fn a_lease_lasts_no_longer_than_its_attempt_may() {
+    let server = Server::start().await;
+    let patch = Request::new("PATCH", "/v1/queues/q").json(r#"{"timeout":"20s","lease_ttl":"1h"}"#);
+    assert_eq!(server.call(patch).await.status, 200);
+    for (job, at_most) in [(r#"{"queue":"q"}"#, "20s"), (r#"{"queue":"q","timeout":"10s"}"#, "10s")] {
+        server.submit(job).await;
+        let leased = server.call(lease(r#"{"queues":["q"]}"#)).await;
+        assert_eq!(leased.at("/leases/0/expires_in"), at_most);
+        let token = leased.text("/leases/0/lease");
+        let most: ackd_api::Duration = at_most.parse().unwrap();
+        let within = |text: String| text.parse::<ackd_api::Duration>().unwrap().get() <= most.get();
+        assert!(within(server.settle(&token, "heartbeat", "{}").await.text("/expires_in")));
+        let line = format!("{{\"lease\":\"{token}\",\"heartbeat\":{{}}}}\n");
+        let lines = server.call(Request::post("/v1/leases/settle").ndjson(&line)).await.lines();
+        assert!(within(lines[0]["heartbeat"]["expires_in"].as_str().unwrap().to_owned()), "{lines:?}");
+    }
+}
+
 #[tokio::test]
 async fn a_superseded_lease_is_lost() {
     let server = Server::start().await;

@@ -46,6 +46,22 @@ fn an_attempt_that_takes_too_long_lapses_in_spite_of_heartbeats() {
 }
 
 #[test]
+fn a_heartbeat_is_answered_with_no_more_than_is_left_of_the_attempt() {
+    let mut world = World::new(WindowLimits::default());
+    let (ttl, timeout) = (Duration::from_secs(10), Duration::from_secs(15));
+    world.submit(Submission { timeout: Some(timeout), ..submission() });
+    let lease = token(&world.lease(Ask { ttl: Some(ttl), ..ask(1) })[0].job).unwrap();
+    let beat = Command::Heartbeat { lease, ttl: None, progress: None, checkpoint: None };
+    let answer = |left| Ok(Answer::Beat { ttl: Duration::from_secs(left), cancel_requested: false });
+    for (passes, left) in [(0, 10), (5, 10), (1, 9), (6, 3)] {
+        world.pass(Duration::from_secs(passes));
+        assert_eq!(world.run(beat.clone()), answer(left), "{passes}");
+    }
+    let shorter = Command::Heartbeat { lease, ttl: Some(Duration::from_secs(2)), progress: None, checkpoint: None };
+    assert_eq!(world.run(shorter), answer(2));
+}
+
+#[test]
 fn a_lease_outlives_a_restart_and_its_job_is_not_started_again() {
     let ledger = Arc::new(Mutex::new(MemoryLedger::new(SeededEntropy::new(1))));
     let mut world = World::on(&ledger, WindowLimits::default());
