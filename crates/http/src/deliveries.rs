@@ -17,13 +17,19 @@ use crate::visible;
 /// `GET /v1/jobs/{id}/deliveries`.
 pub(crate) async fn of_job(mut call: Call) -> Outcome {
     call.no_body().await?;
-    let id = visible::job(call.engine(), call.job_id()?).await?.id;
+    let id = call.job_id()?;
     let size = page_size(&call.query)?;
     let shape = format!("deliveries of {id}");
     let before =
         call.query.read("page_token", |text| token::read_page(text, &shape).ok_or_else(|| OTHER_LIST.to_owned()))?;
     // One more than is shown says whether more follow.
     let mut records = call.engine().deliveries(id, before, size + 1).await?;
+    // They are found by the job's number, which is only a part of its id.
+    records.retain(|record| record.job.spec.delivery.as_ref().is_some_and(|delivery| delivery.source == id));
+    if records.is_empty() {
+        // They may outlive their job, which may go at its end.
+        visible::job(call.engine(), id).await?;
+    }
     let more = records.len() > size;
     records.truncate(size);
     let last = records.last().filter(|_| more).map(|record| record.job.id.number());

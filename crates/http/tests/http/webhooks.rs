@@ -363,6 +363,26 @@ async fn what_failed_is_logged_and_waits_for_its_next_attempt() {
 }
 
 #[tokio::test]
+async fn what_failed_is_seen_also_where_its_job_is_gone() {
+    let server = Server::start().await;
+    server.outbound.script(HOOK, [Script::status(500)]);
+    let deliverer = server.deliver();
+    let id = done(&server, &calling(&format!(r#"{{"url":"{HOOK}"}}"#))).await;
+    settled(&server, &id, "INIT", 1).await;
+    assert_eq!(server.call(Request::new("DELETE", &format!("/v1/jobs/{id}"))).await.status, 204);
+    assert_eq!(server.call(Request::get(&format!("/v1/jobs/{id}"))).await.status, 404);
+    let list = deliveries(&server, &id, "").await;
+    assert_eq!((list.status, list.at("/deliveries/0/attempts/0/status_code")), (200, json!(500)));
+    // Who knows the number of a job only is told nothing.
+    let last = if id.ends_with('0') { '1' } else { '0' };
+    let other = format!("{}{last}", &id[..id.len() - 1]);
+    deliveries(&server, &other, "").await.is_problem(404, "not-found");
+    let none = server.submit(r#"{"queue":"q"}"#).await;
+    assert_eq!(deliveries(&server, &none, "").await.at("/deliveries"), json!([]));
+    deliverer.stop().await;
+}
+
+#[tokio::test]
 async fn who_wants_nothing_more_is_disabled_until_it_is_put_anew() {
     let server = Server::start().await;
     let deliverer = server.deliver();
