@@ -210,7 +210,7 @@ async fn an_upload_that_breaks_off_leaves_nothing() {
 
 #[tokio::test]
 async fn an_upload_that_stalls_is_given_up() {
-    let limits = Limits { body_time: std::time::Duration::from_millis(50), ..Limits::default() };
+    let limits = Limits { body_time: Duration::from_millis(50), ..Limits::default() };
     let server = Server::limited(limits).await;
     let mut client = server.connect().await;
     client.write(&head("f", 100)).await;
@@ -366,7 +366,7 @@ async fn a_job_rests_while_the_store_of_its_file_is_away() {
     assert_eq!(server.call(Request::get("/readyz")).await.status, 200);
     let job = server.engine.job(id.parse().unwrap()).await.unwrap().unwrap();
     assert_eq!(job.attempt, 0);
-    let second = std::time::Duration::from_secs(1);
+    let second = Duration::from_secs(1);
     assert!(job.run_at >= job.started_at.unwrap().after(second), "it is given out again at once");
 }
 
@@ -474,7 +474,7 @@ async fn files_go_with_the_jobs_that_had_them() {
     assert_eq!(server.call(Request::new("DELETE", "/v1/files/f")).await.status, 204);
     assert_eq!(server.store.ids().len(), 2);
     assert_eq!(server.call(Request::new("DELETE", &format!("/v1/jobs/{id}"))).await.status, 204);
-    let gone = tokio::time::timeout(std::time::Duration::from_secs(20), async {
+    let gone = tokio::time::timeout(Duration::from_secs(20), async {
         while !server.store.ids().is_empty() {
             tokio::task::yield_now().await;
         }
@@ -493,7 +493,7 @@ async fn what_the_ledger_does_not_know_is_deleted_at_the_start() {
     upload.finish().await.unwrap();
     assert_eq!(server.store.ids().len(), 2);
     let keeper = FileKeeper::start(server.files.clone());
-    let gone = tokio::time::timeout(std::time::Duration::from_secs(20), async {
+    let gone = tokio::time::timeout(Duration::from_secs(20), async {
         while server.store.ids().len() > 1 {
             tokio::task::yield_now().await;
         }
