@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use ackd_domain::{Answer, Command, Endpoint, Job, LeaseToken, Name, Queue, Refusal, Schedule, Timestamp};
 use ackd_ports::{Lane, Ledger, LedgerError, LedgerReader, OldChanges, Outlived, ReadError, Ready};
+use rustc_hash::FxHashSet;
 use tokio::sync::oneshot;
 
 use self::batch::{Batch, Origin, Parked, Reply, Request};
@@ -40,6 +41,9 @@ const EXPIRY_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The most expired jobs that one turn ends.
 const EXPIRED_AT_ONCE: usize = 500;
+
+/// So many that were found are remembered, to know them again.
+const EXPIRED_KNOWN: usize = 10_000;
 
 /// How soon further expired jobs are looked for after a list of them.
 const EXPIRED_PAUSE: Duration = Duration::from_millis(50);
@@ -137,8 +141,8 @@ pub struct Core {
     read_again_at: Option<Duration>,
     next_expiry: Duration,
     looking_for_expired: bool,
-    /// Those that were found last.
-    expired_before: Vec<u64>,
+    /// Those that were found before.
+    expired_before: FxHashSet<u64>,
     retention: Retention,
     /// The last commit with submissions found no room: until one does, they are committed apart, so that
     /// they cannot keep others from settling.
@@ -203,7 +207,7 @@ impl Core {
             read_again_at: None,
             next_expiry: tick,
             looking_for_expired: false,
-            expired_before: Vec::new(),
+            expired_before: FxHashSet::default(),
             retention: Retention::new(parts.feed_retention, tick),
             full: false,
             draining: false,
@@ -393,13 +397,16 @@ impl Core {
                 self.looking_for_expired = false;
                 match read {
                     Ok(Pages::Expired(numbers)) => {
+                        if self.expired_before.len() > EXPIRED_KNOWN {
+                            self.expired_before.clear();
+                        }
                         // Those of before cannot be ended, as where one is damaged; for others there may be more.
-                        if !numbers.is_empty() && numbers != self.expired_before {
+                        let new = numbers.iter().filter(|number| self.expired_before.insert(**number)).count();
+                        if new > 0 {
                             // Once these are ended, which takes a turn.
                             self.next_expiry = tick + EXPIRED_PAUSE;
                         }
                         self.own.extend(numbers.iter().map(|number| Command::Expire { number: *number }));
-                        self.expired_before = numbers;
                     }
                     read => report(read),
                 }

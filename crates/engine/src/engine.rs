@@ -7,7 +7,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use ackd_domain::{Answer, Body, Command, Endpoint, Failure, Job, LeaseToken, Name, Refusal, Schedule, Submission};
-use ackd_ports::{ChangeFeed, Clock, Ledger, LedgerReader, ReadError};
+use ackd_ports::{ChangeFeed, Clock, FileStoreError, Ledger, LedgerReader, ReadError};
 use tokio::sync::oneshot;
 
 use crate::blocking::blocking;
@@ -15,6 +15,7 @@ use crate::blocks::Blocks;
 use crate::core::{Core, CoreParts, Input, Shared, token};
 use crate::dispatch::{Ask, AskId, WindowLimits};
 use crate::files::FileTrouble;
+use crate::files::FilesError;
 use crate::hub::Hub;
 use crate::inputs::Inputs;
 use crate::mailbox::{Mailbox, MailboxLimits, Rejected, Weight};
@@ -32,6 +33,8 @@ const UNREAD_AGAIN: Duration = Duration::from_secs(1);
 
 /// What a job fails of whose payload is damaged.
 const DAMAGED_PAYLOAD: &str = r#"{"type":"/problems/damaged","title":"The stored payload is damaged"}"#;
+/// What an attempt fails of whose payload is a file that is not there.
+const MISSING_FILE: &str = r#"{"type":"/problems/damaged","title":"The file of the payload is missing"}"#;
 /// What a job fails of that is handed a result which is damaged.
 const DAMAGED_INPUT: &str =
     r#"{"type":"/problems/damaged","title":"The stored result of a job that this one comes after is damaged"}"#;
@@ -422,7 +425,7 @@ impl Engine {
                 }
                 it.payload.is_some()
             });
-            self.give_up_payloads(damaged, unread);
+            self.give_up(DAMAGED_PAYLOAD, damaged, unread);
         }
         self.put_inputs(&mut unpacked).await;
         let granted = std::mem::take(&mut unpacked.assigned).into_iter().filter_map(|it| {
@@ -481,25 +484,36 @@ impl Engine {
     /// Settles the leases of jobs whose payload, or what they are handed of others, cannot be had. A damaged one no worker can do
     /// anything with, ever: it must not be handed out again and again. One that was not read may be read later.
     fn give_up(&self, why: &str, damaged: Vec<LeaseToken>, unread: Vec<LeaseToken>) {
-        let fail = |lease| Command::Fail {
-            lease,
-            error: Failure { problem: Arc::from(why) },
-            retryable: false,
-            retry_after: None,
-            cancelled: false,
-        };
-        let release = |lease| Command::Release { lease, delay: Some(UNREAD_AGAIN), checkpoint: None };
-        let commands: Vec<Command> = damaged.into_iter().map(fail).chain(unread.into_iter().map(release)).collect();
+        let damaged = damaged.into_iter().map(|lease| Engine::cannot_work(lease, why, false));
+        self.settle_unasked(damaged.chain(unread.into_iter().map(Engine::rests)).collect());
+    }
+
+    /// The payload of this leased job is a file that cannot be read, for this reason.
+    pub(crate) fn unreadable_file(&self, lease: LeaseToken, error: &FilesError) {
+        self.settle_unasked(vec![match error {
+            // So it looks also where a disk is not mounted. Its attempts count all the same, so that it comes to an end.
+            FilesError::Store(FileStoreError::Missing(_)) => Engine::cannot_work(lease, MISSING_FILE, true),
+            error if error.is_damage() => Engine::cannot_work(lease, DAMAGED_PAYLOAD, false),
+            _ => Engine::rests(lease),
+        }]);
+    }
+
+    fn cannot_work(lease: LeaseToken, why: &str, retryable: bool) -> Command {
+        let error = Failure { problem: Arc::from(why) };
+        Command::Fail { lease, error, retryable, retry_after: None, cancelled: false }
+    }
+
+    fn rests(lease: LeaseToken) -> Command {
+        Command::Release { lease, delay: Some(UNREAD_AGAIN), checkpoint: None }
+    }
+
+    /// Settles leases for which no worker can do it.
+    fn settle_unasked(&self, commands: Vec<Command>) {
         if !commands.is_empty() {
             let (reply, _) = oneshot::channel();
             // If the server stops, the leases lapse and the next attempt comes here again.
             drop(self.push(Input::Run(commands, reply), Weight::default()));
         }
-    }
-
-    /// Settles the leases of jobs whose payload cannot be had.
-    pub(crate) fn give_up_payloads(&self, damaged: Vec<LeaseToken>, unread: Vec<LeaseToken>) {
-        self.give_up(DAMAGED_PAYLOAD, damaged, unread);
     }
 
     fn push(&self, input: Input, weight: Weight) -> Result<(), Unavailable> {

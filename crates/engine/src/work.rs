@@ -83,13 +83,12 @@ impl Grants {
         self.delivered = true;
     }
 
-    /// The file that is the payload cannot be read, which is none of the worker's doing. Where it is lost the job fails for
-    /// good: it would be handed out again and again. Where the store does not answer it rests for a while.
+    /// The file that is the payload cannot be read, which is none of the worker's doing. Where it is damaged the job fails for
+    /// good: it would be handed out again and again. Where it is missing the attempt fails, and where the store does not answer
+    /// the job rests for a while.
     pub fn unreadable(mut self, error: &FilesError) {
         self.delivered = true;
-        let tokens = self.grants.iter().map(|granted| granted.token).collect();
-        let (damaged, unread) = if error.is_damage() { (tokens, Vec::new()) } else { (Vec::new(), tokens) };
-        self.engine.give_up_payloads(damaged, unread);
+        self.grants.iter().for_each(|granted| self.engine.unreadable_file(granted.token, error));
     }
 }
 

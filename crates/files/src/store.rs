@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ackd_domain::FileId;
-use ackd_ports::{FileDownload, FileListing, FileStore, FileUpload, Filing};
+use ackd_ports::{FileDownload, FileListing, FileStore, FileStoreError, FileUpload, Filing};
 use object_store::path::Path;
 use object_store::{GetOptions, ObjectStore, ObjectStoreExt};
 
@@ -38,6 +38,15 @@ pub(crate) struct Shared {
 impl Shared {
     pub(crate) fn path(&self, id: FileId) -> Path {
         self.prefix.clone().join(id.to_string())
+    }
+
+    /// What the library says of a file. One is not missing where all are, as when the disk is not mounted.
+    pub(crate) fn told(&self, id: FileId, error: &object_store::Error) -> FileStoreError {
+        if self.folder.as_ref().is_some_and(|folder| !folder.path().is_dir()) {
+            failed(error)
+        } else {
+            of_store(id, error)
+        }
     }
 
     /// Whether the file is there, and has fewer bytes than this.
@@ -74,7 +83,7 @@ impl FileStore for Store {
                     Ok(got) => Box::new(Download::new(id, range.end - range.start, download::stream(got))),
                     // Of a file that was cut before the range the library says that the range is wrong.
                     Err(_) if shared.ends_before(id, range.end).await => Box::new(Download::empty()),
-                    Err(error) => return Err(of_store(id, &error)),
+                    Err(error) => return Err(shared.told(id, &error)),
                 }
             };
             Ok(download)

@@ -7,7 +7,7 @@ use std::path::Path;
 use ackd_conformance as conformance;
 use ackd_domain::FileId;
 use ackd_files::Store;
-use ackd_ports::FileStore;
+use ackd_ports::{FileStore, FileStoreError};
 
 #[tokio::test]
 async fn a_folder_is_a_store_of_files() {
@@ -37,6 +37,17 @@ async fn a_file_that_was_cut_ends_early() {
         }
         assert_eq!(came, end.as_bytes(), "{range:?} of {left:?}");
     }
+}
+
+#[tokio::test]
+async fn a_file_is_not_missing_where_the_folder_is() {
+    let directory = tempfile::tempdir().unwrap();
+    let (folder, away) = (directory.path().join("files"), directory.path().join("away"));
+    let store = Store::in_folder(&folder).unwrap();
+    let id = FileId::new(7);
+    assert!(matches!(store.read(id, 0..5).await.err(), Some(FileStoreError::Missing(lost)) if lost == id));
+    fs::rename(&folder, &away).unwrap();
+    assert!(matches!(store.read(id, 0..5).await.err(), Some(FileStoreError::Failed(_))));
 }
 
 fn names(folder: &Path) -> Vec<String> {

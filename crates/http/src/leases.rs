@@ -95,6 +95,10 @@ fn written(call: &Call, leases: &[Granted]) -> Result<Vec<u8>, serde_json::Error
     Ok(bytes)
 }
 
+/// So many jobs whose payload turns out to be lost may come to their end by one request: where it is the disk that is away, those
+/// of a queue are not to use up their attempts at once.
+const LOST_AT_ONCE: u32 = 4;
+
 /// `POST /v1/queues/{queue}/lease`.
 pub(crate) async fn raw(mut call: Call) -> Outcome {
     let queue = call.name()?;
@@ -110,7 +114,7 @@ pub(crate) async fn raw(mut call: Call) -> Outcome {
     };
     call.no_body().await?;
     let until = Instant::now() + wait;
-    loop {
+    for _ in 0..LOST_AT_ONCE {
         let left = until.saturating_duration_since(Instant::now());
         let grants = call.engine().lease(WorkRequest { wait: left, ..request.clone() }).await?;
         let leased = grants.leases().first().and_then(|granted| Some((granted, granted.payload.as_ref()?)));
@@ -120,12 +124,13 @@ pub(crate) async fn raw(mut call: Call) -> Outcome {
             Some(file) => files::with_lease(&call, file, grants).await?,
             None => Some(Response::new(Outlet::leases(payload, grants))),
         };
-        // A job whose payload is lost has failed with that: the worker asks for the next one.
+        // The attempt at a job whose payload is lost has failed with that: the worker is given the next one.
         if let Some(mut response) = response {
             *response.headers_mut() = head;
             return Ok(response);
         }
     }
+    Ok(answer::no_content())
 }
 
 fn ttl(ttl: ackd_api::Duration) -> Result<Duration, Problem> {

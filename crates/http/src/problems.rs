@@ -40,8 +40,8 @@ fn text(name: &str) -> Option<String> {
 const OF_JOBS: &[(&str, &str)] = &[
     (
         "damaged",
-        "what is stored of its payload, or of the result of a job that it comes after, does not match its checksum. It \
-         cannot be run.",
+        "what is stored of its payload, or of the result of a job that it comes after, does not match its checksum, or the \
+         file of its payload is missing. It cannot be run.",
     ),
     (
         "delivery-failed",

@@ -336,13 +336,17 @@ fn damaged_second(submissions: Vec<Submission>) -> (tempfile::TempDir, EmbeddedS
 #[test]
 fn a_damaged_next_in_line_does_not_keep_the_head_from_ending() {
     let ordered = Submission { ordering_key: Some("k".into()), ..submission("video") };
-    let (_directory, mut store, head) = damaged_second(vec![ordered; 4]);
+    let (_directory, mut store, head) = damaged_second(vec![ordered.clone(); 4]);
     one(&mut store, Command::Complete { lease: head, result: None }).unwrap();
     // It never runs, and those behind it do, one by one.
     assert_eq!(one(&mut store, lease_command(4)), Err(Refusal::HeldBack));
     let third = lease(&mut store, 3);
     one(&mut store, Command::Complete { lease: third, result: None }).unwrap();
-    lease(&mut store, 4);
+    let fourth = lease(&mut store, 4);
+    one(&mut store, Command::Complete { lease: fourth, result: None }).unwrap();
+    // With only the damaged one left, who comes next is first.
+    let fifth = submit(&mut store, ordered).id.number();
+    lease(&mut store, fifth);
 }
 
 #[test]

@@ -55,6 +55,9 @@ impl Download {
             if self.left == 0 && so_far != sum {
                 return Err(FilesError::Damaged(self.id));
             }
+            if self.left == 0 {
+                self.engine.file_trouble().forget(self.id);
+            }
         }
         Ok(next)
     }

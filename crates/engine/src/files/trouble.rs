@@ -43,9 +43,13 @@ impl FileTrouble {
         error
     }
 
-    /// The file is deleted: nobody needs it any more.
+    /// The file is deleted, so that nobody needs it any more, or it was read as a whole after all.
     pub(super) fn forget(&self, id: FileId) {
-        self.found().files.remove(&id);
+        let mut found = self.found();
+        if found.files.remove(&id).is_some() {
+            // Who comes upon those that were not named names them now.
+            found.more = false;
+        }
     }
 
     /// A line for each file.
@@ -74,6 +78,8 @@ mod tests {
         trouble.note(FileStoreError::Missing(FileId::new(1 << 90)).into());
         assert_eq!((trouble.lines().len(), trouble.lines().pop().as_deref()), (FILES + 1, Some("and more files")));
         trouble.forget(FileId::new(0));
-        assert_eq!(trouble.lines().len(), FILES);
+        assert_eq!(trouble.lines().len(), FILES - 1);
+        (0..FILES).for_each(|at| trouble.forget(FileId::new(at as u128)));
+        assert!(trouble.lines().is_empty());
     }
 }

@@ -375,16 +375,14 @@ fn unless_damaged<T>(read: Result<Option<T>, ReadError>) -> Result<Option<T>, Re
 /// The first unfinished job with this ordering key but for the one of this number. One that cannot be read is passed over, for it
 /// never runs.
 fn next_in_line(rows: &mut impl Rows, queue: &Name, key: &str, number: u64) -> Result<Option<Arc<Job>>, ReadError> {
-    let Some(mut next) = rows.first_in_line(queue, key, &[number])? else { return Ok(None) };
-    let mut passed = Vec::new();
-    loop {
+    let mut passed = vec![number];
+    while let Some(next) = rows.first_in_line(queue, key, &passed)? {
         if let Some(job) = unless_damaged(rows.job(next))? {
             return Ok(Some(job));
         }
-        passed.extend([number, next]);
-        let Some(other) = rows.first_in_line(queue, key, &passed)? else { return Ok(None) };
-        next = other;
+        passed.push(next);
     }
+    Ok(None)
 }
 
 /// Loads the jobs that come after this one and have numbers above `told`.
@@ -411,7 +409,7 @@ fn load_named(rows: &mut impl Rows, name: &Name, view: &mut View) -> Result<(), 
 /// Loads what `submission` is to wait for.
 fn order(rows: &mut impl Rows, submission: &Submission, view: &mut View) -> Result<(), ReadError> {
     if let Some(key) = &submission.ordering_key
-        && rows.first_in_line(&submission.queue, key, &[])?.is_some()
+        && next_in_line(rows, &submission.queue, key, 0)?.is_some()
     {
         view.behind.insert((submission.queue.clone(), Arc::clone(key)));
     }

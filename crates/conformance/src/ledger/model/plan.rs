@@ -117,7 +117,7 @@ fn op() -> impl Strategy<Value = Op> {
         2 => (place(), any::<bool>()).prop_map(|(lease, timeout)| Op::Lapse { lease, timeout }),
         2 => place().prop_map(|job| Op::Cancel { job }),
         2 => place().prop_map(|job| Op::Expire { job }),
-        3 => place().prop_map(|job| Op::Retry { job }),
+        6 => place().prop_map(|job| Op::Retry { job }),
         3 => (place(), action(), place()).prop_map(|(job, action, lease)| Op::Step { job, action, lease }),
         1 => (place(), option::weighted(0.8, 1..9u64)).prop_map(|(lease, next)| Op::Part { lease, next }),
         1 => place().prop_map(|job| Op::Delete { job }),
@@ -147,7 +147,7 @@ fn line() -> impl Strategy<Value = Line> {
         option::of(1..4u32),
         any::<u8>(),
     );
-    let order = (option::weighted(0.3, 0..2u8), option::weighted(0.3, option::of(place())), 0..3u8);
+    let order = (option::weighted(0.6, 0..2u8), option::weighted(0.3, option::of(place())), 0..3u8);
     let unique = option::weighted(0.3, (0..2u8, 0..3u8));
     let plain = (plain, order, unique).prop_map(
         |(
