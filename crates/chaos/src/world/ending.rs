@@ -7,7 +7,7 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use super::{BOUND, READERS, World};
-use crate::error::{Doing, Done, broken};
+use crate::error::{Done, broken};
 use crate::figures::Figures;
 use crate::history::micros;
 use crate::http::{Answer, Http, JSON};
@@ -43,7 +43,7 @@ impl World {
         self.phase.send_replace(Phase::Calm);
         let clients = std::mem::take(&mut self.clients);
         let joined = timeout(BOUND, clients.join_all()).await;
-        joined.map_err(std::io::Error::from).doing("clients are not answered although nothing fails")?;
+        joined.or_else(|_| broken("clients are not answered although nothing fails"))?;
         self.others.shutdown().await;
         let mut http = self.http();
         while self.answer(&mut http, &format!("/v1/queues/{QUEUE}")).await?.json()["counts"]["PROCESSING"] != 0 {
@@ -75,7 +75,7 @@ impl World {
         self.calm();
         let clients = std::mem::take(&mut self.clients);
         let joined = timeout(BOUND, clients.join_all()).await;
-        joined.map_err(std::io::Error::from).doing("clients are not answered although nothing fails any more")?;
+        joined.or_else(|_| broken("clients are not answered although nothing fails any more"))?;
         self.drained().await?;
         self.read_all().await?;
         self.webhooks().await?;
