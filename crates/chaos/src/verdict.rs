@@ -71,17 +71,7 @@ mod tests {
 
     fn acknowledged() -> History {
         let history = History::new();
-        let line = Line {
-            queue: "q".into(),
-            payload: "p".into(),
-            key: None,
-            group: None,
-            order: None,
-            callback: false,
-            kept: None,
-            after: Vec::new(),
-            anyway: false,
-        };
+        let line = Line::new("q".into(), "p".into());
         history.add(Event::Submit { request: "r".into(), by: "c".into(), lines: vec![line] });
         history.add(Event::Accepted { request: "r".into(), jobs: vec!["job-1".into()] });
         history

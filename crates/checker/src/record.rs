@@ -202,6 +202,22 @@ impl<I> Snapshot<I> {
 }
 
 impl<I> Line<I> {
+    /// A line with this and nothing else.
+    #[must_use]
+    pub fn new(queue: I, payload: I) -> Line<I> {
+        Line {
+            queue,
+            payload,
+            key: None,
+            group: None,
+            order: None,
+            callback: false,
+            kept: None,
+            after: Vec::new(),
+            anyway: false,
+        }
+    }
+
     fn map<J>(self, to: &mut impl FnMut(I) -> J) -> Line<J> {
         Line {
             queue: to(self.queue),

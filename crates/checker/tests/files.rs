@@ -66,17 +66,7 @@ fn what_is_no_history_ends_with_2_and_names_the_line() {
 fn a_record_survives_its_line() {
     let mut names = Names::default();
     let record = read_line(SUBMITTED, &mut names).unwrap();
-    let line = Line {
-        queue: names.number("q"),
-        payload: names.number("p1"),
-        key: Some(names.number("ké\n1")),
-        group: None,
-        order: None,
-        callback: false,
-        kept: None,
-        after: Vec::new(),
-        anyway: false,
-    };
+    let line = Line { key: Some(names.number("ké\n1")), ..Line::new(names.number("q"), names.number("p1")) };
     let submit = Event::Submit { request: names.number("r1"), by: names.number("c1"), lines: vec![line] };
     assert_eq!(record, Record { at: 1, is: submit });
     let job = Snapshot {

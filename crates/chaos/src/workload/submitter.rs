@@ -92,17 +92,7 @@ impl Submitter {
         while payload.len() < size {
             payload.push_str(&format!("{:x}", self.chance.below(u64::MAX)));
         }
-        let mut line = Line {
-            queue: QUEUE.to_owned(),
-            payload: digest(&payload),
-            key: None,
-            group: None,
-            order: None,
-            callback: false,
-            kept: None,
-            after: Vec::new(),
-            anyway: false,
-        };
+        let mut line = Line::new(QUEUE.to_owned(), digest(&payload));
         let mut envelope = json!({"queue": QUEUE, "payload": payload, "max_attempts": 100});
         if keyed {
             let key = format!("key-{serial}");

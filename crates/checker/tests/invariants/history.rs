@@ -9,17 +9,7 @@ pub(crate) fn payload(job: u64) -> u64 {
 
 /// A line with this payload and nothing else.
 pub(crate) fn line(payload: u64) -> Line<u64> {
-    Line {
-        queue: 1,
-        payload,
-        key: None,
-        group: None,
-        order: None,
-        callback: false,
-        kept: None,
-        after: Vec::new(),
-        anyway: false,
-    }
+    Line::new(1, payload)
 }
 
 /// A job in its first run and attempt.

@@ -53,17 +53,7 @@ impl Client {
         for _ in 0..count {
             let (payload, body) = self.history.bytes();
             let queue_number = chance.below(2);
-            let mut line = Line {
-                queue: queue_number,
-                payload,
-                key: None,
-                group: None,
-                order: None,
-                callback: false,
-                kept: None,
-                after: Vec::new(),
-                anyway: false,
-            };
+            let mut line = Line::new(queue_number, payload);
             let mut submission = Submission::new(queue(queue_number), body);
             if chance.permille(200) {
                 let order = chance.below(2);
