@@ -127,8 +127,8 @@ pub(crate) async fn of_job(call: &Call, id: FileId) -> Outcome {
     show(call, &*known(call.files(), id).await.map_err(unreadable)?).await
 }
 
-/// The answer that carries a lease and, for the payload, this file. `None` where the file is lost: then the job has failed, and
-/// the worker may have another.
+/// The answer that carries a lease and, for the payload, this file. `None` where the file is lost: then the attempt has
+/// failed, and the worker may have another job.
 pub(crate) async fn with_lease(call: &Call, id: FileId, grants: Grants) -> Result<Option<Response<Outlet>>, Rejection> {
     let read = async {
         let file = known(call.files(), id).await?;

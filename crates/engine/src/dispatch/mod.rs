@@ -440,7 +440,8 @@ impl Dispatcher {
                 self.stirred.push_back(name.clone());
             }
         }
-        for (id, queues) in self.asks.unassign() {
+        // The last of them first, so that they stand in the order of asking.
+        for (id, queues) in self.asks.unassign().into_iter().rev() {
             for name in queues {
                 self.queue(&name).waiters.rejoin(id);
             }

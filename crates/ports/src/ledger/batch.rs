@@ -289,13 +289,7 @@ fn load(rows: &mut impl Rows, needs: Needs<'_>, view: &mut View) -> Result<(), R
         load_followers(rows, (number, told), view)?;
     }
     if let (Some(number), true) = (needs.job, needs.awaited) {
-        let mut told = 0;
-        while !view.awaited {
-            load_followers(rows, (number, told), view)?;
-            view.awaited = view.followers.drain(..).any(|(it, _)| it.status == Status::Init && it.held.after);
-            let Some(more) = view.looked_at.filter(|looked| !looked.is_all) else { break };
-            told = more.last;
-        }
+        view.awaited = is_awaited(rows, number)?;
     }
     let of_job = view.job.as_ref().filter(|_| needs.files).map(Arc::clone);
     for id in of_job.iter().flat_map(|job| job.files()).chain(needs.file) {
@@ -396,6 +390,23 @@ fn load_followers(rows: &mut impl Rows, (number, told): (u64, u64), view: &mut V
         view.followers.push((follower, is_last));
     }
     Ok(())
+}
+
+/// Whether a job waits for the end of this one.
+fn is_awaited(rows: &mut impl Rows, number: u64) -> Result<bool, ReadError> {
+    let mut told = 0;
+    loop {
+        let followers = rows.followers(number, told, limits::RESOLVED_AT_ONCE)?;
+        for follower in &followers {
+            if unless_damaged(rows.job(*follower))?.is_some_and(|it| it.status == Status::Init && it.held.after) {
+                return Ok(true);
+            }
+        }
+        match followers.last() {
+            Some(last) if followers.len() == limits::RESOLVED_AT_ONCE => told = *last,
+            _ => return Ok(false),
+        }
+    }
 }
 
 /// Loads the file of this name.
