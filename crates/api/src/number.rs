@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Deserializer};
 
+use crate::Patch;
+
 /// A type that is wider than the range of its field.
 pub(crate) trait Wide: TryFrom<i64> {
     /// What stands for every number that has no place in it. It must be out of the field's range.
@@ -25,4 +27,9 @@ impl Wide for u32 {
 pub(crate) fn option<'de, D: Deserializer<'de>, T: Wide>(deserializer: D) -> Result<Option<T>, D::Error> {
     let number = Option::<i64>::deserialize(deserializer)?;
     Ok(number.map(|number| T::try_from(number).unwrap_or(T::OUTSIDE)))
+}
+
+/// The same of a field that null takes back to its default.
+pub(crate) fn patch<'de, D: Deserializer<'de>, T: Wide>(deserializer: D) -> Result<Patch<T>, D::Error> {
+    Ok(option(deserializer)?.map_or(Patch::Null, Patch::Value))
 }

@@ -211,6 +211,8 @@ mod tests {
             (r#"{"backoff":{"factor":1}}"#, r#"{"backoff":{"factor":0.5}}"#, "/backoff/factor"),
             (r#"{"timeout":"1ms"}"#, r#"{"timeout":"0s"}"#, "/timeout"),
             (r#"{"concurrency":1}"#, r#"{"concurrency":0}"#, "/concurrency"),
+            (r#"{"concurrency":1}"#, r#"{"concurrency":-1}"#, "/concurrency"),
+            (r#"{"concurrency":1}"#, r#"{"concurrency":4294967296}"#, "/concurrency"),
             (r#"{"concurrency":1000000}"#, r#"{"concurrency":1000001}"#, "/concurrency"),
             (r#"{"group_concurrency":1000000}"#, r#"{"group_concurrency":1000001}"#, "/group_concurrency"),
             (r#"{"rate":{"limit":1,"per":"1ms"}}"#, r#"{"rate":{"limit":0,"per":"1ms"}}"#, "/rate/limit"),

@@ -4,7 +4,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::borrow::Cow;
 
-use crate::{Backoff, Duration, Faults, Problem, Push, QueueSettings, Rate, Request};
+use crate::{Backoff, Duration, Faults, Problem, Push, QueueSettings, Rate, Request, number};
 
 /// One field of a merge patch.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -88,7 +88,7 @@ pub struct QueuePatch {
     #[serde(skip_serializing_if = "Patch::is_absent")]
     pub lease_ttl: Patch<Duration>,
     /// See [`QueueSettings::max_attempts`].
-    #[serde(skip_serializing_if = "Patch::is_absent")]
+    #[serde(deserialize_with = "number::patch", skip_serializing_if = "Patch::is_absent")]
     pub max_attempts: Patch<u32>,
     /// See [`QueueSettings::backoff`].
     #[serde(skip_serializing_if = "Patch::is_absent")]
@@ -97,10 +97,10 @@ pub struct QueuePatch {
     #[serde(skip_serializing_if = "Patch::is_absent")]
     pub timeout: Patch<Duration>,
     /// See [`QueueSettings::concurrency`].
-    #[serde(skip_serializing_if = "Patch::is_absent")]
+    #[serde(deserialize_with = "number::patch", skip_serializing_if = "Patch::is_absent")]
     pub concurrency: Patch<u32>,
     /// See [`QueueSettings::group_concurrency`].
-    #[serde(skip_serializing_if = "Patch::is_absent")]
+    #[serde(deserialize_with = "number::patch", skip_serializing_if = "Patch::is_absent")]
     pub group_concurrency: Patch<u32>,
     /// See [`QueueSettings::rate`].
     #[serde(skip_serializing_if = "Patch::is_absent")]
@@ -185,7 +185,7 @@ impl BackoffPatch {
 #[serde(deny_unknown_fields, default)]
 pub struct RatePatch {
     /// See [`Rate::limit`].
-    #[serde(skip_serializing_if = "Patch::is_absent")]
+    #[serde(deserialize_with = "number::patch", skip_serializing_if = "Patch::is_absent")]
     pub limit: Patch<u32>,
     /// See [`Rate::per`].
     #[serde(skip_serializing_if = "Patch::is_absent")]
@@ -214,7 +214,7 @@ pub struct PushPatch {
     #[serde(skip_serializing_if = "Patch::is_absent")]
     pub url: Patch<String>,
     /// See [`Push::concurrency`].
-    #[serde(skip_serializing_if = "Patch::is_absent")]
+    #[serde(deserialize_with = "number::patch", skip_serializing_if = "Patch::is_absent")]
     pub concurrency: Patch<u32>,
     /// See [`Push::timeout`].
     #[serde(skip_serializing_if = "Patch::is_absent")]
