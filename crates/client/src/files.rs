@@ -114,7 +114,9 @@ mod tests {
         let put = server.expect("PUT /v1/files/f?expires_in=1m").await;
         assert_eq!((put.header("content-type"), put.text()), (Some("a/b"), "hello"));
         put.answer(201, FILE);
-        server.expect("GET /v1/files/f").await.answer_with(200, &[("content-type", "a/b")], "hello");
+        let get = server.expect("GET /v1/files/f").await;
+        assert_eq!(get.header("ackd-links"), Some("no"), "it follows no redirect");
+        get.answer_with(200, &[("content-type", "a/b")], "hello");
         server.expect("DELETE /v1/files/f").await.answer(204, "");
         calls.await.unwrap();
     }

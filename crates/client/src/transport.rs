@@ -33,6 +33,9 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 /// The characters of a foreign answer that an error repeats.
 const DETAIL_SHOWN: usize = 200;
 
+/// Asks for files themselves rather than for links to them.
+const LINKS: HeaderName = HeaderName::from_static("ackd-links");
+
 /// The media type of JSON (RFC 8259).
 pub(crate) const JSON: &str = "application/json";
 
@@ -225,6 +228,8 @@ impl Transport {
         *request.headers_mut() = call.headers;
         let headers = request.headers_mut();
         headers.insert(USER_AGENT, HeaderValue::from_static(concat!("ackd-client/", env!("CARGO_PKG_VERSION"))));
+        // A file may lie in a store that speaks TLS only, and this client does not.
+        headers.insert(LINKS, HeaderValue::from_static("no"));
         headers.entry(ACCEPT).or_insert(HeaderValue::from_static("*/*"));
         self.http.request(request).await.map_err(|error| Error::Unreachable(error.into()))
     }

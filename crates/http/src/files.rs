@@ -168,6 +168,7 @@ async fn show(call: &Call, file: &File) -> Outcome {
         return Ok(response);
     }
     if let Some(valid_for) = call.shared().file_links
+        && call.headers().get(headers::LINKS).is_none_or(|links| links != "no")
         && let Some(url) = call.files().link(file, valid_for).await?
         && let Ok(location) = HeaderValue::try_from(url)
     {

@@ -28,6 +28,9 @@ pub(crate) const JOB: HeaderName = HeaderName::from_static("ackd-job");
 /// The attempt that such a lease begins.
 pub(crate) const ATTEMPT: HeaderName = HeaderName::from_static("ackd-attempt");
 
+/// Of a request: `no` where whoever asks cannot follow a redirect to where a file lies.
+pub(crate) const LINKS: HeaderName = HeaderName::from_static("ackd-links");
+
 pub(crate) const NDJSON: &str = "application/x-ndjson";
 
 /// The problem of a header.

@@ -4,8 +4,8 @@ use ackd_api::{Code, FileDocument};
 use http::Method;
 
 use super::parts::{
-    ANY, ELSEWHERE, FILE_HEADERS, FILE_TAG, IF_RANGE, OUTSIDE, PART, RANGE, READING, SAME_FILE, WRITING, answer, json,
-    parameter, schema, span,
+    ANY, ELSEWHERE, FILE_HEADERS, FILE_TAG, IF_RANGE, LINKS, OUTSIDE, PART, RANGE, READING, SAME_FILE, WRITING, answer,
+    json, parameter, schema, span,
 };
 use super::{Answer, Content, Operation, Parameter};
 use crate::files;
@@ -58,7 +58,7 @@ pub(super) const GET_FILE: Operation = Operation {
     id: "get_file",
     summary: "Get a file, or a part of it, as it was uploaded.",
     query: &[],
-    headers: &[RANGE, IF_RANGE, FILE_TAG],
+    headers: &[RANGE, IF_RANGE, FILE_TAG, LINKS],
     bodies: &[],
     answers: &[
         Answer { status: 200, what: "The file.", content: ANY, headers: FILE_HEADERS },

@@ -5,8 +5,8 @@ use ackd_api::{BulkRequest, Code, JobDocument, JobList, Time, Timeline};
 use http::Method;
 
 use super::parts::{
-    ANY, ELSEWHERE, FILE_TAG, IF_RANGE, JOB, OF_JOB, OUTSIDE, PART, PREFER, RANGE, READING, SAME_FILE, WRITING, answer,
-    event, json, parameter, schema, span,
+    ANY, ELSEWHERE, FILE_TAG, IF_RANGE, JOB, LINKS, OF_JOB, OUTSIDE, PART, PREFER, RANGE, READING, SAME_FILE, WRITING,
+    answer, event, json, parameter, schema, span,
 };
 use super::{Answer, Operation, Parameter};
 use crate::{bulk, cancel, job, list};
@@ -122,7 +122,7 @@ pub(super) const GET_RESULT: Operation = Operation {
     id: "get_result",
     summary: "Get a job's result as it was handed in, or wait for it.",
     query: &[WAIT],
-    headers: &[PREFER, RANGE, IF_RANGE, FILE_TAG],
+    headers: &[PREFER, RANGE, IF_RANGE, FILE_TAG, LINKS],
     bodies: &[],
     answers: &[
         Answer { status: 200, what: "The result.", content: ANY, headers: STORED },
@@ -142,7 +142,7 @@ pub(super) const GET_PAYLOAD: Operation = Operation {
     id: "get_payload",
     summary: "Get a job's payload as it was handed in.",
     query: &[],
-    headers: &[RANGE, IF_RANGE, FILE_TAG],
+    headers: &[RANGE, IF_RANGE, FILE_TAG, LINKS],
     bodies: &[],
     answers: &[
         Answer { status: 200, what: "The payload.", content: ANY, headers: STORED },

@@ -68,6 +68,9 @@ pub(super) const IF_RANGE: Parameter =
 pub(super) const FILE_TAG: Parameter =
     parameter("If-None-Match", "The entity tag that is known already: the answer is 304.", schema::<String>);
 
+pub(super) const LINKS: Parameter =
+    parameter("Ackd-Links", "`no`: the bytes themselves, never the address in their store (307).", schema::<String>);
+
 pub(super) const FILE_HEADERS: &[&str] = &[
     "ETag",
     "Accept-Ranges",

@@ -73,6 +73,9 @@ async fn where_the_store_gives_links_a_download_is_sent_there() {
     assert_eq!((answer.status, answer.body.len()), (307, 0));
     assert!(location.starts_with("https://bucket.example/") && location.ends_with("?expires=300"), "{location}");
     assert_eq!(answer.header("cache-control"), Some("no-store"), "who has the link has the file");
+    // Whoever cannot go there says so.
+    let answer = server.call(get("cat.mp4").header("ackd-links", "no")).await;
+    assert_eq!((answer.status, answer.body), (200, b"meow".to_vec()));
     // What is known already needs no link.
     let etag = format!("\"{}\"", server.store.ids()[0]);
     assert_eq!(server.call(get("cat.mp4").header("if-none-match", &etag)).await.status, 304);
