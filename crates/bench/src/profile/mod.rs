@@ -36,6 +36,8 @@ pub(crate) enum Load {
     Lifecycle,
     /// Submit, lease and complete in single calls
     Singles,
+    /// Submit, lease and complete in batches of 100, of 1000 groups in turn
+    Groups,
     /// Flows of 1, 100 and 1, submitted, leased and completed in batches
     Flows,
 }
@@ -47,6 +49,7 @@ impl Load {
             Load::Bulk => accept::many(server, time, false),
             Load::Lifecycle => lifecycle::in_batches(server, time),
             Load::Singles => lifecycle::one_by_one(server, time),
+            Load::Groups => semantics::groups(server, time),
             Load::Flows => semantics::flows(server, time),
         }
     }

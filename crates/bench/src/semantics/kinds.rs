@@ -51,12 +51,14 @@ const ALL: [Semantics; 9] = [
     Semantics::of("priorities 0 to 9", 0.8, priorities),
     Semantics::of("a delay of 5 ms", 0.8, delayed),
     Semantics::of("1000 ordering keys", 0.6, ordered),
-    Semantics::of("1000 groups", 0.9, grouped),
+    GROUPS,
     Semantics { settings: Some(r#"{"concurrency":1000}"#), ..Semantics::of("a concurrency", 0.9, plain) },
     Semantics { settings: Some(r#"{"rate":{"limit":1000000,"per":"1s"}}"#), ..Semantics::of("a rate", 0.9, plain) },
     Semantics { unique: UNIQUE, ..Semantics::of("unique, 100 k wait", 0.8, unique) },
     FLOWS,
 ];
+
+pub(super) const GROUPS: Semantics = Semantics::of("1000 groups", 0.9, grouped);
 
 pub(super) const FLOWS: Semantics =
     Semantics { jobs: FANNED as u64 + 2, ..Semantics::of("flows of 1, 100 and 1", 0.5, flow) };

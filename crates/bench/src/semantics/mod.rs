@@ -17,6 +17,11 @@ use crate::server::Server;
 const OTHERS: [(&str, Scenario); 3] =
     [("delayed", delayed::run), ("tenants", tenants::run), ("retention", retention::run)];
 
+/// Jobs of many groups in batches, against one server.
+pub(crate) fn groups(server: &Server, time: Duration) -> io::Result<Measured> {
+    kinds::of(server, &kinds::GROUPS, time)
+}
+
 /// Flows in batches, against one server.
 pub(crate) fn flows(server: &Server, time: Duration) -> io::Result<Measured> {
     kinds::of(server, &kinds::FLOWS, time)
