@@ -41,6 +41,17 @@ fn killed(data: &std::path::Path, mut server: Server, id: &str) -> (Server, Valu
     (server, ended["result"].clone())
 }
 
+fn each_is_redriven_once(server: &Server, ids: &[String]) {
+    for id in ids {
+        let timeline = server.get(&format!("/v1/jobs/{id}/timeline")).json();
+        let events: Vec<&str> =
+            timeline["entries"].as_array().unwrap().iter().map(|entry| entry["event"].as_str().unwrap()).collect();
+        assert_eq!(events, ["submitted", "leased", "failed", "redriven"], "{id}");
+    }
+    let counts = server.get("/v1/queues/q").json()["counts"].clone();
+    assert_eq!((&counts["INIT"], &counts["FAILED"]), (&json!(JOBS), &json!(0)));
+}
+
 #[test]
 fn a_throttled_redrive_outlives_kills_and_runs_each_job_again_once() {
     let data = tempfile::tempdir().unwrap();
@@ -50,14 +61,22 @@ fn a_throttled_redrive_outlives_kills_and_runs_each_job_again_once() {
     assert_eq!(redrive["redriven"], JOBS);
     let (server, result) = killed(data.path(), server, redrive["job"].as_str().unwrap());
     assert_eq!(result, json!({"matched": JOBS, "changed": JOBS, "refused": 0}));
-    for id in ids {
-        let timeline = server.get(&format!("/v1/jobs/{id}/timeline")).json();
-        let events: Vec<&str> =
-            timeline["entries"].as_array().unwrap().iter().map(|entry| entry["event"].as_str().unwrap()).collect();
-        assert_eq!(events, ["submitted", "leased", "failed", "redriven"], "{id}");
-    }
-    let counts = server.get("/v1/queues/q").json()["counts"].clone();
-    assert_eq!((&counts["INIT"], &counts["FAILED"]), (&json!(JOBS), &json!(0)));
+    each_is_redriven_once(&server, &ids);
+}
+
+#[test]
+fn a_redrive_during_a_redrive_outlives_kills_and_runs_each_job_again_once() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path());
+    let ids = dead(&mut server.connect());
+    let redrive = || server.post("/v1/queues/q/redrive", r#"{"rate":{"limit":10,"per":"1s"}}"#).json();
+    let [one, other] = [redrive(), redrive()].map(|it| it["job"].as_str().unwrap().to_owned());
+    let (server, one) = killed(data.path(), server, &one);
+    let other = server.get(&format!("/v1/jobs/{other}?wait=55s")).json()["result"].clone();
+    let changed = [&one, &other].map(|result| result["changed"].as_u64().unwrap());
+    assert_eq!(changed.iter().sum::<u64>(), JOBS as u64, "{one} {other}");
+    assert!(!changed.contains(&0), "one did all: {one} {other}");
+    each_is_redriven_once(&server, &ids);
 }
 
 /// It is as fast as it can be, so that the kill comes wherever it comes.

@@ -12,6 +12,7 @@ mod flows;
 #[path = "../crash/http.rs"]
 mod http;
 mod page;
+mod schedules;
 #[path = "../crash/server.rs"]
 #[allow(dead_code, reason = "it is another suite's, which needs more of it")]
 mod server;
