@@ -341,6 +341,16 @@ impl Command {
         }
     }
 
+    /// Puts off by `ahead` what is to start at a time: clients name it by the wall clock, and the time that the ledger is given
+    /// may be ahead of that.
+    pub fn put_off_starts(&mut self, ahead: Duration) {
+        if let Command::Submit(submissions) = self
+            && !ahead.is_zero()
+        {
+            submissions.iter_mut().for_each(|submission| submission.put_off_starts(ahead));
+        }
+    }
+
     /// The verb, where the command settles a lease.
     #[must_use]
     pub const fn verb(&self) -> Option<Verb> {

@@ -222,6 +222,14 @@ impl Submission {
         })
     }
 
+    /// See [`crate::Command::put_off_starts`].
+    pub(crate) fn put_off_starts(&mut self, ahead: Duration) {
+        if let Start::At(at) = &mut self.start {
+            *at = at.after(ahead);
+        }
+        self.then.iter_mut().for_each(|next| next.put_off_starts(ahead));
+    }
+
     /// Shows `each` the same with their places, this being `line`, in the order in which they were written.
     pub(crate) fn with_places<'s>(&'s self, line: usize, each: &mut dyn FnMut(&Place, &'s Submission)) {
         fn walk<'s>(this: &'s Submission, place: &mut Place, each: &mut dyn FnMut(&Place, &'s Submission)) {

@@ -19,6 +19,7 @@ use tokio::sync::oneshot;
 
 use self::batch::{Batch, Origin, Parked, Reply, Request};
 use self::reaction::{Reaction, make_commands};
+use crate::clock::Moment;
 use crate::dispatch::{self, Ask, AskId, Dispatcher, QueueRules, WindowLimits};
 use crate::engine::Unavailable;
 use crate::hub::Hub;
@@ -156,15 +157,16 @@ pub struct Core {
 }
 
 impl Core {
-    /// A core over `parts`, with what the ledger knows taken up at time `now` and `tick`.
+    /// A core over `parts`, with what the ledger knows taken up at this moment.
     ///
     /// # Errors
     /// If the ledger cannot be read.
-    pub(crate) fn start(parts: CoreParts, shared: Shared, now: Timestamp, tick: Duration) -> Result<Core, ReadError> {
+    pub(crate) fn start(parts: CoreParts, shared: Shared, moment: Moment) -> Result<Core, ReadError> {
+        let Moment { now, wall, tick } = moment;
         let Shared { hub, tail, queues, endpoints, pushes, schedules: schedules_seen, stats } = shared;
         let mut schedules = Schedules::default();
         for schedule in schedules_seen.all() {
-            schedules.step(schedules::Input::Put(&schedule), now, tick, &mut Vec::new());
+            schedules.step(schedules::Input::Put(&schedule), wall, tick, &mut Vec::new());
         }
         let mut leases = LiveLeases::default();
         let leased = parts.reader.leased()?;
@@ -233,7 +235,8 @@ impl Core {
     }
 
     /// How long the core may sleep if nobody asks it anything.
-    pub(crate) fn patience(&self, now: Timestamp, tick: Duration) -> Duration {
+    pub(crate) fn patience(&self, moment: Moment) -> Duration {
+        let Moment { now, wall, tick } = moment;
         if self.failed.is_some() {
             // Nothing is ever to be done again but to say so.
             return Duration::from_secs(3600);
@@ -254,7 +257,7 @@ impl Core {
         if let Some(due) = self.leases.next_due() {
             until = until.min(due.saturating_sub(tick));
         }
-        if let Some(patience) = self.schedules.patience(now, tick) {
+        if let Some(patience) = self.schedules.patience(wall, tick) {
             until = until.min(patience);
         }
         if let Some(due) = self.dispatcher.next_due()
@@ -266,7 +269,8 @@ impl Core {
     }
 
     /// Takes one turn.
-    pub(crate) fn turn(&mut self, inputs: Vec<Input>, now: Timestamp, tick: Duration) {
+    pub(crate) fn turn(&mut self, inputs: Vec<Input>, moment: Moment) {
+        let Moment { now, wall, tick } = moment;
         if self.failed.is_some() {
             return self.refuse(inputs);
         }
@@ -274,10 +278,10 @@ impl Core {
         let mut submissions = Batch::of(Vec::new());
         for input in inputs {
             let apart = self.full && input.submits();
-            self.take_up(input, if apart { &mut submissions } else { &mut batch }, now, tick);
+            self.take_up(input, if apart { &mut submissions } else { &mut batch }, moment);
         }
         self.look_at_the_time(now, tick);
-        self.fire(if self.full { &mut submissions } else { &mut batch }, now, tick);
+        self.fire(if self.full { &mut submissions } else { &mut batch }, wall, tick);
         self.dispatch(&mut batch);
         // Apart from the others, so that these need not wait for room that only a purge takes.
         let purges = Batch::of(self.retention.take_commands());
@@ -305,13 +309,15 @@ impl Core {
         self.stats.parked_asks.store(self.dispatcher.parked_of_clients() as u64, Ordering::Relaxed);
     }
 
-    fn take_up(&mut self, input: Input, batch: &mut Batch, now: Timestamp, tick: Duration) {
+    fn take_up(&mut self, input: Input, batch: &mut Batch, moment: Moment) {
+        let Moment { now, tick, .. } = moment;
         let Batch { commands, origins, requests, .. } = batch;
         match input {
             Input::Run(run, reply) => {
                 let at = requests.len();
                 requests.push(Request { reply: Reply::Answers(reply), answers: Vec::with_capacity(run.len()) });
                 for mut command in run {
+                    command.put_off_starts(moment.ahead());
                     let beat = self.coalesce(&mut command, tick);
                     commands.push(command);
                     origins.push(Origin::Request(at, beat));
@@ -445,10 +451,10 @@ impl Core {
         self.dispatcher.step(dispatch::Input::Tick, now, &mut self.dispatch_outputs);
     }
 
-    /// Makes commands of the schedules whose time has come.
-    fn fire(&mut self, batch: &mut Batch, now: Timestamp, tick: Duration) {
+    /// Makes commands of the schedules whose time has come by the wall clock.
+    fn fire(&mut self, batch: &mut Batch, wall: Timestamp, tick: Duration) {
         let mut firings = Vec::new();
-        self.schedules.step(schedules::Input::Tick, now, tick, &mut firings);
+        self.schedules.step(schedules::Input::Tick, wall, tick, &mut firings);
         for firing in firings {
             batch.origins.push(Origin::Schedule(firing.name.clone()));
             batch.commands.push(Command::Fire(Box::new(firing)));
@@ -575,7 +581,7 @@ impl Core {
                 }
             }
             if let (Origin::Ask { .. }, Err(Refusal::HeldBack)) = (&origin, &answer) {
-                // The ledger knows better, as after a clock that went back; the job stands in no window any more.
+                // The ledger knows better; the job stands in no window any more.
                 self.read_again_at.get_or_insert(tick + REST);
             }
             match origin {

@@ -12,6 +12,7 @@ use tokio::sync::oneshot;
 
 use crate::blocking::blocking;
 use crate::blocks::Blocks;
+use crate::clock::{Moment, ServerClock, last_written};
 use crate::core::{Core, CoreParts, Input, Shared, token};
 use crate::dispatch::{Ask, AskId, WindowLimits};
 use crate::files::{FileTrouble, FilesError};
@@ -121,7 +122,7 @@ struct Inner {
     file_trouble: FileTrouble,
     reader: Arc<dyn LedgerReader>,
     feed: Arc<dyn ChangeFeed>,
-    clock: Arc<dyn Clock>,
+    clock: Arc<ServerClock>,
     next_ask: AtomicU64,
     status: Arc<Mutex<Status>>,
     threads: Mutex<Vec<JoinHandle<()>>>,
@@ -152,7 +153,7 @@ impl Engine {
         let (to_pager, requests) = mpsc::channel();
         let (mailbox, status, hub) = (Arc::clone(&inner.mailbox), Arc::clone(&inner.status), Arc::clone(&inner.hub));
         let core = std::thread::Builder::new().name("core".to_owned()).spawn(move || {
-            run_core(core, &*clock, &mailbox, &status, &hub, &to_pager);
+            run_core(core, &clock, &mailbox, &status, &hub, &to_pager);
         })?;
         let (mailbox, status) = (Arc::clone(&inner.mailbox), Arc::clone(&inner.status));
         let reader = Arc::clone(&inner.reader);
@@ -178,14 +179,14 @@ impl Engine {
 
     /// Takes up what the ledger holds, and starts nothing: the core has no thread yet.
     pub(crate) fn assemble(parts: Parts) -> Result<(Engine, Core), StartError> {
-        let clock = parts.clock;
-        let (now, tick) = (clock.now(), clock.monotonic());
+        let clock = Arc::new(ServerClock::start(parts.clock, last_written(&*parts.feed)));
+        let moment = clock.moment();
         let inner = Arc::new(Inner {
             mailbox: Arc::new(Mailbox::new(parts.mailbox)),
             hub: Arc::default(),
             tail: Arc::new(Tail::new(parts.feed.head()?)),
             blocks: Blocks::default(),
-            queues: Arc::new(QueuesSeen::new(tick)),
+            queues: Arc::new(QueuesSeen::new(moment.tick)),
             endpoints: Arc::new(Seen::new(parts.reader.endpoints()?)),
             pushes: Arc::default(),
             schedules: Arc::new(Seen::new(parts.reader.schedules()?)),
@@ -214,7 +215,7 @@ impl Engine {
             schedules: Arc::clone(&inner.schedules),
             stats: Arc::clone(&inner.stats),
         };
-        let core = Core::start(core_parts, shared, now, tick)?;
+        let core = Core::start(core_parts, shared, moment)?;
         Ok((Engine { inner }, core))
     }
 
@@ -265,12 +266,13 @@ impl Engine {
     /// Why a job waits, if it does.
     #[must_use]
     pub fn waiting(&self, job: &Job) -> Option<Waiting> {
-        self.inner.queues.why(job, self.inner.clock.now(), self.inner.clock.monotonic())
+        let Moment { now, tick, .. } = self.inner.clock.moment();
+        self.inner.queues.why(job, now, tick)
     }
 
-    /// The clock of the engine.
+    /// The time that the engine goes by.
     #[must_use]
-    pub fn clock(&self) -> &Arc<dyn Clock> {
+    pub fn clock(&self) -> &ServerClock {
         &self.inner.clock
     }
 
@@ -579,11 +581,11 @@ impl Drop for Asking<'_> {
 pub(crate) fn turn(
     core: &mut Core,
     inputs: Vec<Input>,
-    clock: &dyn Clock,
+    clock: &ServerClock,
     status: &Mutex<Status>,
     mut to_pager: impl FnMut(pager::PagerRequest),
 ) {
-    core.turn(inputs, clock.now(), clock.monotonic());
+    core.turn(inputs, clock.moment());
     core.take_reads().into_iter().for_each(&mut to_pager);
     if let Some(detail) = core.failed() {
         let mut status = status.lock().unwrap_or_else(PoisonError::into_inner);
@@ -593,7 +595,7 @@ pub(crate) fn turn(
 
 fn run_core(
     mut core: Core,
-    clock: &dyn Clock,
+    clock: &ServerClock,
     mailbox: &Mailbox<Input>,
     status: &Mutex<Status>,
     hub: &Hub,
@@ -601,7 +603,7 @@ fn run_core(
 ) {
     let turns = std::panic::catch_unwind(AssertUnwindSafe(|| {
         loop {
-            let patience = core.patience(clock.now(), clock.monotonic());
+            let patience = core.patience(clock.moment());
             let (inputs, over) = mailbox.take(Some(patience));
             if over && !core.is_busy() {
                 return;

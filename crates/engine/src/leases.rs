@@ -88,7 +88,7 @@ impl Watched {
 }
 
 impl LiveLeases {
-    /// Takes up a lease that was live when the server started: `now` on the wall clock, `tick` on the
+    /// Takes up a lease that was live when the server started: `now` on the server's clock, `tick` on the
     /// monotonic one.
     pub fn resume(&mut self, job: &Arc<Job>, now: Timestamp, tick: Duration) {
         if let Some(lease) = &job.lease {

@@ -9,6 +9,7 @@ mod blocking;
 mod blocks;
 mod bulk;
 mod calendar;
+mod clock;
 mod core;
 mod deliver;
 pub mod dispatch;
@@ -42,6 +43,7 @@ pub use ackd_ports::{
 pub use blocks::SMALL_RESULT;
 pub use bulk::{BulkOf, BulkOrder, BulkWorker, OrderError, Pace};
 pub use calendar::{Calendar, CalendarError, CronError, ZoneError};
+pub use clock::{Moment, ServerClock};
 pub use core::{Core, CoreParts, Input};
 pub use deliver::{Deliverer, DeliveryAttempt, DeliveryRecord, Renderer, ReplayError, Told};
 pub use engine::{Engine, Health, Parts, StartError, Unavailable};

@@ -43,8 +43,7 @@ impl Stepped {
 
     /// Waits until the core has something to do.
     pub async fn ready(&mut self) {
-        let clock = self.engine.clock();
-        let patience = self.core.patience(clock.now(), clock.monotonic());
+        let patience = self.core.patience(self.engine.clock().moment());
         let mailbox = self.engine.mailbox();
         // Nothing is wrong with having waited in vain: then it is time that gives it something to do.
         let _ = tokio::time::timeout(patience, poll_fn(|context| mailbox.poll_arrived(context))).await;
@@ -54,7 +53,7 @@ impl Stepped {
     pub fn turn(&mut self) {
         let (inputs, _) = self.engine.mailbox().take(Some(Duration::ZERO));
         let reads = &mut self.reads;
-        turn(&mut self.core, inputs, &**self.engine.clock(), self.engine.status(), |request| reads.push_back(request));
+        turn(&mut self.core, inputs, self.engine.clock(), self.engine.status(), |request| reads.push_back(request));
     }
 
     /// Whether the pager has something to read.

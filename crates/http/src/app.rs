@@ -130,7 +130,7 @@ impl App {
             known_hosts.add(public.host());
             known_origins.add(public);
         }
-        let started_at = time(engine.clock().now());
+        let started_at = time(engine.clock().wall());
         Ok(App {
             shared: Arc::new(Shared {
                 engine,

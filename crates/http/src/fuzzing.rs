@@ -28,7 +28,7 @@ pub fn submission(
     payload: usize,
     now: Timestamp,
 ) -> Result<Submission, Problem> {
-    let terms = Terms { targets: &Targets::new(outbounds), payload, now: &|| now };
+    let terms = Terms { targets: &Targets::new(outbounds), payload, wall: &|| now };
     crate::submission::submission(envelope, payload_apart(envelope.payload, payload)?, &terms)
 }
 

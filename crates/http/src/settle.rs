@@ -110,7 +110,7 @@ fn lost_answer() -> Problem {
 }
 
 fn beaten(call: &Call, ttl: Duration, cancel_requested: bool) -> HeartbeatAnswer {
-    let deadline = time(call.engine().clock().now().after(ttl));
+    let deadline = time(call.engine().clock().wall().after(ttl));
     HeartbeatAnswer { deadline, expires_in: ttl.into(), cancel_requested }
 }
 

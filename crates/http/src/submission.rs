@@ -22,8 +22,8 @@ pub(crate) struct Terms<'a> {
     pub(crate) targets: &'a Targets,
     /// The most bytes of a payload in `then`.
     pub(crate) payload: usize,
-    /// What time it is; asked only where it matters.
-    pub(crate) now: &'a dyn Fn() -> Timestamp,
+    /// What the wall clock shows, by which clients name times; asked only where it matters.
+    pub(crate) wall: &'a dyn Fn() -> Timestamp,
 }
 
 /// What `envelope` asks for, with `payload` for its payload.
@@ -46,8 +46,8 @@ pub(crate) fn submission(envelope: &Envelope<'_>, payload: Body, terms: &Terms<'
 impl Shared {
     /// What `envelope` asks of this server; see [`submission`].
     pub(crate) fn submission(&self, envelope: &Envelope<'_>, payload: Body) -> Result<Submission, Problem> {
-        let now = || self.engine.clock().now();
-        submission(envelope, payload, &Terms { targets: &self.targets, payload: self.limits.payload, now: &now })
+        let wall = || self.engine.clock().wall();
+        submission(envelope, payload, &Terms { targets: &self.targets, payload: self.limits.payload, wall: &wall })
     }
 
     /// What `envelope` asks of this server as the job of a flow that comes after these.
@@ -62,8 +62,8 @@ impl Shared {
     ) -> Result<Submission, Problem> {
         not_unique(envelope)?;
         let flow_key = envelope.key.as_deref().map(Arc::from);
-        let now = || self.engine.clock().now();
-        let terms = Terms { targets: &self.targets, payload: self.limits.payload, now: &now };
+        let wall = || self.engine.clock().wall();
+        let terms = Terms { targets: &self.targets, payload: self.limits.payload, wall: &wall };
         Ok(Submission { after, flow_key, ..alone(envelope, payload, &terms)? })
     }
 }
@@ -74,7 +74,7 @@ fn start(envelope: &Envelope<'_>, terms: &Terms<'_>) -> Result<Start, Problem> {
         (Some(delay), _) => (Start::After(delay.get()), delay.get()),
         (None, Some(at)) => {
             let at = Timestamp::from_millis(at.0);
-            (Start::At(at), at.since((terms.now)()))
+            (Start::At(at), at.since((terms.wall)()))
         }
         (None, None) => return Ok(Start::Now),
     };
@@ -277,7 +277,7 @@ mod tests {
 
     fn read(text: &str) -> Result<Submission, Problem> {
         let envelope: Envelope<'_> = ackd_api::parse(text.as_bytes())?;
-        let terms = Terms { targets: &Targets::new(Outbounds::nowhere()), payload: 16, now: &|| NOW };
+        let terms = Terms { targets: &Targets::new(Outbounds::nowhere()), payload: 16, wall: &|| NOW };
         submission(&envelope, no_payload(), &terms)
     }
 

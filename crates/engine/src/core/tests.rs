@@ -5,11 +5,13 @@ use ackd_domain::{
 };
 use ackd_memory::{Faults, MemoryLedger, MemoryReader};
 use ackd_ports::{Reactor, SeededEntropy};
+use std::cell::Cell;
 use std::sync::Mutex;
 
 use bytes::Bytes;
 
 use super::*;
+use crate::clock::{Course, last_written};
 
 mod clock;
 mod groups;
@@ -28,8 +30,10 @@ struct World {
     reader: Arc<MemoryReader>,
     faults: Faults,
     millis: u64,
-    /// By how much the clock is ahead of what has passed.
+    /// By how much the wall clock is ahead of what has passed.
     ahead: Duration,
+    /// How far the server's own time has come.
+    course: Cell<Course>,
     asks: u64,
 }
 
@@ -49,6 +53,9 @@ impl Ledger for Outliving {
 
 type Waiter = oneshot::Receiver<Result<Vec<Assigned>, Unavailable>>;
 
+/// What the clock shows when a world begins.
+const START: Timestamp = Timestamp::from_millis(1_000);
+
 const DAY: Duration = Duration::from_hours(24);
 
 const SMALL: WindowLimits = WindowLimits { jobs: 6, page: 3, payload: 64, payloads: 1024, held: 64, total: 12 };
@@ -63,6 +70,11 @@ impl World {
     }
 
     fn on(ledger: &Arc<Mutex<MemoryLedger>>, window: WindowLimits) -> World {
+        World::at(0, ledger, window)
+    }
+
+    /// One that begins so many milliseconds after the first.
+    fn at(millis: u64, ledger: &Arc<Mutex<MemoryLedger>>, window: WindowLimits) -> World {
         let reader = ledger.lock().unwrap().reader();
         let faults = ledger.lock().unwrap().faults();
         let parts = CoreParts {
@@ -80,12 +92,21 @@ impl World {
             queues: Arc::new(QueuesSeen::new(Duration::ZERO)),
             stats: Arc::default(),
         };
-        let core = Core::start(parts, shared, Timestamp::from_millis(1_000), Duration::ZERO).unwrap();
-        World { core, reader, faults, millis: 0, ahead: Duration::ZERO, asks: 0 }
+        let tick = Duration::from_millis(millis);
+        let mut course = Course::start(last_written(&*reader), tick);
+        let core = Core::start(parts, shared, course.at(START.after(tick), tick)).unwrap();
+        World { core, reader, faults, millis, ahead: Duration::ZERO, course: Cell::new(course), asks: 0 }
     }
 
     fn now(&self) -> Timestamp {
-        Timestamp::from_millis(1_000 + i64::try_from(self.millis).unwrap()).after(self.ahead)
+        self.moment().now
+    }
+
+    fn moment(&self) -> Moment {
+        let mut course = self.course.get();
+        let moment = course.at(START.after(self.tick() + self.ahead), self.tick());
+        self.course.set(course);
+        moment
     }
 
     fn tick(&self) -> Duration {
@@ -94,7 +115,7 @@ impl World {
 
     /// One turn, and as many more as it takes until nothing is left to read or to do at this moment.
     fn turn(&mut self, inputs: Vec<Input>) {
-        self.core.turn(inputs, self.now(), self.tick());
+        self.core.turn(inputs, self.moment());
         loop {
             let mut pages = Vec::new();
             for request in self.core.take_reads() {
@@ -104,7 +125,7 @@ impl World {
             if pages.is_empty() && self.core.own.is_empty() && self.core.dispatch_outputs.is_empty() {
                 return;
             }
-            self.core.turn(pages, self.now(), self.tick());
+            self.core.turn(pages, self.moment());
         }
     }
 
@@ -241,7 +262,7 @@ fn a_delayed_job_is_leased_when_it_is_due_and_not_before() {
     world.pass(Duration::from_millis(4_999));
     assert!(waiter.try_recv().is_err());
     assert_eq!(world.core.dispatcher.next_due(), Some(delayed.run_at));
-    assert!(world.core.patience(world.now(), world.tick()) <= Duration::from_millis(1));
+    assert!(world.core.patience(world.moment()) <= Duration::from_millis(1));
     world.pass(Duration::from_millis(1));
     assert_eq!(waiter.try_recv().unwrap().unwrap()[0].job.id, delayed.id);
 }
@@ -263,7 +284,7 @@ fn a_core_with_a_due_job_that_nobody_takes_sleeps() {
     let (_, mut waiter) = world.park(Ask { kinds: vec!["b".into()], ..ask(1) });
     world.submit(Submission { kind: Some("a".into()), ..submission() });
     assert!(waiter.try_recv().is_err());
-    assert!(world.core.patience(world.now(), world.tick()) > Duration::from_millis(900));
+    assert!(world.core.patience(world.moment()) > Duration::from_millis(900));
 }
 
 #[test]
@@ -314,7 +335,7 @@ fn one_that_does_not_wait_is_not_told_that_there_is_nothing_while_the_backlog_is
     let mut world = World::on(&ledger, SMALL);
     let (reply, mut answer) = oneshot::channel();
     let inputs = vec![Input::Ask(AskId(1), ask(1), reply), Input::Forget(AskId(1))];
-    world.core.turn(inputs, world.now(), world.tick());
+    world.core.turn(inputs, world.moment());
     assert!(answer.try_recv().is_err());
     world.turn(Vec::new());
     assert_eq!(answer.try_recv().unwrap().unwrap()[0].job.id, job.id);

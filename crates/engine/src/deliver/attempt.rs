@@ -1,10 +1,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ackd_domain::{Command, Endpoint, Secret, Target, Timestamp};
-use ackd_ports::{Clock, Outbound, Post, Signed, SigningKey, Wanted};
+use ackd_domain::{Command, Endpoint, Secret, Target};
+use ackd_ports::{Outbound, Post, Signed, SigningKey, Wanted};
 
 use super::outcome::{self, Outcome, Void};
+use crate::clock::{Moment, ServerClock};
 use crate::seen::Seen;
 use crate::work::Granted;
 
@@ -16,10 +17,10 @@ pub(super) async fn attempt(
     granted: Granted,
     endpoints: &Seen<Endpoint>,
     outbound: &dyn Outbound,
-    clock: &dyn Clock,
+    clock: &ServerClock,
 ) -> Vec<Command> {
     let lease = granted.token;
-    let (post, endpoint) = match prepare(&granted, endpoints, clock.now()) {
+    let (post, endpoint) = match prepare(&granted, endpoints, clock.moment()) {
         Ok(prepared) => prepared,
         Err(why) => return vec![outcome::void(lease, why)],
     };
@@ -40,7 +41,7 @@ pub(super) async fn attempt(
 fn prepare(
     granted: &Granted,
     endpoints: &Seen<Endpoint>,
-    now: Timestamp,
+    moment: Moment,
 ) -> Result<(Post, Option<Arc<Endpoint>>), Void> {
     let delivery = granted.job.spec.delivery.as_ref().ok_or(Void::Unreadable)?;
     let payload = granted.payload.as_ref().ok_or(Void::Unreadable)?;
@@ -52,13 +53,14 @@ fn prepare(
             if let Some(disabled) = endpoint.disabled {
                 return Err(Void::Disabled(disabled));
             }
-            let keys = endpoint.secrets(now).map(key).collect::<Result<Vec<_>, _>>()?;
+            let keys = endpoint.secrets(moment.now).map(key).collect::<Result<Vec<_>, _>>()?;
             (Arc::clone(&endpoint.url), keys, Some(endpoint))
         }
     };
     let post = Post {
         url,
-        at: now,
+        // The receiver compares it with its own clock.
+        at: moment.wall,
         content_type: Arc::clone(&payload.content_type),
         body: payload.bytes.clone().into(),
         signed: Some(Signed { id: Arc::clone(&delivery.webhook_id), keys }),

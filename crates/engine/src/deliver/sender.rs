@@ -37,7 +37,7 @@ impl Work for Deliver {
     }
 
     async fn attempt(self, engine: Engine, granted: Granted) -> Vec<Command> {
-        attempt(granted, engine.endpoints_seen(), &*self.0, &**engine.clock()).await
+        attempt(granted, engine.endpoints_seen(), &*self.0, engine.clock()).await
     }
 }
 

@@ -41,7 +41,7 @@ fn prepare(work: &PushWork, engine: &Engine, granted: &Granted) -> Option<Post> 
     headers.extend(job.spec.traceparent.clone().map(|traceparent| ("traceparent", traceparent)));
     Some(Post {
         url: work.push.url.clone(),
-        at: engine.clock().now(),
+        at: engine.clock().wall(),
         content_type: Arc::clone(&job.spec.payload.content_type),
         body,
         signed: None,

@@ -20,7 +20,7 @@ impl Engine {
         loop {
             // After now, and after all for which a job was made, though the clock may have gone back since.
             let used = self.schedule(name).and_then(|known| known.last_run_at);
-            let next = calendar.next(self.clock().now().max(used.unwrap_or_default()));
+            let next = calendar.next(self.clock().wall().max(used.unwrap_or_default()));
             let (name, request) = (name.clone(), Box::new(request.clone()));
             let answers = self.run(vec![Command::PutSchedule { name, request, next }]).await?;
             match answers.into_iter().next() {

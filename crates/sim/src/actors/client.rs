@@ -16,7 +16,7 @@ use crate::network::{Heard, Network};
 const KEPT: Duration = Duration::from_secs(20);
 
 /// The retention that it asks for.
-const RETENTION: Duration = Duration::from_secs(100);
+const RETENTION: Duration = Duration::from_secs(300);
 
 /// Submits jobs, asks what became of them, cancels, retries and erases some.
 pub(crate) struct Client {

@@ -77,46 +77,101 @@ fn after_a_restart_a_timeout_ends_in_its_time_at_the_latest() {
     assert_eq!((status(&world, &jobs[0]), status(&world, &jobs[1])), (Status::Processing, Status::Init));
 }
 
-/// `run_at` is a time by the server's clock, and so is `expires_at`: what waits for them goes by what it shows.
+/// What waits for a time is due at once where the clock has come there.
 #[test]
-fn what_waits_for_a_time_goes_by_what_the_clock_shows() {
-    let start = |start| Submission { start, ..submission() };
-    let mut ahead = world();
-    ahead.submit(start(Start::After(2 * HOUR)));
-    let expiring = ahead.submit(Submission { expires_in: Some(HOUR), kind: Some("other".into()), ..submission() });
-    ahead.ahead += HOUR;
-    ahead.pass(HOUR - SECOND);
-    assert!(ahead.lease(Ask { kinds: vec!["none".into()], ..ask(1) }).is_empty());
-    assert_eq!(status(&ahead, &expiring), Status::Expired);
-    assert!(ahead.lease(ask(1)).is_empty());
-    ahead.pass(SECOND);
-    assert_eq!(ahead.lease(ask(1)).len(), 1);
-
-    let mut back = world();
-    let delayed = back.submit(start(Start::After(10 * SECOND)));
-    back.ahead -= HOUR;
-    // What is submitted from now on is not held up by what was before.
-    let fresh = back.submit(submission());
-    let leased = back.lease(ask(9));
-    assert_eq!(leased.iter().map(|it| it.job.id).collect::<Vec<_>>(), [fresh.id]);
-    back.run(complete(&leased[0])).unwrap();
-    back.pass(HOUR);
-    assert!(back.lease(ask(1)).is_empty());
-    back.pass(10 * SECOND);
-    assert_eq!(back.lease(ask(1))[0].job.id, delayed.id);
+fn ahead_what_waits_is_due_earlier() {
+    let mut world = world();
+    world.submit(Submission { start: Start::After(2 * HOUR), ..submission() });
+    let expires_in = Some(HOUR);
+    let expiring = world.submit(Submission { expires_in, kind: Some("other".into()), ..submission() });
+    world.ahead += HOUR;
+    world.pass(HOUR - SECOND);
+    assert!(world.lease(Ask { kinds: vec!["none".into()], ..ask(1) }).is_empty());
+    assert_eq!(status(&world, &expiring), Status::Expired);
+    assert!(world.lease(ask(1)).is_empty());
+    world.pass(SECOND);
+    assert_eq!(world.lease(ask(1)).len(), 1);
 }
 
-/// What was due already waits until the clock has come there again: later by as much as it went back, and once.
+/// The server's time goes on from where it was, slower by a hundredth.
 #[test]
-fn what_waits_while_the_clock_goes_back_is_neither_lost_nor_twice() {
+fn back_what_waits_is_due_in_its_time() {
     let mut world = world();
-    let jobs: Vec<_> = (0..9).map(|_| world.submit(submission()).id).collect();
+    let before = world.submit(Submission { start: Start::After(10 * SECOND), ..submission() });
     world.ahead -= HOUR;
-    let (_, mut waiter) = world.park(ask(20));
-    world.pass(HOUR + SECOND);
-    let leased = waiter.try_recv().unwrap().unwrap();
+    let delayed = world.submit(Submission { start: Start::After(20 * SECOND), ..submission() });
+    // A time that a client names is one of the wall clock.
+    let at = Start::At(world.moment().wall.after(30 * SECOND));
+    let then = vec![Submission { start: at, ..submission() }];
+    let timed = world.submit(Submission { start: at, then, ..submission() });
+    assert_eq!(world.moment().ahead(), HOUR);
+    for job in [before, delayed, timed] {
+        world.pass(10 * SECOND);
+        assert!(world.lease(ask(9)).is_empty(), "not before its time");
+        world.pass(10 * SECOND / 99 + Duration::from_millis(1));
+        let leased = world.lease(ask(9));
+        assert_eq!(leased.iter().map(|it| it.job.id).collect::<Vec<_>>(), [job.id]);
+        world.run(complete(&leased[0])).unwrap();
+    }
+    assert_eq!(world.lease(ask(9)).len(), 1, "what comes after it has waited for the same time");
+}
+
+#[test]
+fn back_what_is_due_is_worked_on_at_once_and_in_order() {
+    let mut world = world();
+    let mut jobs: Vec<_> = (0..9).map(|_| world.submit(submission()).id).collect();
+    world.ahead -= HOUR;
+    jobs.push(world.submit(submission()).id);
+    let leased = world.lease(ask(20));
     assert_eq!(leased.iter().map(|it| it.job.id).collect::<Vec<_>>(), jobs);
-    assert!(world.lease(ask(20)).is_empty());
+    // So is what is to be tried again.
+    world.run(Command::Release { lease: token(&leased[0].job).unwrap(), delay: None, checkpoint: None }).unwrap();
+    assert_eq!(world.lease(ask(20)).len(), 1);
+}
+
+/// A server that is started anew goes on from the last change; if that is far ahead, by the wall clock.
+#[test]
+fn back_while_the_server_is_down_what_is_due_is_worked_on_at_once() {
+    for (ahead, expected) in [(2 * HOUR, 3), (25 * HOUR, 0)] {
+        let ledger = Arc::new(Mutex::new(MemoryLedger::new(SeededEntropy::new(7))));
+        let mut world = World::on(&ledger, WindowLimits::default());
+        world.ahead = ahead;
+        (0..3).for_each(|_| drop(world.submit(submission())));
+        let mut world = World::on(&ledger, WindowLimits::default());
+        assert_eq!(world.lease(ask(20)).len(), expected);
+        world.submit(submission());
+        assert_eq!(world.lease(ask(20)).len(), 1, "what is submitted since is not held up");
+        world.ahead = ahead;
+        assert_eq!(world.lease(ask(20)).len(), 3 - expected);
+    }
+}
+
+/// A clock that was wrong by more than a day is believed no longer.
+#[test]
+fn back_by_more_than_a_day_what_is_submitted_since_is_not_held_up() {
+    let mut world = world();
+    world.ahead = 366 * DAY;
+    let before = world.submit(submission());
+    world.ahead = Duration::ZERO;
+    let since = world.submit(submission());
+    assert_eq!(world.lease(ask(9)).iter().map(|it| it.job.id).collect::<Vec<_>>(), [since.id]);
+    assert_eq!(world.submit(submission()).created_at(), START);
+    world.ahead = 366 * DAY;
+    assert!(world.lease(ask(9)).iter().any(|it| it.job.id == before.id));
+}
+
+/// The same request is the same request, though the time at which the job is due is another by the server's clock now.
+#[test]
+fn back_a_request_that_names_a_time_is_known_again() {
+    let mut world = world();
+    let request = || {
+        let start = Start::At(START.after(10 * HOUR));
+        Submission { start, ..submission() }.keyed("once".into())
+    };
+    let first = world.submit(request());
+    world.ahead -= HOUR;
+    let again = world.submit(request());
+    assert_eq!((again.id, again.run_at), (first.id, START.after(10 * HOUR)));
 }
 
 /// Whoever waits for a period to be over waits for no longer than one, whatever the clock does.
@@ -127,11 +182,10 @@ fn a_rate_holds_nobody_up_for_longer_than_a_period() {
         let rate = Some(Rate { limit: 1, per: 10 * SECOND });
         let patch = Box::new(QueuePatch { rate: Some(rate), ..QueuePatch::default() });
         world.run(Command::Configure { queue: name("video"), patch }).unwrap();
-        world.submit(submission());
+        (0..2).for_each(|_| drop(world.submit(submission())));
         assert_eq!(world.lease(ask(1)).len(), 1);
         let (_, mut waiter) = world.park(ask(1));
         jump(&mut world);
-        world.submit(submission());
         for _ in 0..11 {
             world.pass(SECOND);
         }

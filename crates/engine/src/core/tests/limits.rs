@@ -69,7 +69,7 @@ fn no_more_begin_in_a_period_than_the_queue_allows() {
     let (_, mut waiter) = world.park(ask(9));
     world.pass(5999 * Duration::from_millis(1));
     assert!(waiter.try_recv().is_err());
-    assert!(world.core.patience(world.now(), world.tick()) <= Duration::from_millis(1), "it wakes when it may");
+    assert!(world.core.patience(world.moment()) <= Duration::from_millis(1), "it wakes when it may");
     world.pass(Duration::from_millis(1));
     assert_eq!(waiter.try_recv().unwrap().unwrap().len(), 1);
     world.pass(4 * SECOND);
@@ -97,9 +97,7 @@ fn what_is_released_or_refused_counts_as_it_is_written_and_a_restart_forgets_not
     assert!(matches!(world.try_run(complete_none()), Err(Unavailable::Full)));
     world.pass(2 * SECOND);
     assert_eq!(world.lease(ask(9)).len(), 3);
-    let millis = world.millis;
-    let mut world = World::on(&ledger, SMALL);
-    world.millis = millis;
+    let mut world = World::at(world.millis, &ledger, SMALL);
     assert!(world.lease(ask(9)).is_empty(), "a restart lets more begin");
     world.pass(10 * SECOND);
     assert_eq!(world.lease(ask(9)).len(), 2);

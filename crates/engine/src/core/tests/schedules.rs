@@ -32,9 +32,9 @@ fn put(world: &mut World, schedule: &str) -> Arc<Schedule> {
     }
 }
 
-/// The world's clock is at this time.
+/// The wall clock shows this time.
 fn until(world: &mut World, time: Timestamp) {
-    let left = time.since(world.now());
+    let left = time.since(world.moment().wall);
     world.pass(left);
 }
 
@@ -55,7 +55,7 @@ fn a_parked_worker_gets_the_job_in_the_commit_that_makes_it() {
     let before = commits(&world);
     until(&mut world, Timestamp::from_millis(hour(1).millis() - 1));
     assert!(waiter.try_recv().is_err() && commits(&world) == before, "it is not due");
-    assert!(world.core.patience(world.now(), world.tick()) <= Duration::from_millis(1));
+    assert!(world.core.patience(world.moment()) <= Duration::from_millis(1));
     until(&mut world, hour(1));
     let leased = waiter.try_recv().unwrap().unwrap();
     assert_eq!((leased.len(), commits(&world)), (1, before + 1));
@@ -101,7 +101,7 @@ fn a_commit_that_fails_makes_nothing_and_is_made_again() {
         world.pass(REST - Duration::from_millis(1));
         world.faults.fail_next(full());
         world.pass(Duration::from_millis(1));
-        assert!(world.core.patience(world.now(), world.tick()) > Duration::from_millis(900));
+        assert!(world.core.patience(world.moment()) > Duration::from_millis(900));
     }
     assert_eq!(world.core.stats.failed_commits.load(Ordering::Relaxed), 4);
     world.pass(REST);

@@ -31,8 +31,8 @@ fn a_core_whose_store_has_failed_sleeps() {
     world.faults.fail_next(LedgerError::Failed("fsync".into()));
     drop(world.try_run(Command::Submit(vec![submission()])));
     world.millis += 100_000;
-    world.core.turn(Vec::new(), world.now(), world.tick());
-    assert!(world.core.patience(world.now(), world.tick()) > Duration::from_secs(60));
+    world.core.turn(Vec::new(), world.moment());
+    assert!(world.core.patience(world.moment()) > Duration::from_secs(60));
 }
 
 #[test]

@@ -85,7 +85,7 @@ fn a_page_that_is_older_than_the_replacement_hands_no_old_payload_out() {
     (0..30).for_each(|_| drop(world.submit(submission())));
     world.submit(unique(UniquePolicy::Keep, "1", Duration::ZERO));
     let (reply, mut first) = oneshot::channel();
-    world.core.turn(vec![Input::Ask(AskId(98), ask(25), reply)], world.now(), world.tick());
+    world.core.turn(vec![Input::Ask(AskId(98), ask(25), reply)], world.moment());
     assert!(first.try_recv().is_ok());
     // It is read, and replaced before the page arrives.
     let page: Vec<Input> = world

@@ -11,7 +11,7 @@ struct Plain;
 impl Host for Plain {
     fn accept(&self, envelope: &Envelope<'_>) -> Result<Submission, Problem> {
         let targets = Targets::new(Outbounds::nowhere());
-        let terms = Terms { targets: &targets, payload: 10, now: &Timestamp::default };
+        let terms = Terms { targets: &targets, payload: 10, wall: &Timestamp::default };
         submission(envelope, payload_apart(envelope.payload, 10)?, &terms)
     }
 
