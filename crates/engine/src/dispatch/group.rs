@@ -57,6 +57,8 @@ impl Group {
         let at = match self.stalls.iter().position(|stall| stall.priority == priority) {
             Some(at) => at,
             None => {
+                // Most have one only.
+                self.stalls.reserve_exact(1);
                 self.stalls.push(Stall { priority, turn: 0, waiting: 0, heads: Order::default(), in_turns: None });
                 self.stalls.len() - 1
             }
