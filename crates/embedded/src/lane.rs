@@ -3,6 +3,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use ackd_domain::{Name, Spec};
 use ackd_ports::Lane;
+use foldhash::HashMap;
 use rusqlite::{Connection, OptionalExtension};
 use rustc_hash::FxHashMap;
 
@@ -117,7 +118,8 @@ pub(crate) fn find(connection: &Connection, lane: &Lane) -> Result<Option<i64>, 
 /// The lanes by their names, as the writer numbers them.
 #[derive(Debug, Default)]
 pub(crate) struct LaneNames {
-    known: FxHashMap<Lane, Arc<LaneRow>>,
+    // Clients choose the names in it, so that nobody must be able to foresee their hashes.
+    known: HashMap<Lane, Arc<LaneRow>>,
     /// Those of the batch at hand, to be forgotten with it.
     fresh: Vec<Lane>,
     /// Those that the batch at hand has deleted, to be forgotten once it is durable.

@@ -1,8 +1,8 @@
-use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use ackd_domain::{Failure, Job, JobId, Name, Status, Timestamp};
+use foldhash::HashMap;
 use rustc_hash::FxHashMap;
 
 use crate::dispatch::{Limited, QueueRules};

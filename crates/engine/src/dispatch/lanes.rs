@@ -3,11 +3,12 @@
 //! However many lanes there are, each step here looks at a few: the orders are corrected when they are asked
 //! (see [`super::order`]), and a lane is looked at when something happens to it ([`Lanes::touch`]).
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use ackd_domain::{Name, Spec, Timestamp};
 use ackd_ports::{Lane, Ready};
+use foldhash::HashMap;
 use rustc_hash::FxHashMap;
 use slab::Slab;
 
