@@ -21,6 +21,9 @@ use super::window::{Key, Window};
 /// anew with every job.
 const VOIDS_KEPT: usize = 16;
 
+/// The room for so many lanes is kept, though fewer are there.
+const ROOM_KEPT: usize = 1024;
+
 /// How many lanes that came earlier a lane goes ahead of for each step of priority, when lanes wait to be read.
 /// So a low priority waits longer, but not for ever.
 const HEAD_START: u64 = 4096;
@@ -173,6 +176,13 @@ impl Lanes {
         self.waiting == 0 && self.running == 0
     }
 
+    /// Gives back the room of the many lanes that there were, where none is left in use.
+    pub(super) fn give_back(&mut self) {
+        if self.is_idle() && self.all.capacity() > ROOM_KEPT {
+            self.forget();
+        }
+    }
+
     /// Forgets every job, waiting or running.
     pub(super) fn forget(&mut self) {
         *self = Lanes { most: self.most, typed: self.typed, clock: self.clock, ..Lanes::default() };
@@ -259,8 +269,10 @@ impl Lanes {
             *clock += 1;
             let place = *clock + u64::from(u8::MAX - lane.priority) * HEAD_START;
             if lane.window.len() > 0 {
-                low.put(id, place, &mut lane.in_low);
-            } else if first > pace.now {
+                return low.put(id, place, &mut lane.in_low);
+            }
+            lane.window.give_back();
+            if first > pace.now {
                 due.put(id, first, &mut lane.in_due);
             } else {
                 line.put(id, place, &mut lane.in_line);

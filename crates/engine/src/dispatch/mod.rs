@@ -463,6 +463,7 @@ impl Dispatcher {
                 self.read_on(&name, pace, outputs);
             }
             let Some(queue) = self.queues.get_mut(&name) else { continue };
+            queue.lanes.give_back();
             let alarm = queue.next_alarm();
             let before = std::mem::replace(&mut queue.alarm, alarm);
             let rests = queue.is_idle() && !std::mem::replace(&mut queue.resting, true);

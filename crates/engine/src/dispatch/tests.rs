@@ -460,6 +460,33 @@ fn groups_with_a_job_each_are_forgotten_once_nothing_of_them_is_left() {
     );
 }
 
+#[test]
+fn the_room_of_many_groups_is_given_back_once_they_are_done() {
+    const GROUPS: u64 = 3_000;
+    let now = Timestamp::from_millis(1_000);
+    let mut dispatcher = Dispatcher::new(WindowLimits::default());
+    let mut outputs = Vec::new();
+    let change_of = |number: u64, kind, status| {
+        let mut change = Change { kind, ..submitted(number, &queue(), now) };
+        let job = Arc::make_mut(&mut change.job);
+        job.status = status;
+        Arc::make_mut(&mut job.spec).group = Some(number.to_string().into());
+        change
+    };
+    let rounds = [(ChangeKind::Submitted, Status::Init), (ChangeKind::Cancelled, Status::Cancelled)];
+    for (kind, status) in rounds {
+        for number in 1..=GROUPS {
+            dispatcher.step(Input::Changes(&[change_of(number, kind, status)]), now, &mut outputs);
+        }
+    }
+    let ask = Ask { queues: vec![queue()], kinds: Vec::new(), max: 1, worker: None, ttl: None };
+    dispatcher.step(Input::Ask(AskId(1), ask), now, &mut outputs);
+    assert_eq!(dispatcher.queues[&queue()].lanes.all.capacity(), 0);
+    assert!(outputs.is_empty(), "{outputs:?}");
+    dispatcher.step(Input::Changes(&[change_of(9_999, ChangeKind::Submitted, Status::Init)]), now, &mut outputs);
+    assert!(matches!(outputs[..], [Output::Lease { number: 9_999, .. }]), "{outputs:?}");
+}
+
 /// However many groups wait, memory holds a bounded part of their jobs, and what finds no room there is read.
 #[test]
 fn more_groups_than_memory_has_room_for_all_have_their_turn() {

@@ -158,11 +158,15 @@ impl Window {
                 since.too_many = true;
             }
         }
+        freed
+    }
+
+    /// Gives the room back that jobs had which are gone: an empty map keeps a kilobyte, and lanes that wait to be read may be
+    /// many.
+    pub(super) fn give_back(&mut self) {
         if self.jobs.is_empty() {
-            // An empty map that was not holds its room, a kilobyte; and lanes whose jobs found none may be many.
             self.jobs = BTreeMap::new();
         }
-        freed
     }
 
     /// Whether the window runs low, with at most `low` jobs, and the ledger has more.
