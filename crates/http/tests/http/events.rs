@@ -404,14 +404,17 @@ async fn a_feed_that_cannot_be_is_refused() {
     answer.is_problem(400, "invalid-request").points_at("/job");
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn a_quiet_feed_says_where_it_is_and_ends_after_its_time() {
     let server = Server::start().await;
     let begun = tokio::time::Instant::now();
     let mut quiet = Stream::feed(&server, "queue=quiet", "").await;
+    let mut told = Stream::feed(&server, "queue=q", "").await;
     let id = server.submit(r#"{"queue":"q"}"#).await;
     let at = server.job(&id).await.text("/position");
-    // Time runs ahead of the threads that tell: it is said with one of the next comments.
+    while !told.frame().await.unwrap().contains(&at) {}
+    // The thread that tells is done; from here on time would run ahead of it.
+    tokio::time::pause();
     let passed_over = format!(": here\nid: {at}\n\n");
     while quiet.frame().await.unwrap() != passed_over {}
     while quiet.frame().await.is_some() {}
