@@ -16,7 +16,8 @@ const EXPOSED: &str = "Ackd-Attempt, Ackd-Job, Ackd-Lease, Allow, Content-Locati
                        Preference-Applied, Retry-After, Unique-Kept, Unique-Replaced, traceparent";
 
 /// What pages of an allowed origin may send beside what every page may.
-const TAKEN: &str = "Authorization, Content-Type, Idempotency-Key, If-None-Match, Last-Event-ID, Prefer, traceparent";
+const TAKEN: &str = "Ackd-Links, Authorization, Content-Type, Idempotency-Key, If-None-Match, Last-Event-ID, Prefer, \
+                     traceparent";
 
 /// For how long a browser need not ask again, in seconds.
 const REMEMBERED: &str = "600";

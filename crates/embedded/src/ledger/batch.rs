@@ -5,6 +5,7 @@ use ackd_domain::{
     Body, Draws, Endpoint, File, FileId, IdempotencyKey, Job, Name, Position, Queue, Schedule, Started, Write,
 };
 use ackd_ports::{LedgerError, ReadError, Rows};
+use foldhash::HashMap;
 use rustc_hash::FxHashMap;
 
 use super::EmbeddedLedger;
@@ -20,11 +21,11 @@ pub(super) struct Batch<'a> {
     pub(super) ledger: &'a mut EmbeddedLedger,
     pub(super) touched: Touched,
     /// The keys of the batch's own jobs.
-    keys: FxHashMap<Arc<str>, u64>,
+    keys: HashMap<Arc<str>, u64>,
     /// The latest job of the batch's own with each unique key.
-    uniques: FxHashMap<(Name, Arc<str>), u64>,
+    uniques: HashMap<(Name, Arc<str>), u64>,
     /// The latest ended job of the ledger with each unique key that the batch has looked for.
-    ended: FxHashMap<(Name, Arc<str>), u64>,
+    ended: HashMap<(Name, Arc<str>), u64>,
     /// The new jobs whose unique key another had before, with its number.
     renewed: FxHashMap<u64, u64>,
     pub(super) queues: Vec<Arc<Queue>>,
@@ -66,9 +67,9 @@ impl<'a> Batch<'a> {
         Batch {
             ledger,
             touched: Touched::with_capacity(jobs),
-            keys: FxHashMap::default(),
-            uniques: FxHashMap::default(),
-            ended: FxHashMap::default(),
+            keys: HashMap::default(),
+            uniques: HashMap::default(),
+            ended: HashMap::default(),
             renewed: FxHashMap::default(),
             queues: Vec::new(),
             started: FxHashMap::default(),

@@ -76,6 +76,8 @@ async fn where_the_store_gives_links_a_download_is_sent_there() {
     // Whoever cannot go there says so.
     let answer = server.call(get("cat.mp4").header("ackd-links", "no")).await;
     assert_eq!((answer.status, answer.body), (200, b"meow".to_vec()));
+    let part = server.call(get("cat.mp4").header("ackd-links", "no").header("range", "bytes=1-2")).await;
+    assert_eq!((part.status, part.body), (206, b"eo".to_vec()));
     // What is known already needs no link.
     let etag = format!("\"{}\"", server.store.ids()[0]);
     assert_eq!(server.call(get("cat.mp4").header("if-none-match", &etag)).await.status, 304);
@@ -84,6 +86,9 @@ async fn where_the_store_gives_links_a_download_is_sent_there() {
     let job = server.call(raw).await.json();
     let payload = server.call(Request::get(&format!("/v1/jobs/{}/payload", job["id"].as_str().unwrap()))).await;
     assert_eq!(payload.status, 307);
+    let path = format!("/v1/jobs/{}/payload", job["id"].as_str().unwrap());
+    let payload = server.call(Request::get(&path).header("ackd-links", "no")).await;
+    assert_eq!((payload.status, payload.body), (200, long.clone().into_bytes()));
     let lease = server.call(Request::new("POST", "/v1/queues/video/lease")).await;
     assert_eq!((lease.status, lease.body), (200, long.into_bytes()));
 }
