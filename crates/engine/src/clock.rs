@@ -68,18 +68,15 @@ impl ServerClock {
     /// Says what the wall clock did, once.
     fn tell(&self, behind: Duration, taken_back: Duration) {
         if !taken_back.is_zero() {
+            self.is_behind.store(false, Ordering::Relaxed);
             tracing::warn!(
                 ?taken_back,
-                "the wall clock was set back by more than a day, and the time with it: jobs that were accepted meanwhile \
-                 and are not done wait until the clock has come there"
+                "the wall clock was set back by more than a day, and the time with it: jobs that were accepted meanwhile, or \
+                 were to be tried again, wait until the clock has come there"
             );
-        }
-        let was_behind = self.is_behind.load(Ordering::Relaxed);
-        if behind >= BEHIND && !was_behind {
-            self.is_behind.store(true, Ordering::Relaxed);
+        } else if behind >= BEHIND && !self.is_behind.swap(true, Ordering::Relaxed) {
             tracing::warn!(?behind, "the wall clock was set back; the server's time goes on until it has caught up");
-        } else if behind.is_zero() && was_behind {
-            self.is_behind.store(false, Ordering::Relaxed);
+        } else if behind.is_zero() && self.is_behind.swap(false, Ordering::Relaxed) {
             tracing::info!("the wall clock has caught up with the server's time");
         }
     }

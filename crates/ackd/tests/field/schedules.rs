@@ -1,5 +1,7 @@
 //! Schedules that fire while the server is killed.
 
+use std::time::{Duration, Instant};
+
 use serde_json::{Value, json};
 
 use crate::world::World;
@@ -34,23 +36,31 @@ fn schedules_that_are_killed_as_they_fire_make_each_job_once() {
         .collect();
     // Whoever waits for the first job is told as soon as it is made, which takes a minute at most.
     let ask = json!({"queues": ["q0"], "wait": "30s", "ttl": "1h"}).to_string();
-    while world.server().post("/v1/leases", &ask).status == 204 {}
+    let patience = Instant::now() + Duration::from_secs(120);
+    while world.server().post("/v1/leases", &ask).status == 204 {
+        assert!(Instant::now() < patience, "none fires");
+    }
     for _ in 0..3 {
         world.kill();
     }
     let mut fired = stored(&world);
     while fired.iter().any(|schedule| schedule["last_run_at"].is_null()) {
+        assert!(Instant::now() < patience, "some do not fire");
         fired = stored(&world);
     }
     // Another minute may come at any time: what is looked at is to be of one.
-    let made = loop {
-        let made: Vec<u64> =
-            (0..SCHEDULES).map(|nth| world.counts(&format!("q{nth}"), ["INIT", "PROCESSING"]).iter().sum()).collect();
-        let before = std::mem::replace(&mut fired, stored(&world));
-        if before == fired {
-            break made;
-        }
+    let count = |world: &World| -> Vec<u64> {
+        (0..SCHEDULES).map(|nth| world.counts(&format!("q{nth}"), ["INIT", "PROCESSING"]).iter().sum()).collect()
     };
+    let mut made = count(&world);
+    loop {
+        fired = stored(&world);
+        let again = count(&world);
+        if again == std::mem::replace(&mut made, again.clone()) && stored(&world) == fired {
+            break;
+        }
+        assert!(Instant::now() < patience + Duration::from_secs(60), "they never rest");
+    }
     for (nth, schedule) in fired.iter().enumerate() {
         assert_eq!(schedule["name"], format!("s{nth:03}"));
         let minutes = (minute(&schedule["last_run_at"]) + 1440 - minute(&first[nth])) % 1440;

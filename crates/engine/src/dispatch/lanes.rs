@@ -178,9 +178,14 @@ impl Lanes {
 
     /// Gives back the room of the many lanes that there were, where none is left in use.
     pub(super) fn give_back(&mut self) {
-        if self.is_idle() && self.all.capacity() > ROOM_KEPT {
+        if self.has_room_to_give() {
             self.forget();
         }
+    }
+
+    /// Whether much room is kept and nothing in it.
+    pub(super) fn has_room_to_give(&self) -> bool {
+        self.is_idle() && self.all.capacity().max(self.groups.capacity()) > ROOM_KEPT
     }
 
     /// Forgets every job, waiting or running.

@@ -126,6 +126,8 @@ pub struct Dispatcher {
     resting: VecDeque<Name>,
     /// When to look again at queues in which somebody waits for a job that is not due yet.
     alarms: BTreeSet<(Timestamp, Name)>,
+    /// The time of the last [`Input::Tick`].
+    last_tick: Timestamp,
     memory: Memory,
     held: Held,
     live: Live,
@@ -145,6 +147,7 @@ impl Dispatcher {
             stirred: VecDeque::new(),
             resting: VecDeque::new(),
             alarms: BTreeSet::new(),
+            last_tick: Timestamp::default(),
             memory: Memory::default(),
             held: Held::default(),
             live: Live::default(),
@@ -207,8 +210,10 @@ impl Dispatcher {
             Input::Unread(request) => self.unread(request, pace),
             Input::Reset => self.reset(),
             Input::Tick => {
-                let due: Vec<Name> =
-                    self.alarms.iter().take_while(|(at, _)| *at <= now).map(|(_, name)| name.clone()).collect();
+                // Where the time was taken back, what was to be looked at later may be looked at now.
+                let went_back = now < std::mem::replace(&mut self.last_tick, now);
+                let due = self.alarms.iter().take_while(|(at, _)| went_back || *at <= now);
+                let due: Vec<Name> = due.map(|(_, name)| name.clone()).collect();
                 due.iter().for_each(|name| self.stir(name));
             }
         }
@@ -375,7 +380,8 @@ impl Dispatcher {
             let (queue, memory) = self.queue_and_memory(&name);
             queue.assigned -= usize::from(is_assigned);
             let was_at_its_limit = queue.is_at_its_limit() || is_assigned && queue.rules.rate.is_some();
-            if queue.lanes.end(group, pace, memory) || was_at_its_limit || queue.is_idle() {
+            let is_free = queue.lanes.end(group, pace, memory);
+            if is_free || was_at_its_limit || queue.is_idle() || queue.lanes.has_room_to_give() {
                 self.stir(&name);
             }
         }

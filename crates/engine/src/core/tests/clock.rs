@@ -160,6 +160,24 @@ fn back_by_more_than_a_day_what_is_submitted_since_is_not_held_up() {
     assert!(world.lease(ask(9)).iter().any(|it| it.job.id == before.id));
 }
 
+#[test]
+fn back_by_more_than_a_day_a_rate_holds_nobody_up_for_longer_than_a_period() {
+    let mut world = world();
+    world.ahead = Duration::ZERO;
+    (0..2).for_each(|_| drop(world.submit(submission())));
+    world.ahead = 3 * DAY;
+    let rate = Some(Rate { limit: 1, per: 10 * SECOND });
+    let patch = Box::new(QueuePatch { rate: Some(rate), ..QueuePatch::default() });
+    world.run(Command::Configure { queue: name("video"), patch }).unwrap();
+    assert_eq!(world.lease(ask(1)).len(), 1);
+    let (_, mut waiter) = world.park(ask(1));
+    world.ahead = Duration::ZERO;
+    for _ in 0..11 {
+        world.pass(SECOND);
+    }
+    assert_eq!(waiter.try_recv().unwrap().unwrap().len(), 1);
+}
+
 /// The same request is the same request, though the time at which the job is due is another by the server's clock now.
 #[test]
 fn back_a_request_that_names_a_time_is_known_again() {
