@@ -25,8 +25,16 @@ impl Wide for u32 {
 /// Reads a whole number, whatever its size: the check of the field's range says of -1 what it says of 10, and not what
 /// type it has here.
 pub(crate) fn option<'de, D: Deserializer<'de>, T: Wide>(deserializer: D) -> Result<Option<T>, D::Error> {
-    let number = Option::<i64>::deserialize(deserializer)?;
-    Ok(number.map(|number| T::try_from(number).unwrap_or(T::OUTSIDE)))
+    Ok(Option::<i64>::deserialize(deserializer)?.map(within))
+}
+
+/// The same of a field that must be there.
+pub(crate) fn whole<'de, D: Deserializer<'de>, T: Wide>(deserializer: D) -> Result<T, D::Error> {
+    i64::deserialize(deserializer).map(within)
+}
+
+fn within<T: Wide>(number: i64) -> T {
+    T::try_from(number).unwrap_or(T::OUTSIDE)
 }
 
 /// The same of a field that null takes back to its default.

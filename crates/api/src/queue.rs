@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::envelope::{Backoff, check_url};
-use crate::{Duration, Faults, Problem, QueuePatch, Status, limits, parse};
+use crate::{Duration, Faults, Problem, QueuePatch, Status, limits, number, parse};
 
 /// The settings of a queue: the body of `PUT /v1/queues/{q}`, which replaces them all. What is absent or null follows
 /// the server's default.
@@ -83,6 +83,7 @@ impl QueueSettings {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Rate {
     /// The number of jobs, 1 to 1 000 000.
+    #[serde(deserialize_with = "number::whole")]
     #[schemars(range(min = 1, max = 1_000_000))]
     pub limit: u32,
     /// The period, more than 0 s.

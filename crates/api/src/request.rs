@@ -167,7 +167,7 @@ fn push(pointer: &mut String, token: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Envelope, Heartbeat, LeaseRequest, QueuePatch, limits};
+    use crate::{Envelope, Heartbeat, LeaseRequest, QueuePatch, QueueSettings, RedriveRequest, limits};
 
     fn envelope(body: &str) -> Problem {
         parse::<Envelope<'_>>(body.as_bytes()).unwrap_err()
@@ -254,6 +254,11 @@ mod tests {
             (said::<LeaseRequest<'_>>(r#"{"queues":["q"],"max":65536}"#), "`/max` must be 1 to 1000"),
             (said::<Heartbeat<'_>>(r#"{"progress":5}"#), "`/progress` invalid type: integer `5`, expected an object"),
             (said::<QueuePatch>("[]"), "`` invalid type: array, expected an object"),
+            (said::<RedriveRequest>(r#"{"rate":{"limit":-1,"per":"1s"}}"#), "`/rate/limit` must be 1 to 1000000"),
+            (
+                QueueSettings::parse(br#"{"concurrency":-1}"#).unwrap_err().detail.clone(),
+                "`/concurrency` must be 1 to 1000000",
+            ),
             (said::<QueuePatch>(r#"{"push":1}"#), "`/push` invalid type: integer `1`, expected an object"),
         ] {
             assert_eq!(detail, expected);
