@@ -162,11 +162,11 @@ impl Core {
     /// # Errors
     /// If the ledger cannot be read.
     pub(crate) fn start(parts: CoreParts, shared: Shared, moment: Moment) -> Result<Core, ReadError> {
-        let Moment { now, wall, tick } = moment;
+        let Moment { now, tick, .. } = moment;
         let Shared { hub, tail, queues, endpoints, pushes, schedules: schedules_seen, stats } = shared;
         let mut schedules = Schedules::default();
         for schedule in schedules_seen.all() {
-            schedules.step(schedules::Input::Put(&schedule), wall, tick, &mut Vec::new());
+            schedules.step(schedules::Input::Put(&schedule), tick, &mut Vec::new());
         }
         let mut leases = LiveLeases::default();
         let leased = parts.reader.leased()?;
@@ -454,7 +454,7 @@ impl Core {
     /// Makes commands of the schedules whose time has come by the wall clock.
     fn fire(&mut self, batch: &mut Batch, wall: Timestamp, tick: Duration) {
         let mut firings = Vec::new();
-        self.schedules.step(schedules::Input::Tick, wall, tick, &mut firings);
+        self.schedules.step(schedules::Input::Tick(wall), tick, &mut firings);
         for firing in firings {
             batch.origins.push(Origin::Schedule(firing.name.clone()));
             batch.commands.push(Command::Fire(Box::new(firing)));
@@ -502,7 +502,7 @@ impl Core {
                 self.leases.observe(&applied.changes, now, tick);
                 self.queues.count(self.leases.take_counts());
                 self.note_endpoints(&applied.answers);
-                self.note_schedules(&applied.answers, now, tick);
+                self.note_schedules(&applied.answers, tick);
                 self.hub.publish(&applied.changes);
                 self.tail.publish(&applied.changes);
                 self.hand_out(applied.answers, origins, &mut requests, now, tick);
@@ -519,7 +519,7 @@ impl Core {
                     self.resting_until.get_or_insert(tick + REST);
                 }
                 for name in &fired {
-                    self.not_fired(name, now, tick);
+                    self.not_fired(name, tick);
                 }
                 self.failed_commit(&error, requests);
             }
@@ -537,7 +537,7 @@ impl Core {
         }
     }
 
-    fn note_schedules(&mut self, answers: &[Result<Answer, Refusal>], now: Timestamp, tick: Duration) {
+    fn note_schedules(&mut self, answers: &[Result<Answer, Refusal>], tick: Duration) {
         for answer in answers {
             let input = match answer {
                 Ok(Answer::Schedule { schedule, .. } | Answer::Fired { schedule, .. }) => {
@@ -550,12 +550,12 @@ impl Core {
                 }
                 _ => continue,
             };
-            self.schedules.step(input, now, tick, &mut Vec::new());
+            self.schedules.step(input, tick, &mut Vec::new());
         }
     }
 
-    fn not_fired(&mut self, name: &Name, now: Timestamp, tick: Duration) {
-        self.schedules.step(schedules::Input::NotFired(name), now, tick, &mut Vec::new());
+    fn not_fired(&mut self, name: &Name, tick: Duration) {
+        self.schedules.step(schedules::Input::NotFired(name), tick, &mut Vec::new());
     }
 
     fn hand_out(
@@ -600,7 +600,7 @@ impl Core {
                     }
                 }
                 // It was put anew or deleted in this very batch, or something that it needs is damaged.
-                Origin::Schedule(name) if answer.is_err() => self.not_fired(&name, now, tick),
+                Origin::Schedule(name) if answer.is_err() => self.not_fired(&name, tick),
                 Origin::Schedule(_) | Origin::Own => {}
             }
         }

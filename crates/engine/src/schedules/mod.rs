@@ -53,14 +53,14 @@ pub enum Input<'a> {
     Deleted(&'a Name),
     /// It was to be fired, and was not.
     NotFired(&'a Name),
-    /// It is later.
-    Tick,
+    /// It is this time by the wall clock, by which calendars go.
+    Tick(Timestamp),
 }
 
 impl Schedules {
-    /// Takes one step at time `now` and `tick`; adds what is to be fired. Each is told again by [`Input::Put`] when it was, or
+    /// Takes one step at `tick`; adds what is to be fired. Each is told again by [`Input::Put`] when it was, or
     /// else by [`Input::NotFired`].
-    pub fn step(&mut self, input: Input<'_>, now: Timestamp, tick: Duration, firings: &mut Vec<Firing>) {
+    pub fn step(&mut self, input: Input<'_>, tick: Duration, firings: &mut Vec<Firing>) {
         match input {
             Input::Put(schedule) => self.put(schedule),
             Input::Deleted(name) => {
@@ -72,7 +72,7 @@ impl Schedules {
                 self.resting.push(name.clone());
                 self.rested = tick + REST;
             }
-            Input::Tick => {
+            Input::Tick(now) => {
                 if self.rested <= tick {
                     for name in std::mem::take(&mut self.resting) {
                         if let Some(known) = self.by_name.get(&name) {

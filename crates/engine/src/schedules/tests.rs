@@ -57,7 +57,7 @@ impl World {
 
     fn tell(&mut self, input: Input<'_>) -> Vec<Firing> {
         let mut firings = Vec::new();
-        self.schedules.step(input, self.now, self.tick, &mut firings);
+        self.schedules.step(input, self.tick, &mut firings);
         firings
     }
 
@@ -79,7 +79,7 @@ impl World {
 
     /// The firings of now, which the ledger commits if it agrees, as it decides that.
     fn fire(&mut self) -> Vec<Firing> {
-        let firings = self.tell(Input::Tick);
+        let firings = self.tell(Input::Tick(self.now));
         for firing in &firings {
             let known = &self.stored[&firing.name];
             assert_eq!((known.revision, known.next_run_at), (firing.revision, Some(firing.at)), "it has moved on");
@@ -184,7 +184,7 @@ fn what_could_not_be_fired_is_tried_again_after_a_rest() {
     let mut world = World::new([schedule("a", "0 * * * *", Missed::One)]);
     world.pass(HOUR);
     for _ in 0..3 {
-        let firings = world.tell(Input::Tick);
+        let firings = world.tell(Input::Tick(world.now));
         assert_eq!(firings.len(), 1);
         assert_eq!(world.tell(Input::NotFired(&firings[0].name)), []);
         assert_eq!(world.patience(), Some(REST));
@@ -198,7 +198,7 @@ fn what_could_not_be_fired_is_tried_again_after_a_rest() {
     assert_eq!(world.made(), (1, Some(after(HOUR))));
     // One that was put anew or deleted meanwhile is not tried as what it was.
     world.pass(HOUR);
-    assert_eq!(world.tell(Input::Tick).len(), 1);
+    assert_eq!(world.tell(Input::Tick(world.now)).len(), 1);
     let paused = Schedule { paused: true, next_run_at: None, revision: 2, ..(*world.stored[&name("a")]).clone() };
     world.put(paused);
     assert_eq!(world.tell(Input::NotFired(&name("a"))), []);
@@ -286,7 +286,7 @@ proptest! {
                 Act::JumpBack(time) => world.jump_back(time),
                 Act::Restart => world.restart(),
                 Act::Fail => {
-                    for firing in world.tell(Input::Tick) {
+                    for firing in world.tell(Input::Tick(world.now)) {
                         world.tell(Input::NotFired(&firing.name));
                     }
                     world.pass(REST);
