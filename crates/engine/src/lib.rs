@@ -30,6 +30,7 @@ mod retention;
 pub mod schedules;
 mod search;
 mod seen;
+mod sorted_queue;
 mod stats;
 #[cfg(feature = "simulation")]
 mod stepped;

@@ -28,7 +28,7 @@ impl Lanes {
     }
 
     fn kind(&self, name: &Arc<str>) -> Option<usize> {
-        self.kind_ids.get(&Some(Arc::clone(name))).copied()
+        self.kinds.find(&Some(Arc::clone(name)))
     }
 
     fn in_turn(&mut self, now: Timestamp) -> Option<usize> {
@@ -37,15 +37,11 @@ impl Lanes {
             let it = &mut groups[group];
             let is_limited = it.is_limited(*most);
             let stall = it.stall(turn.0.0);
-            if is_limited {
-                turns.remove(group, &mut stall.in_turns);
-            } else if stall.place() != turn {
-                turns.correct(group, Some(stall.place()), &mut stall.in_turns);
-            } else if let Some((_, id)) = first_of(stall, all, due, now) {
+            debug_assert_eq!(stall.place(), turn, "whoever had its turn stands where it belongs at once");
+            if !is_limited && let Some((_, id)) = first_of(stall, all, due, now) {
                 return Some(id);
-            } else {
-                turns.remove(group, &mut stall.in_turns);
             }
+            turns.remove(group, &mut stall.in_turns);
         }
         None
     }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::lanes::Lanes;
 use super::memory::{Memory, Pace};
+use super::named::Named;
 use super::order::Order;
 use super::window::Key;
 
@@ -15,11 +16,13 @@ pub(super) type Turn = (Reverse<u8>, u64);
 /// The jobs of a queue that name the same group, or none.
 #[derive(Debug)]
 pub(super) struct Group {
-    pub(super) name: Option<Arc<str>>,
+    name: Option<Arc<str>>,
     /// Its jobs that are leased or assigned; counted only where it has a name, for only then they can be limited.
     pub(super) live: u32,
     /// How many lanes are its.
     pub(super) lanes: usize,
+    /// One of them; most groups have no other.
+    pub(super) lane: Option<usize>,
     /// One for each priority at which it has had lanes.
     pub(super) stalls: Vec<Stall>,
     /// Lanes that were passed over because the group is at its limit.
@@ -42,9 +45,15 @@ pub(super) struct Stall {
     pub(super) in_turns: Option<Turn>,
 }
 
+impl Named for Group {
+    fn name(&self) -> &Option<Arc<str>> {
+        &self.name
+    }
+}
+
 impl Group {
-    pub(super) fn new(name: Option<Arc<str>>) -> Group {
-        Group { name, live: 0, lanes: 0, stalls: Vec::new(), aside: BTreeSet::new(), in_heads: None }
+    fn new(name: Option<Arc<str>>) -> Group {
+        Group { name, live: 0, lanes: 0, lane: None, stalls: Vec::new(), aside: BTreeSet::new(), in_heads: None }
     }
 
     /// Whether so many of its jobs run that no further one may.
@@ -76,12 +85,7 @@ impl Stall {
 impl Lanes {
     /// The group of this name.
     pub(super) fn group(&mut self, name: &Option<Arc<str>>) -> usize {
-        if let Some(group) = self.group_ids.get(name) {
-            return *group;
-        }
-        let group = self.groups.insert(Group::new(name.clone()));
-        self.group_ids.insert(name.clone(), group);
-        group
+        self.groups.number(name, || Group::new(name.clone()))
     }
 
     /// One more job of the group runs.
@@ -107,7 +111,7 @@ impl Lanes {
     /// Sets the most jobs of one group that may run at once.
     pub(super) fn limit(&mut self, most: Option<u32>, pace: Pace, memory: &mut Memory) {
         if std::mem::replace(&mut self.most, most) != most {
-            let all: Vec<usize> = self.groups.iter().map(|(group, _)| group).collect();
+            let all: Vec<usize> = self.groups.numbers().collect();
             all.into_iter().for_each(|group| self.readmit(group, pace, memory));
         }
     }
@@ -129,15 +133,10 @@ impl Lanes {
 
     /// Drops the group if nothing is its.
     pub(super) fn drop_group(&mut self, id: usize) {
-        let group = &mut self.groups[id];
-        if group.lanes > 0 || group.live > 0 {
-            return;
+        let group = &self.groups[id];
+        if group.lanes == 0 && group.live == 0 {
+            // Where no lane is, none waits, and the group stands in no order.
+            self.groups.remove(id);
         }
-        self.heads.remove(id, &mut group.in_heads);
-        for stall in &mut group.stalls {
-            self.turns.remove(id, &mut stall.in_turns);
-        }
-        self.group_ids.remove(&group.name);
-        self.groups.remove(id);
     }
 }

@@ -8,12 +8,12 @@ use std::sync::Arc;
 
 use ackd_domain::{Name, Spec, Timestamp};
 use ackd_ports::{Lane, Ready};
-use foldhash::HashMap;
 use rustc_hash::FxHashMap;
 use slab::Slab;
 
 use super::group::{Group, Turn};
 use super::memory::{Memory, Pace};
+use super::named::{AllNamed, Named};
 use super::order::Order;
 use super::window::{Key, Window};
 
@@ -79,16 +79,20 @@ pub(super) struct Kind {
     line: Order<u64>,
 }
 
+impl Named for Kind {
+    fn name(&self) -> &Option<Arc<str>> {
+        &self.name
+    }
+}
+
 /// See the module.
 #[derive(Debug, Default)]
 pub(super) struct Lanes {
     pub(super) all: Slab<LaneState>,
-    pub(super) groups: Slab<Group>,
-    pub(super) kinds: Slab<Kind>,
-    ids: FxHashMap<(usize, usize, u8), usize>,
-    // Clients choose the names in these two, so that nobody must be able to foresee their hashes.
-    pub(super) group_ids: HashMap<Option<Arc<str>>, usize>,
-    pub(super) kind_ids: HashMap<Option<Arc<str>>, usize>,
+    pub(super) groups: AllNamed<Group>,
+    pub(super) kinds: AllNamed<Kind>,
+    /// The lanes beside the one that their group knows, by group, type and priority.
+    others: FxHashMap<(usize, usize, u8), usize>,
     /// The lane asked for last: mostly it is asked for again.
     last: Option<usize>,
     /// The most jobs of one group that may run at once.
@@ -122,14 +126,30 @@ impl Lanes {
         if let Some(last) = self.last
             && let Some(lane) = self.all.get(last)
             && lane.priority == name.priority
-            && self.groups[lane.group].name == *name.group
-            && self.kinds[lane.kind].name == *name.kind
+            && self.groups[lane.group].name() == name.group
+            && self.kinds[lane.kind].name() == name.kind
         {
             return Some(last);
         }
-        let (group, kind) = (self.group_ids.get(name.group)?, self.kind_ids.get(name.kind)?);
-        self.last = self.ids.get(&(*group, *kind, name.priority)).copied();
+        let group = self.groups.find(name.group)?;
+        self.last = self.find_of(group, name.kind, name.priority);
         self.last
+    }
+
+    /// The lane of a group for jobs of this type and priority.
+    pub(super) fn find_of(&self, group: usize, kind: &Option<Arc<str>>, priority: u8) -> Option<usize> {
+        let of = &self.groups[group];
+        if let Some(id) = of.lane
+            && let lane = &self.all[id]
+            && lane.priority == priority
+            && self.kinds[lane.kind].name() == kind
+        {
+            return Some(id);
+        }
+        if of.lanes == usize::from(of.lane.is_some()) {
+            return None;
+        }
+        self.others.get(&(group, self.kinds.find(kind)?, priority)).copied()
     }
 
     /// The lane of this name; one that was unknown has no jobs in the ledger that are not told of.
@@ -138,17 +158,15 @@ impl Lanes {
             return id;
         }
         let group = self.group(name.group);
-        let kind = match self.kind_ids.get(name.kind) {
-            Some(kind) => *kind,
-            None => {
-                let kind = self.kinds.insert(Kind { name: name.kind.clone(), ..Kind::default() });
-                self.kind_ids.insert(name.kind.clone(), kind);
-                kind
-            }
-        };
+        let kind = self.kinds.number(name.kind, || Kind { name: name.kind.clone(), ..Kind::default() });
         let id = self.all.insert(LaneState { kind, group, priority: name.priority, ..LaneState::default() });
-        self.ids.insert((group, kind, name.priority), id);
-        self.groups[group].lanes += 1;
+        let of = &mut self.groups[group];
+        of.lanes += 1;
+        if of.lane.is_none() {
+            of.lane = Some(id);
+        } else {
+            self.others.insert((group, kind, name.priority), id);
+        }
         self.kinds[kind].lanes += 1;
         self.make_void(id);
         self.last = Some(id);
@@ -160,9 +178,9 @@ impl Lanes {
         let lane = &self.all[id];
         Lane {
             queue: queue.clone(),
-            kind: self.kinds[lane.kind].name.clone(),
+            kind: self.kinds[lane.kind].name().clone(),
             priority: lane.priority,
-            group: self.groups[lane.group].name.clone(),
+            group: self.groups[lane.group].name().clone(),
         }
     }
 
@@ -217,11 +235,16 @@ impl Lanes {
         self.clock += 1;
         let (group, priority) = (self.all[id].group, self.all[id].priority);
         self.groups[group].stall(priority).turn = self.clock;
-        self.edit(id, pace, memory, |window| {
+        let ready = self.edit(id, pace, memory, |window| {
             let ready = window.pop();
             let size = ready.as_ref().and_then(|ready| ready.payload.as_ref()).map_or(0, |body| body.bytes.len());
             (-isize::try_from(size).unwrap_or(isize::MAX), ready)
-        })
+        });
+        let stall = self.groups[group].stall(priority);
+        if stall.in_turns.is_some() {
+            self.turns.correct(group, Some(stall.place()), &mut stall.in_turns);
+        }
+        ready
     }
 
     /// Puts a lane, to which something has happened, into the orders in which it belongs now.
@@ -245,9 +268,9 @@ impl Lanes {
             self.waiting += 1;
             memory.lanes += 1;
         } else if ended {
-            group.stall(lane.priority).waiting -= 1;
             self.waiting -= 1;
             memory.lanes -= 1;
+            self.leave(id);
             return self.make_void(id);
         }
         if let Some(head) = lane.window.head() {
@@ -286,6 +309,30 @@ impl Lanes {
                 }
             }
         }
+    }
+
+    /// Takes a lane in which no job waits any more out of every order.
+    fn leave(&mut self, id: usize) {
+        let lane = &mut self.all[id];
+        let group = &mut self.groups[lane.group];
+        let stall = group.stall(lane.priority);
+        stall.waiting -= 1;
+        stall.heads.remove(id, &mut lane.in_stall);
+        if stall.waiting == 0 {
+            self.turns.remove(lane.group, &mut stall.in_turns);
+        }
+        group.aside.remove(&id);
+        if group.stalls.iter().all(|stall| stall.waiting == 0) {
+            self.heads.remove(lane.group, &mut group.in_heads);
+        }
+        let kind = &mut self.kinds[lane.kind];
+        kind.turns.remove(id, &mut lane.in_kind_turns);
+        kind.heads.remove(id, &mut lane.in_kind_heads);
+        kind.line.remove(id, &mut lane.in_kind_line);
+        self.due.remove(id, &mut lane.in_due);
+        self.line.remove(id, &mut lane.in_line);
+        self.low.remove(id, &mut lane.in_low);
+        self.holders.remove(id, &mut lane.in_holders);
     }
 
     /// Takes up the lanes that have become due.
@@ -353,7 +400,7 @@ impl Lanes {
             return self.first_in_line(None, pace).map(|(_, id)| id);
         }
         let first = kinds.iter().filter_map(|name| {
-            let kind = *self.kind_ids.get(&Some(Arc::clone(name)))?;
+            let kind = self.kinds.find(&Some(Arc::clone(name)))?;
             self.first_in_line(Some(kind), pace)
         });
         first.min().map(|(_, id)| id)
@@ -418,26 +465,21 @@ impl Lanes {
         }
     }
 
+    /// Drops a lane in which no job waits, and which thus stands in no order.
     fn drop_lane(&mut self, id: usize) {
-        let mut lane = self.all.remove(id);
-        self.ids.remove(&(lane.group, lane.kind, lane.priority));
-        self.due.remove(id, &mut lane.in_due);
-        self.line.remove(id, &mut lane.in_line);
-        self.low.remove(id, &mut lane.in_low);
-        self.holders.remove(id, &mut lane.in_holders);
+        let lane = self.all.remove(id);
         let kind = &mut self.kinds[lane.kind];
-        kind.turns.remove(id, &mut lane.in_kind_turns);
-        kind.heads.remove(id, &mut lane.in_kind_heads);
-        kind.line.remove(id, &mut lane.in_kind_line);
         kind.lanes -= 1;
         if kind.lanes == 0 {
-            self.kind_ids.remove(&kind.name);
             self.kinds.remove(lane.kind);
         }
         let group = &mut self.groups[lane.group];
-        group.stall(lane.priority).heads.remove(id, &mut lane.in_stall);
-        group.aside.remove(&id);
         group.lanes -= 1;
+        if group.lane == Some(id) {
+            group.lane = None;
+        } else {
+            self.others.remove(&(lane.group, lane.kind, lane.priority));
+        }
         self.drop_group(lane.group);
     }
 }

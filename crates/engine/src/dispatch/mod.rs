@@ -11,6 +11,7 @@ mod held;
 mod lanes;
 mod live;
 mod memory;
+mod named;
 mod order;
 mod queue;
 #[cfg(test)]
@@ -196,7 +197,7 @@ impl Dispatcher {
             }
             Input::Leased(jobs) => {
                 for Running { number, queue, group } in jobs {
-                    self.began(*number, queue, group);
+                    let _ = self.began(*number, queue, group);
                 }
             }
             Input::Started(started) => {
@@ -287,15 +288,18 @@ impl Dispatcher {
     fn observe(&mut self, change: &Change, pace: Pace) {
         let job = &change.job;
         let spec = &*job.spec;
+        let mut group = None;
         if job.status == Status::Processing {
-            if self.began(job.id.number(), &spec.queue, &spec.group) {
+            let (of, is_new) = self.began(job.id.number(), &spec.queue, &spec.group);
+            group = Some(of);
+            if is_new {
                 self.note_start(&spec.queue, change.at);
             }
         } else if change.kind != ChangeKind::Submitted {
             self.ended(job.id.number(), pace);
         }
         if let Some(due) = change.was_due {
-            self.remove(spec, (due, job.id.number()), pace);
+            self.remove(spec, group, (due, job.id.number()), pace);
         }
         let held = if change.kind == ChangeKind::Submitted { None } else { self.held.take(job.id.number()) };
         let payload = match change.kind {
@@ -311,16 +315,21 @@ impl Dispatcher {
             change.kind,
             ChangeKind::Leased | ChangeKind::Cancelled | ChangeKind::Expired | ChangeKind::Blocked
         ) {
-            self.remove(spec, (job.run_at, job.id.number()), pace);
+            self.remove(spec, group, (job.run_at, job.id.number()), pace);
         } else if let (Status::Init, Some(payload)) = (job.status, payload) {
             self.held.keep(job.id.number(), payload, self.limits.held);
         }
     }
 
-    /// Takes the waiting job of this time and number out of its lane, if it stands in memory.
-    fn remove(&mut self, spec: &Spec, key: Key, pace: Pace) {
+    /// Takes the waiting job of this time and number out of its lane, if it stands in memory. Its group is looked for by
+    /// its name unless it is known.
+    fn remove(&mut self, spec: &Spec, group: Option<usize>, key: Key, pace: Pace) {
         let (queue, memory) = self.queue_and_memory(&spec.queue);
-        if let Some(lane) = queue.lanes.find(spec.into()) {
+        let lane = match group {
+            Some(group) => queue.lanes.find_of(group, &spec.kind, spec.priority),
+            None => queue.lanes.find(spec.into()),
+        };
+        if let Some(lane) = lane {
             queue
                 .lanes
                 .edit(lane, pace, memory, |window| (-isize::try_from(window.remove(key)).unwrap_or(isize::MAX), ()));
@@ -349,20 +358,20 @@ impl Dispatcher {
         });
     }
 
-    /// A job is leased. Says whether that is new.
-    fn began(&mut self, number: u64, name: &Name, group: &Option<Arc<str>>) -> bool {
+    /// A job is leased. Gives its group, and says whether that is new.
+    fn began(&mut self, number: u64, name: &Name, group: &Option<Arc<str>>) -> (usize, bool) {
         if let Some(running) = self.live.get(number) {
-            let was_assigned = std::mem::take(&mut running.is_assigned);
+            let (group, was_assigned) = (running.group, std::mem::take(&mut running.is_assigned));
             if was_assigned {
                 self.queue(name).assigned -= 1;
             }
-            return was_assigned;
+            return (group, was_assigned);
         }
         let queue = self.queue(name);
         let group = queue.lanes.group(group);
         queue.lanes.begin(group);
         self.live.begin(number, live::Running { queue: name.clone(), group, is_assigned: false });
-        true
+        (group, true)
     }
 
     /// An attempt at a job of this queue began.

@@ -4,15 +4,15 @@
 //! comes first. So a lane whose head moves on with every job costs nothing here until somebody looks, and
 //! each look pays for at most one earlier change.
 
-use std::collections::BTreeSet;
+use crate::sorted_queue::SortedQueue;
 
 /// See the module. Whoever owns what an id stands for keeps the id's place, the key it stands at.
 #[derive(Debug)]
-pub(super) struct Order<K>(BTreeSet<(K, usize)>);
+pub(super) struct Order<K>(SortedQueue<(K, usize), ()>);
 
 impl<K> Default for Order<K> {
     fn default() -> Order<K> {
-        Order(BTreeSet::new())
+        Order(SortedQueue::default())
     }
 }
 
@@ -24,7 +24,7 @@ impl<K: Ord + Copy> Order<K> {
             Some(at) => drop(self.0.remove(&(at, id))),
             None => {}
         }
-        self.0.insert((key, id));
+        self.0.insert((key, id), ());
         *place = Some(key);
     }
 
@@ -43,10 +43,10 @@ impl<K: Ord + Copy> Order<K> {
     }
 
     pub(super) fn first(&self) -> Option<(K, usize)> {
-        self.0.first().copied()
+        self.0.first().map(|(first, ())| first)
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    pub(super) const fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 }

@@ -4,10 +4,10 @@
 //! the ledger only and is read page by page as the window runs low. So a backlog costs no memory, and
 //! what it costs to take the next job does not depend on how many wait behind it.
 
-use std::collections::BTreeMap;
-
 use ackd_domain::Timestamp;
 use ackd_ports::Ready;
+
+use crate::sorted_queue::SortedQueue;
 
 /// A job's place in its lane: when it is due, and its acceptance number.
 pub(super) type Key = (Timestamp, u64);
@@ -38,7 +38,7 @@ impl Default for WindowLimits {
 
 #[derive(Debug, Default)]
 pub(super) struct Window {
-    jobs: BTreeMap<Key, Ready>,
+    jobs: SortedQueue<Key, Ready>,
     beyond: Beyond,
     /// What happened beyond the horizon since a page was asked for; `None` while none is.
     since: Option<Since>,
@@ -68,7 +68,7 @@ impl Window {
     }
 
     pub(super) fn head(&self) -> Option<Key> {
-        self.jobs.keys().next().copied()
+        self.jobs.first().map(|(key, _)| key)
     }
 
     pub(super) fn pop(&mut self) -> Option<Ready> {
@@ -92,7 +92,7 @@ impl Window {
     /// Makes the window look into the ledger from the start of its lane. Gives the bytes of payload freed.
     pub(super) fn restart(&mut self) -> usize {
         let freed: isize = self.jobs.values().map(size).sum();
-        self.jobs.clear();
+        self.jobs = SortedQueue::default();
         self.beyond = Beyond::After(None, Timestamp::default());
         if let Some(since) = &mut self.since {
             since.too_many = true;
@@ -152,7 +152,7 @@ impl Window {
             && let Some((key, ready)) = self.jobs.pop_last()
         {
             freed += size(&ready);
-            self.beyond = Beyond::After(self.jobs.keys().next_back().copied(), key.0);
+            self.beyond = Beyond::After(self.jobs.last_key(), key.0);
             // The horizon moved towards the front: a page that was asked for no longer joins on.
             if let Some(since) = &mut self.since {
                 since.too_many = true;
@@ -161,11 +161,10 @@ impl Window {
         freed
     }
 
-    /// Gives the room back that jobs had which are gone: an empty map keeps a kilobyte, and lanes that wait to be read may be
-    /// many.
+    /// Gives the room back that jobs had which are gone: lanes that wait to be read may be many.
     pub(super) fn give_back(&mut self) {
         if self.jobs.is_empty() {
-            self.jobs = BTreeMap::new();
+            self.jobs = SortedQueue::default();
         }
     }
 
