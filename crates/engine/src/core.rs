@@ -169,18 +169,18 @@ impl Core {
             schedules.step(schedules::Input::Put(&schedule), tick, &mut Vec::new());
         }
         let mut leases = LiveLeases::default();
-        let leased = parts.reader.leased()?;
-        for job in &leased {
-            leases.resume(job, now, tick);
-        }
-        queues.count(leases.take_counts());
         let mut dispatcher = Dispatcher::new(parts.window);
         let mut outputs = Vec::new();
         for queue in parts.reader.queues()? {
             queues.configured(&queue.name, rules(&queue));
             pushes.configured(&queue);
+            leases.count_groups(&queue.name, queue.settings.group_concurrency.is_some());
             dispatcher.step(dispatch::Input::Configured(&queue.name, rules(&queue)), now, &mut outputs);
         }
+        for job in &parts.reader.leased()? {
+            leases.resume(job, now, tick);
+        }
+        queues.count(leases.take_counts());
         // What a crash left half told.
         let own = parts.reader.unresolved()?.into_iter().map(|number| Command::Resolve { number, told: 0 }).collect();
         let running = leases.running();
@@ -573,6 +573,8 @@ impl Core {
             }
             if let Ok(Answer::Queue(queue)) = &answer {
                 self.pushes.configured(queue);
+                self.leases.count_groups(&queue.name, queue.settings.group_concurrency.is_some());
+                self.queues.count(self.leases.take_counts());
                 let was = self.queues.configured(&queue.name, rules(queue));
                 if was.paused && !queue.paused {
                     // A job that was taken up just as its queue was paused was refused, and stands in no

@@ -3,12 +3,13 @@
 //! A state machine on monotonic time. A bare heartbeat is known here only, so that it costs no write;
 //! after a restart every live lease is armed anew with its whole time to live.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use ackd_domain::{Change, Job, LapseReason, Lease, LeaseToken, Name, Progress, Status, Timestamp};
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use crate::sorted_queue::SortedQueue;
 
 /// At most once in so long is a job's progress recorded: a chatty worker must not flood the feed.
 pub const PROGRESS_INTERVAL: Duration = Duration::from_millis(250);
@@ -30,8 +31,10 @@ pub enum Output {
 pub struct LiveLeases {
     live: FxHashMap<u64, Watched>,
     /// When to look at which job next, soonest first.
-    due: BTreeSet<(Duration, u64)>,
-    /// By how much the live leases of each group have changed since somebody took note.
+    due: SortedQueue<(Duration, u64), ()>,
+    /// The queues of which the live leases are counted by group.
+    counted: FxHashSet<Name>,
+    /// By how much those of each group have changed since somebody took note.
     counts: Vec<(Name, Arc<str>, Count)>,
 }
 
@@ -71,13 +74,6 @@ pub struct Running {
     pub queue: Name,
     /// Its group.
     pub group: Option<Arc<str>>,
-}
-
-/// Notes that one more or one less of the group is live.
-fn count(counts: &mut Vec<(Name, Arc<str>, Count)>, watched: &Watched, count: Count) {
-    if let Some(group) = &watched.group {
-        counts.push((watched.queue.clone(), Arc::clone(group), count));
-    }
 }
 
 impl Watched {
@@ -149,7 +145,7 @@ impl LiveLeases {
 
     /// What is due at `tick`.
     pub fn due(&mut self, tick: Duration, outputs: &mut Vec<Output>) {
-        while let Some(&(at, number)) = self.due.first()
+        while let Some(((at, number), ())) = self.due.first()
             && at <= tick
         {
             self.due.pop_first();
@@ -164,7 +160,7 @@ impl LiveLeases {
                 outputs.push(Output::Lapse(token, reason));
                 // It is forgotten once the lapse is committed; if that fails, it is due again.
                 watched.look_at = tick + LAPSE_AGAIN;
-                self.due.insert((watched.look_at, number));
+                self.due.insert((watched.look_at, number), ());
                 continue;
             }
             if let Some(progress) = watched.held.take() {
@@ -172,14 +168,14 @@ impl LiveLeases {
                 outputs.push(Output::Record(token, progress));
             }
             watched.look_at = watched.next_look();
-            self.due.insert((watched.look_at, number));
+            self.due.insert((watched.look_at, number), ());
         }
     }
 
     /// When to call [`LiveLeases::due`] next.
     #[must_use]
     pub fn next_due(&self) -> Option<Duration> {
-        self.due.first().map(|(at, _)| *at)
+        self.due.first().map(|((at, _), ())| at)
     }
 
     /// The leases of the worker of this name.
@@ -202,7 +198,25 @@ impl LiveLeases {
         self.live.iter().map(running).collect()
     }
 
-    /// By how much the live leases of each group have changed since the last call, in order.
+    /// Whether the live leases of this queue are to be counted by group, as where its groups are limited. Those that are
+    /// live already are counted at once, or counted off.
+    pub fn count_groups(&mut self, queue: &Name, counted: bool) {
+        let count = match (self.counted.contains(queue), counted) {
+            (false, true) => Count::More,
+            (true, false) => Count::Less,
+            _ => return,
+        };
+        if counted {
+            self.counted.insert(queue.clone());
+        } else {
+            self.counted.remove(queue);
+        }
+        for watched in self.live.values().filter(|watched| watched.queue == *queue) {
+            self.counts.extend(watched.group.clone().map(|group| (queue.clone(), group, count)));
+        }
+    }
+
+    /// By how much the live leases of each group that is counted have changed since the last call, in order.
     pub fn take_counts(&mut self) -> Vec<(Name, Arc<str>, Count)> {
         std::mem::take(&mut self.counts)
     }
@@ -236,15 +250,24 @@ impl LiveLeases {
             look_at: Duration::ZERO,
         };
         watched.look_at = watched.next_look();
-        self.due.insert((watched.look_at, number));
-        count(&mut self.counts, &watched, Count::More);
+        self.due.insert((watched.look_at, number), ());
+        self.count(&watched, Count::More);
         self.live.insert(number, watched);
     }
 
     fn disarm(&mut self, number: u64) {
         if let Some(watched) = self.live.remove(&number) {
             self.due.remove(&(watched.look_at, number));
-            count(&mut self.counts, &watched, Count::Less);
+            self.count(&watched, Count::Less);
+        }
+    }
+
+    /// Notes that one more or one less of the group is live.
+    fn count(&mut self, watched: &Watched, count: Count) {
+        if let Some(group) = &watched.group
+            && self.counted.contains(&watched.queue)
+        {
+            self.counts.push((watched.queue.clone(), Arc::clone(group), count));
         }
     }
 
@@ -255,7 +278,7 @@ impl LiveLeases {
             if next != watched.look_at {
                 self.due.remove(&(watched.look_at, token.number));
                 watched.look_at = next;
-                self.due.insert((next, token.number));
+                self.due.insert((next, token.number), ());
             }
         }
     }

@@ -42,7 +42,7 @@ pub enum Limit {
 }
 
 /// What is known of the queues beside their waiting jobs: their rules, who asked when, and how many jobs of
-/// each group run. All of it is committed.
+/// each group run where that is limited. All of it is committed.
 #[derive(Debug)]
 pub(crate) struct QueuesSeen {
     seen: RwLock<AllSeen>,

@@ -68,6 +68,30 @@ fn a_changed_limit_holds_at_once() {
 }
 
 #[test]
+fn why_a_job_of_a_group_waits_is_known_of_what_began_before_the_limit_was_set() {
+    let mut world = World::new(WindowLimits::default());
+    (0..4).for_each(|_| drop(world.submit(of_group("a"))));
+    let last = world.submit(of_group("a"));
+    let why = |world: &World| world.core.queues.why(&last, world.now(), world.tick());
+    let limited = Some(crate::Waiting::Limited(crate::Limit::GroupConcurrency));
+    let leased = world.lease(ask(3));
+    assert_eq!(why(&world), Some(crate::Waiting::Queued));
+    world.run(limit(Some(3))).unwrap();
+    assert_eq!(why(&world), limited);
+    world.run(complete(&leased[0])).unwrap();
+    assert_eq!(why(&world), Some(crate::Waiting::Queued));
+    world.run(limit(Some(2))).unwrap();
+    assert_eq!(why(&world), limited);
+    // Who ends while there is no limit does not count when there is one again, nor does anybody count twice.
+    world.run(limit(None)).unwrap();
+    world.run(complete(&leased[1])).unwrap();
+    world.run(limit(Some(2))).unwrap();
+    assert_eq!(why(&world), Some(crate::Waiting::Queued));
+    world.run(limit(Some(1))).unwrap();
+    assert_eq!(why(&world), limited);
+}
+
+#[test]
 fn a_restart_forgets_no_running_job_of_a_group() {
     let ledger = Arc::new(Mutex::new(MemoryLedger::new(SeededEntropy::new(1))));
     let mut world = World::on(&ledger, WindowLimits::default());
