@@ -5,21 +5,23 @@
 //! when the store is opened.
 
 use rusqlite::Connection;
-use rustc_hash::FxHashMap;
 
 use crate::meta;
 
 /// The most submissions that wait to be written down, and are counted when the store is opened.
 const MOST: i64 = 16 << 10;
 
+/// A lane, and how many submissions came into it in a row.
+type Share = (i64, i64);
+
 /// The submissions that are not in the rows of their lanes yet.
 #[derive(Debug, Default)]
 pub(crate) struct Entered {
-    waiting: FxHashMap<i64, i64>,
+    waiting: Vec<Share>,
     /// How many they are.
     total: i64,
     /// Those of the batch at hand.
-    fresh: FxHashMap<i64, i64>,
+    fresh: Vec<Share>,
     /// The number of the last job that was accepted.
     last: u64,
     /// Whether the batch at hand has written all of them down.
@@ -33,9 +35,9 @@ impl Entered {
         const LAST: &str = "SELECT max(id) FROM submission";
         let counted = meta::lanes_counted(connection)?.cast_signed();
         let mut statement = connection.prepare(UNCOUNTED)?;
-        let waiting: FxHashMap<i64, i64> =
+        let waiting: Vec<Share> =
             statement.query_map([counted], |row| row.try_into())?.collect::<rusqlite::Result<_>>()?;
-        let total = waiting.values().sum();
+        let total = waiting.iter().map(|(_, submissions)| submissions).sum();
         let last: Option<i64> = connection.query_row(LAST, [], |row| row.get(0))?;
         let last = last.unwrap_or(0).max(counted).cast_unsigned();
         Ok(Entered { waiting, total, last, ..Entered::default() })
@@ -51,7 +53,7 @@ impl Entered {
         self.last = last;
         let mut total = self.total;
         for lane in lanes {
-            *self.fresh.entry(lane).or_default() += 1;
+            add(&mut self.fresh, (lane, 1));
             total += 1;
         }
         if total > MOST { self.write(connection) } else { Ok(()) }
@@ -63,8 +65,12 @@ impl Entered {
         if self.written || self.waiting.is_empty() && self.fresh.is_empty() {
             return Ok(());
         }
-        for (lane, submissions) in self.waiting.iter().chain(&self.fresh) {
-            connection.prepare_cached(MORE)?.execute([lane, submissions])?;
+        let mut shares = [&*self.waiting, &*self.fresh].concat();
+        shares.sort_unstable();
+        let mut statement = connection.prepare_cached(MORE)?;
+        for shares in shares.chunk_by(|one, other| one.0 == other.0) {
+            let submissions: i64 = shares.iter().map(|(_, submissions)| submissions).sum();
+            statement.execute([shares[0].0, submissions])?;
         }
         meta::set_lanes_counted(connection, self.last)?;
         self.written = true;
@@ -78,9 +84,9 @@ impl Entered {
             self.fresh.clear();
             self.total = 0;
         }
-        for (lane, submissions) in self.fresh.drain() {
-            *self.waiting.entry(lane).or_default() += submissions;
-            self.total += submissions;
+        for share in self.fresh.drain(..) {
+            self.total += share.1;
+            add(&mut self.waiting, share);
         }
     }
 
@@ -88,5 +94,13 @@ impl Entered {
     pub(crate) fn forget(&mut self) {
         self.fresh.clear();
         self.written = false;
+    }
+}
+
+/// Adds a share, to the last one where that is of the same lane: most batches are of one lane only.
+fn add(shares: &mut Vec<Share>, (lane, submissions): Share) {
+    match shares.last_mut() {
+        Some((last, count)) if *last == lane => *count += submissions,
+        _ => shares.push((lane, submissions)),
     }
 }

@@ -1,9 +1,11 @@
+use std::hash::BuildHasher;
 use std::mem;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use ackd_domain::{Name, Spec};
 use ackd_ports::Lane;
-use foldhash::HashMap;
+use foldhash::fast::RandomState;
+use hashbrown::HashTable;
 use rusqlite::{Connection, OptionalExtension};
 use rustc_hash::FxHashMap;
 
@@ -17,11 +19,17 @@ use crate::rows::{Columns, LANE, Unreadable};
 /// one for each; what is forgotten is read again.
 const REMEMBERED: usize = 16 << 10;
 
-/// A lane and the numbers that stand for it in other rows.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct LaneRow {
+/// The numbers that stand for a lane and its queue in other rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct LaneNumbers {
     pub(crate) id: i64,
     pub(crate) queue: i64,
+}
+
+/// A lane and its numbers.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct LaneRow {
+    pub(crate) numbers: LaneNumbers,
     pub(crate) lane: Lane,
 }
 
@@ -67,7 +75,7 @@ impl LaneRow {
             priority: u8::try_from(names.priority).map_err(|_| Unreadable)?,
             group: names.group.map(Arc::from),
         };
-        Ok(LaneRow { id, queue, lane })
+        Ok(LaneRow { numbers: LaneNumbers { id, queue }, lane })
     }
 }
 
@@ -92,7 +100,7 @@ impl Lanes {
         if known.len() >= REMEMBERED {
             known.clear();
         }
-        known.insert(lane.id, Arc::clone(lane));
+        known.insert(lane.numbers.id, Arc::clone(lane));
     }
 }
 
@@ -118,16 +126,22 @@ pub(crate) fn find(connection: &Connection, lane: &Lane) -> Result<Option<i64>, 
 /// The lanes by their names, as the writer numbers them.
 #[derive(Debug, Default)]
 pub(crate) struct LaneNames {
-    // Clients choose the names in it, so that nobody must be able to foresee their hashes.
-    known: HashMap<Lane, Arc<LaneRow>>,
+    known: HashTable<Arc<LaneRow>>,
+    /// Clients choose the names, so that nobody must be able to foresee their hashes.
+    hasher: RandomState,
     /// Those of the batch at hand, to be forgotten with it.
-    fresh: Vec<Lane>,
+    fresh: Vec<i64>,
     /// Those that the batch at hand has deleted, to be forgotten once it is durable.
     deleted: Vec<i64>,
     /// The one asked for last: most batches need one only.
     last: Option<Arc<LaneRow>>,
     /// How many jobs came into each lane, where its row does not say so yet.
     pub(crate) entered: Entered,
+}
+
+/// Whether jobs of this kind are of the lane.
+fn is_of(lane: &Lane, spec: &Spec) -> bool {
+    lane.priority == spec.priority && lane.queue == spec.queue && lane.kind == spec.kind && lane.group == spec.group
 }
 
 impl LaneNames {
@@ -137,43 +151,45 @@ impl LaneNames {
     }
 
     /// The lane of a job, which is written where it is new.
-    pub(crate) fn of(&mut self, connection: &Connection, spec: &Spec) -> Result<Arc<LaneRow>, Fault> {
-        let same = |lane: &Lane| {
-            lane.priority == spec.priority
-                && lane.queue == spec.queue
-                && lane.kind == spec.kind
-                && lane.group == spec.group
-        };
-        if let Some(last) = self.last.as_ref().filter(|last| same(&last.lane)) {
-            return Ok(Arc::clone(last));
+    pub(crate) fn of(&mut self, connection: &Connection, spec: &Spec) -> Result<LaneNumbers, Fault> {
+        if let Some(last) = self.last.as_ref().filter(|last| is_of(&last.lane, spec)) {
+            return Ok(last.numbers);
         }
+        let hash = self.hasher.hash_one((&spec.queue, &spec.kind, spec.priority, &spec.group));
+        let row = match self.known.find(hash, |row| is_of(&row.lane, spec)) {
+            Some(row) => Arc::clone(row),
+            None => self.find_or_insert(connection, spec, hash)?,
+        };
+        let numbers = row.numbers;
+        self.last = Some(row);
+        Ok(numbers)
+    }
+
+    fn find_or_insert(&mut self, connection: &Connection, spec: &Spec, hash: u64) -> Result<Arc<LaneRow>, Fault> {
         let lane = Lane {
             queue: spec.queue.clone(),
             kind: spec.kind.clone(),
             priority: spec.priority,
             group: spec.group.clone(),
         };
-        let row = match self.known.get(&lane) {
-            Some(row) => Arc::clone(row),
-            None => self.find_or_insert(connection, lane)?,
-        };
-        self.last = Some(Arc::clone(&row));
-        Ok(row)
-    }
-
-    fn find_or_insert(&mut self, connection: &Connection, lane: Lane) -> Result<Arc<LaneRow>, Fault> {
         let row = match find(connection, &lane)? {
             Some(id) => select(connection, id)?,
             None => {
-                self.fresh.push(lane.clone());
-                insert(connection, lane.clone())?
+                let row = insert(connection, lane)?;
+                self.fresh.push(row.numbers.id);
+                row
             }
         };
         if self.known.len() >= REMEMBERED {
             self.known.clear();
         }
         let row = Arc::new(row);
-        self.known.insert(lane, Arc::clone(&row));
+        let LaneNames { known, hasher, .. } = self;
+        let hash_of = |row: &Arc<LaneRow>| {
+            let Lane { queue, kind, priority, group } = &row.lane;
+            hasher.hash_one((queue, kind, *priority, group))
+        };
+        known.insert_unique(hash, Arc::clone(&row), hash_of);
         Ok(row)
     }
 
@@ -208,20 +224,25 @@ impl LaneNames {
         self.entered.keep();
         self.fresh.clear();
         let deleted = mem::take(&mut self.deleted);
-        if !deleted.is_empty() {
-            self.known.retain(|_, row| !deleted.contains(&row.id));
-            self.last.take_if(|last| deleted.contains(&last.id));
-        }
+        self.forget_lanes(deleted);
     }
 
     /// The batch is gone, and so are its lanes.
     pub(crate) fn forget(&mut self) {
         self.entered.forget();
-        self.last = None;
         self.deleted.clear();
-        for lane in self.fresh.drain(..) {
-            self.known.remove(&lane);
+        let fresh = mem::take(&mut self.fresh);
+        self.forget_lanes(fresh);
+    }
+
+    fn forget_lanes(&mut self, mut lanes: Vec<i64>) {
+        if lanes.is_empty() {
+            return;
         }
+        lanes.sort_unstable();
+        let is_gone = |row: &Arc<LaneRow>| lanes.binary_search(&row.numbers.id).is_ok();
+        self.known.retain(|row| !is_gone(row));
+        self.last.take_if(|last| is_gone(last));
     }
 }
 
@@ -240,7 +261,7 @@ fn insert(connection: &Connection, lane: Lane) -> Result<LaneRow, Fault> {
     let sum = LaneRow::sum(id, queue, &names, &mut Checksum::default());
     let Names { kind, priority, group, .. } = names;
     connection.prepare_cached(INSERT)?.execute((id, queue, kind, priority, group, sum))?;
-    Ok(LaneRow { id, queue, lane })
+    Ok(LaneRow { numbers: LaneNumbers { id, queue }, lane })
 }
 
 /// The number of the queue `name`, which gets a row where it has none.

@@ -30,14 +30,15 @@ pub struct DeadCause {
 /// [`EXPIRED`] of what expired. `None` of what is not dead, and of the server's own.
 #[must_use]
 pub fn cause(job: &Job) -> Option<Arc<str>> {
-    match job.status {
-        _ if job.spec.queue.is_reserved() => None,
-        Status::Expired => Some(Arc::from(EXPIRED)),
-        Status::Failed => {
-            Some(job.error.as_ref().map_or_else(|| Arc::from(UNKNOWN), |error| of_problem(&error.problem)))
-        }
-        _ => None,
+    let is_dead = matches!(job.status, Status::Failed | Status::Expired);
+    if !is_dead || job.spec.queue.is_reserved() {
+        return None;
     }
+    Some(match &job.error {
+        _ if job.status == Status::Expired => Arc::from(EXPIRED),
+        Some(error) => of_problem(&error.problem),
+        None => Arc::from(UNKNOWN),
+    })
 }
 
 fn of_problem(problem: &str) -> Arc<str> {

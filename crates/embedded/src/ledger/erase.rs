@@ -68,7 +68,7 @@ pub(super) fn erase(
     }
     const NO_MORE: &str = "DELETE FROM count WHERE init = 0 AND processing = 0 AND done = 0 AND failed = 0 \
                            AND cancelled = 0 AND expired = 0 AND queue = ?1";
-    let mut queues: Vec<i64> = gone.iter().filter_map(|job| Some(job.lane.as_ref()?.queue)).collect();
+    let mut queues: Vec<i64> = gone.iter().filter_map(|job| Some(job.lane?.queue)).collect();
     queues.sort_unstable();
     queues.dedup();
     for queue in queues {

@@ -300,7 +300,7 @@ fn count(connection: &Connection, jobs: &[TouchedJob]) -> Result<(), Fault> {
     let mut queues: FxHashMap<i64, [i64; Status::ALL.len()]> = FxHashMap::default();
     for job in jobs {
         let (before, now) = (job.before.map(|before| before.status), (!job.erased).then_some(job.job.status));
-        let Some(lane) = job.lane.as_ref().filter(|_| before != now) else { continue };
+        let Some(lane) = job.lane.filter(|_| before != now) else { continue };
         let counts = queues.entry(lane.queue).or_default();
         if let Some(now) = now {
             counts[now as usize] += 1;

@@ -6,7 +6,7 @@ use rustc_hash::FxHashMap;
 
 use crate::again;
 use crate::dead::Move;
-use crate::lane::LaneRow;
+use crate::lane::LaneNumbers;
 use crate::lines::line;
 use crate::rows::{JobRow, Loaded, Refs, expiry, leaving};
 
@@ -24,7 +24,7 @@ pub(super) struct TouchedJob {
     /// How it was before the batch; none where the batch made it.
     pub(super) before: Option<Before>,
     /// None until a new job is persisted.
-    pub(super) lane: Option<Arc<LaneRow>>,
+    pub(super) lane: Option<LaneNumbers>,
     /// Where its long texts stand, and the texts themselves, to see whether a change brings others.
     pub(super) refs: Refs,
     pub(super) texts: Texts,
@@ -140,7 +140,7 @@ impl TouchedJob {
 
     /// The number of the job's lane, which it has by the time it is persisted.
     pub(super) fn lane_id(&self) -> i64 {
-        self.lane.as_ref().map_or(0, |lane| lane.id)
+        self.lane.map_or(0, |lane| lane.id)
     }
 
     /// In which line of an ordering key the job stands: before, and now.
@@ -155,7 +155,7 @@ impl TouchedJob {
 
     /// How the job moved among the dead; nothing where it is written no row.
     pub(super) fn dead_move(&self) -> Option<Move> {
-        let lane = self.lane.as_ref().filter(|_| self.written || self.erased)?;
+        let lane = self.lane.filter(|_| self.written || self.erased)?;
         let now = if self.erased { None } else { cause(&self.job) };
         Some(Move { queue: lane.queue, job: self.number.cast_signed(), before: self.cause.clone(), now })
     }

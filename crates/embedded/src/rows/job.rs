@@ -8,7 +8,7 @@ use super::lease::{self, LeaseBytes};
 use super::state::{STATE_COLUMNS, State, failure, is_rare, plain, rare, stored_size};
 use super::{Columns, KeyRow, Refs, Shape, SubmissionRow, TextRow, Unreadable, table, type_of};
 use crate::checksum::Checksum;
-use crate::lane::LaneRow;
+use crate::lane::{LaneNumbers, LaneRow};
 
 /// A job's row.
 ///
@@ -32,7 +32,7 @@ const ROOM: usize = 60;
 #[derive(Debug, Clone)]
 pub(crate) struct Loaded {
     pub(crate) job: Arc<Job>,
-    pub(crate) lane: Arc<LaneRow>,
+    pub(crate) lane: LaneNumbers,
     pub(crate) refs: Refs,
 }
 
@@ -176,7 +176,7 @@ impl Loaded {
         let mut job = read_spec(row.number, &row.state, &lane, columns, checksum)?;
         job.changed = Position(row.changed.cast_unsigned());
         job.lease = lease::read(row.lease.as_slice(), job.started_at)?;
-        Ok(Loaded { job: Arc::new(job), lane, refs: row.state.refs })
+        Ok(Loaded { job: Arc::new(job), lane: lane.numbers, refs: row.state.refs })
     }
 }
 
@@ -189,7 +189,7 @@ pub(super) fn read_spec(
     checksum: &mut Checksum,
 ) -> Result<Job, Unreadable> {
     let submission = SubmissionRow::read(number, columns, checksum)?;
-    if submission.lane != lane.id {
+    if submission.lane != lane.numbers.id {
         return Err(Unreadable);
     }
     let keys = if submission.keyed.is_some() {
