@@ -100,6 +100,12 @@ impl<'a> Batch<'a> {
         }
     }
 
+    /// Rows are about to be read. Outside of the batch's transaction each look would begin and end one of its own, which
+    /// takes locks of the file's.
+    fn begin(&mut self) -> Result<(), ReadError> {
+        self.ledger.begin().map_err(|fault| self.unread(fault))
+    }
+
     /// A row that is damaged refuses the command; one that cannot be read fails the batch.
     fn unread(&mut self, fault: Fault) -> ReadError {
         match fault {
@@ -197,6 +203,7 @@ impl Rows for Batch<'_> {
             }
         }
         if self.ledger.again {
+            self.begin()?;
             let again = again::find(&self.ledger.connection, queue, key).map_err(|error| self.unread(error.into()))?;
             for number in again {
                 if let Some(job) = self.job(number)?.filter(|job| has_key(job) && carries(job)) {
@@ -241,17 +248,24 @@ impl Rows for Batch<'_> {
     }
 
     fn first_in_line(&mut self, queue: &Name, key: &str, but: &[u64]) -> Result<Option<u64>, ReadError> {
+        self.begin()?;
         let first = self.lines.first(&self.ledger.connection, line_of(queue, key), but);
         first.map_err(|error| self.unread(error.into()))
     }
 
     fn followers(&mut self, number: u64, told: u64, limit: usize) -> Result<Vec<u64>, ReadError> {
+        if self.ledger.linked {
+            self.begin()?;
+        }
         let EmbeddedLedger { connection, linked, .. } = &*self.ledger;
         let followers = self.links.followers(connection, *linked, (number, told), limit);
         followers.map_err(|error| self.unread(error.into()))
     }
 
     fn waits_for_another(&mut self, follower: &Job, but: u64) -> Result<bool, ReadError> {
+        if self.ledger.linked {
+            self.begin()?;
+        }
         let EmbeddedLedger { connection, linked, awaited, .. } = &mut *self.ledger;
         let waits = self.links.waits_for_another(connection, *linked, (follower, but), awaited);
         waits.map_err(|error| self.unread(error.into()))
@@ -261,6 +275,7 @@ impl Rows for Batch<'_> {
         if let Some(written) = self.files.get(&id) {
             return Ok(written.clone());
         }
+        self.begin()?;
         files::by_id(&self.ledger.connection, id).map_err(|fault| self.unread(fault))
     }
 
@@ -268,6 +283,7 @@ impl Rows for Batch<'_> {
         if let Some(written) = self.files.values().flatten().find(|file| file.name.as_ref() == Some(name)) {
             return Ok(Some(Arc::clone(written)));
         }
+        self.begin()?;
         let stored = files::by_name(&self.ledger.connection, name).map_err(|fault| self.unread(fault))?;
         // One that the batch has written has another name by now, or none.
         Ok(stored.filter(|file| !self.files.contains_key(&file.id)))
