@@ -9,6 +9,7 @@ mod holders;
 mod persist;
 mod room;
 mod texts;
+mod times;
 mod touched;
 mod written;
 

@@ -10,6 +10,7 @@ use rustc_hash::FxHashMap;
 use super::EmbeddedLedger;
 use super::batch::Batch;
 use super::texts;
+use super::times::Times;
 use super::touched::TouchedJob;
 use super::{erase, forget};
 use crate::block::Block;
@@ -26,10 +27,12 @@ use crate::{again, consumers, dead, endpoints, files, schedules, started};
 /// The statements that write, by table and shape.
 #[derive(Debug)]
 pub(super) struct Statements {
-    changes: [(Shape, Block); 3],
-    jobs: [(Shape, Block); 3],
+    changes: [(Shape, Block); 5],
+    jobs: [(Shape, Block); 5],
     submissions: [(Shape, Block); 2],
-    updates: [(Shape, Block); 2],
+    updates: [(Shape, Block); 3],
+    expiries: Times,
+    leavings: Times,
     keys: Block,
     results: Block,
     links: Block,
@@ -43,10 +46,12 @@ impl Statements {
         let update = |shape| (shape, Block::update("job", job_columns(shape)));
         let submission = |shape| (shape, Block::new("submission", submission_columns(shape)));
         Statements {
-            changes: [Shape::First, Shape::Plain, Shape::Rare].map(change),
-            jobs: [Shape::First, Shape::Plain, Shape::Rare].map(job),
+            changes: Shape::ALL.map(change),
+            jobs: Shape::ALL.map(job),
             submissions: [Shape::First, Shape::Rare].map(submission),
-            updates: [Shape::Plain, Shape::Rare].map(update),
+            updates: [Shape::Plain, Shape::Expiring, Shape::Rare].map(update),
+            expiries: Times::new("expiry"),
+            leavings: Times::new("leaving"),
             keys: Block::new("key", "id, text, fingerprint, once, crc"),
             results: Block::new("result", "id, crc, content_type, body"),
             links: Block::unless_there("link", "job, follower"),
@@ -164,9 +169,9 @@ impl Writer<'_> {
 
     fn updates(&mut self, jobs: &[&TouchedJob]) -> rusqlite::Result<()> {
         let shape = |job: &TouchedJob| {
-            // What was rare before has something to take away.
-            let rare = job.before.is_some_and(|before| before.rare) || JobRow::is_rare(&job.job, job.refs);
-            if rare { Shape::Rare } else { Shape::Plain }
+            // What had something of its own before may have that to take away.
+            let now = JobRow::shape_of_update(&job.job, job.refs);
+            job.before.map_or(now, |before| now.max(before.shape))
         };
         let shaped: Vec<(Shape, &TouchedJob)> = jobs.iter().map(|job| (shape(job), *job)).collect();
         for_each_shape(&self.statements.updates, &shaped, |block, shape, jobs| {
@@ -234,40 +239,19 @@ impl Writer<'_> {
     }
 
     fn expiries(&mut self, jobs: &[TouchedJob]) -> rusqlite::Result<()> {
-        for job in jobs {
-            let number = job.number.cast_signed();
+        let moved = jobs.iter().map(|job| {
             let (before, now) = job.expiries();
-            if before == now {
-                continue;
-            }
-            if let Some(at) = before {
-                self.connection
-                    .prepare_cached("DELETE FROM expiry WHERE at = ?1 AND job = ?2")?
-                    .execute([at, number])?;
-            }
-            if let Some(at) = now {
-                self.connection
-                    .prepare_cached("INSERT INTO expiry (at, job) VALUES (?1, ?2)")?
-                    .execute([at, number])?;
-            }
-        }
-        Ok(())
+            (job.number.cast_signed(), before, now)
+        });
+        self.statements.expiries.write(self.connection, moved)
     }
 
     fn leavings(&mut self, jobs: &[TouchedJob]) -> rusqlite::Result<()> {
-        for job in jobs {
-            let number = job.number.cast_signed();
+        let moved = jobs.iter().map(|job| {
             let (before, now) = job.leavings();
-            if let Some(at) = before {
-                leave(self.connection, at, number)?;
-            }
-            if let Some(at) = now {
-                self.connection
-                    .prepare_cached("INSERT INTO leaving (at, job) VALUES (?1, ?2)")?
-                    .execute([at, number])?;
-            }
-        }
-        Ok(())
+            (job.number.cast_signed(), before, now)
+        });
+        self.statements.leavings.write(self.connection, moved)
     }
 
     fn results(&mut self, jobs: &[(&TouchedJob, &Body)]) -> rusqlite::Result<()> {

@@ -8,7 +8,7 @@ use crate::again;
 use crate::dead::Move;
 use crate::lane::LaneNumbers;
 use crate::lines::line;
-use crate::rows::{JobRow, Loaded, Refs, expiry, leaving};
+use crate::rows::{JobRow, Loaded, Refs, Shape, expiry, leaving};
 
 /// The jobs that a batch has looked at.
 pub(super) struct Touched {
@@ -43,7 +43,7 @@ pub(super) struct TouchedJob {
 #[derive(Clone, Copy)]
 pub(super) struct Before {
     pub(super) status: Status,
-    pub(super) rare: bool,
+    pub(super) shape: Shape,
     pub(super) expiry: Option<i64>,
     pub(super) line: Option<i64>,
     pub(super) again: Option<i64>,
@@ -89,7 +89,7 @@ impl TouchedJob {
             number: job.id.number(),
             before: Some(Before {
                 status: job.status,
-                rare: JobRow::is_rare(&job, refs),
+                shape: JobRow::shape_of_update(&job, refs),
                 expiry: expiry(&job),
                 line: line(&job),
                 again: again::of(&job),

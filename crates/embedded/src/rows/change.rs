@@ -4,7 +4,7 @@ use ackd_domain::{Change, ChangeKind, Position, Status, Timestamp};
 use rusqlite::Statement;
 
 use super::job::read_spec;
-use super::state::{State, is_rare, plain, rare};
+use super::state::{self, State, plain, rare};
 use super::{Columns, Refs, Shape, Unreadable, table};
 use crate::checksum::Checksum;
 use crate::lane::LaneRow;
@@ -49,11 +49,13 @@ pub(crate) use select_change;
 pub(crate) const fn change_columns(shape: Shape) -> &'static str {
     match shape {
         Shape::First => "seq, job, at, crc, run_at",
+        Shape::FirstExpiring => "seq, job, at, crc, run_at, expires_at",
         Shape::Plain => concat!("seq, job, at, crc, run_at, previous, kind, ", plain!()),
+        Shape::Expiring => concat!("seq, job, at, crc, run_at, previous, kind, ", plain!(), ", expires_at"),
         Shape::Rare => concat!(
             "seq, job, at, crc, run_at, previous, kind, ",
             plain!(),
-            ", ",
+            ", expires_at, ",
             rare!(),
             ", old_error, old_checkpoint"
         ),
@@ -63,13 +65,11 @@ pub(crate) const fn change_columns(shape: Shape) -> &'static str {
 impl<'a> ChangeRow<'a> {
     /// Which statement can write the row of `change`.
     pub(crate) fn shape(change: &Change, refs: ChangeRefs) -> Shape {
-        if is_rare(&change.job, refs.now) || refs.replaced != Refs::default() {
-            Shape::Rare
-        } else if change.kind == ChangeKind::Submitted && change.job.version == 1 {
-            Shape::First
-        } else {
-            Shape::Plain
+        if refs.replaced != Refs::default() {
+            return Shape::Rare;
         }
+        let is_first = change.kind == ChangeKind::Submitted && change.job.version == 1;
+        state::shape(&change.job, refs.now, is_first)
     }
 
     /// Binds the columns of its shape to the parameters from `first` on.
@@ -85,15 +85,16 @@ impl<'a> ChangeRow<'a> {
         statement.raw_bind_parameter(first + 2, self.at)?;
         statement.raw_bind_parameter(first + 3, self.sum(checksum))?;
         statement.raw_bind_parameter(first + 4, self.state.run_at)?;
-        if shape != Shape::First {
-            statement.raw_bind_parameter(first + 5, self.previous)?;
-            statement.raw_bind_parameter(first + 6, self.kind)?;
-            self.state.bind_plain(statement, first + 7)?;
+        let mut next = first + 5;
+        if shape.has_plain() {
+            statement.raw_bind_parameter(next, self.previous)?;
+            statement.raw_bind_parameter(next + 1, self.kind)?;
+            next += 2;
         }
+        let next = self.state.bind(statement, next, shape)?;
         if shape == Shape::Rare {
-            self.state.bind_rare(statement, first + 14)?;
-            statement.raw_bind_parameter(first + 23, self.replaced.error)?;
-            statement.raw_bind_parameter(first + 24, self.replaced.checkpoint)?;
+            statement.raw_bind_parameter(next, self.replaced.error)?;
+            statement.raw_bind_parameter(next + 1, self.replaced.checkpoint)?;
         }
         Ok(())
     }

@@ -5,7 +5,7 @@ use rusqlite::Statement;
 
 use super::key::Keys;
 use super::lease::{self, LeaseBytes};
-use super::state::{STATE_COLUMNS, State, failure, is_rare, plain, rare, stored_size};
+use super::state::{self, STATE_COLUMNS, State, failure, plain, rare, stored_size};
 use super::{Columns, KeyRow, Refs, Shape, SubmissionRow, TextRow, Unreadable, table, type_of};
 use crate::checksum::Checksum;
 use crate::lane::{LaneNumbers, LaneRow};
@@ -86,8 +86,10 @@ pub(crate) use {select_job, spec_columns, spec_joins};
 pub(crate) const fn job_columns(shape: Shape) -> &'static str {
     match shape {
         Shape::First => "id, lane, changed, crc, run_at, lease",
+        Shape::FirstExpiring => "id, lane, changed, crc, run_at, lease, expires_at",
         Shape::Plain => concat!("id, lane, changed, crc, run_at, lease, ", plain!()),
-        Shape::Rare => concat!("id, lane, changed, crc, run_at, lease, ", plain!(), ", ", rare!()),
+        Shape::Expiring => concat!("id, lane, changed, crc, run_at, lease, ", plain!(), ", expires_at"),
+        Shape::Rare => concat!("id, lane, changed, crc, run_at, lease, ", plain!(), ", expires_at, ", rare!()),
     }
 }
 
@@ -114,18 +116,12 @@ impl<'a> JobRow<'a> {
 
     /// Which statement can insert the row of `job`.
     pub(crate) fn shape(job: &Job, refs: Refs) -> Shape {
-        if is_rare(job, refs) {
-            Shape::Rare
-        } else if job.version == 1 {
-            Shape::First
-        } else {
-            Shape::Plain
-        }
+        state::shape(job, refs, job.version == 1)
     }
 
-    /// Whether `job` has anything of what few jobs have.
-    pub(crate) fn is_rare(job: &Job, refs: Refs) -> bool {
-        is_rare(job, refs)
+    /// Which statement can write over a row that was nothing more than this.
+    pub(crate) fn shape_of_update(job: &Job, refs: Refs) -> Shape {
+        state::shape(job, refs, false)
     }
 
     /// Binds the columns of `shape` to the parameters from `first` on.
@@ -142,12 +138,7 @@ impl<'a> JobRow<'a> {
         statement.raw_bind_parameter(first + 3, self.sum(checksum))?;
         statement.raw_bind_parameter(first + 4, self.state.run_at)?;
         statement.raw_bind_parameter(first + 5, self.lease.as_slice())?;
-        if shape != Shape::First {
-            self.state.bind_plain(statement, first + 6)?;
-        }
-        if shape == Shape::Rare {
-            self.state.bind_rare(statement, first + 13)?;
-        }
+        self.state.bind(statement, first + 6, shape)?;
         Ok(())
     }
 

@@ -1,11 +1,31 @@
 /// How much of a row there is to say. Each column costs, and what a statement does not name has the value
 /// that the schema gives it: so most rows are written by a statement that names few.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+///
+/// A shape that comes later can say all that the earlier ones can.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Shape {
     /// Of a job that was accepted and nothing more.
     First,
+    /// The same with an expiry of its own, as what is put off has.
+    FirstExpiring,
     /// Of a job that has been worked on, as most are.
     Plain,
-    /// Of a job with something of its own; every column is named.
+    /// The same with an expiry of its own.
+    Expiring,
+    /// Of a job with something else of its own; every column is named.
     Rare,
+}
+
+impl Shape {
+    pub(crate) const ALL: [Shape; 5] = [Shape::First, Shape::FirstExpiring, Shape::Plain, Shape::Expiring, Shape::Rare];
+
+    /// Whether it says what every job that was leased has.
+    pub(super) const fn has_plain(self) -> bool {
+        matches!(self, Shape::Plain | Shape::Expiring | Shape::Rare)
+    }
+
+    /// Whether it says when the job expires.
+    pub(super) const fn has_expiry(self) -> bool {
+        matches!(self, Shape::FirstExpiring | Shape::Expiring | Shape::Rare)
+    }
 }

@@ -6,7 +6,7 @@ use rusqlite::Statement;
 
 use super::body::{type_of, written};
 use super::submission::USUAL_EXPIRY;
-use super::{Columns, Unreadable, progress};
+use super::{Columns, Shape, Unreadable, progress};
 use crate::checksum::Checksum;
 
 /// What may change of a job, its lease apart, as `job` and `change` store it in their last columns.
@@ -93,10 +93,13 @@ macro_rules! plain {
 /// What only few have in these; the others have what the schema says.
 macro_rules! rare {
     () => {
-        "run, result_type, expires_at, cancel_requested_at, progress, error, checkpoint, held, result_file"
+        "run, result_type, cancel_requested_at, progress, error, checkpoint, held, result_file"
     };
 }
 pub(super) use {plain, rare};
+
+const PLAIN_COLUMNS: usize = 7;
+const RARE_COLUMNS: usize = 8;
 
 impl<'a> State<'a> {
     pub(super) fn of(job: &'a Job, refs: Refs) -> State<'a> {
@@ -174,8 +177,26 @@ impl<'a> State<'a> {
             + self.result_size.map_or(0, stored_size)
     }
 
+    /// Binds what `shape` names of [`plain`], the expiry and [`rare`] to the parameters from `first` on. Gives the parameter behind them.
+    pub(super) fn bind(&self, statement: &mut Statement<'_>, first: usize, shape: Shape) -> rusqlite::Result<usize> {
+        let mut next = first;
+        if shape.has_plain() {
+            self.bind_plain(statement, next)?;
+            next += PLAIN_COLUMNS;
+        }
+        if shape.has_expiry() {
+            statement.raw_bind_parameter(next, self.expires_at)?;
+            next += 1;
+        }
+        if shape == Shape::Rare {
+            self.bind_rare(statement, next)?;
+            next += RARE_COLUMNS;
+        }
+        Ok(next)
+    }
+
     /// Binds the columns of [`plain`] to the parameters from `first` on.
-    pub(super) fn bind_plain(&self, statement: &mut Statement<'_>, first: usize) -> rusqlite::Result<()> {
+    fn bind_plain(&self, statement: &mut Statement<'_>, first: usize) -> rusqlite::Result<()> {
         statement.raw_bind_parameter(first, self.status)?;
         statement.raw_bind_parameter(first + 1, self.version)?;
         statement.raw_bind_parameter(first + 2, self.attempt)?;
@@ -186,16 +207,15 @@ impl<'a> State<'a> {
     }
 
     /// Binds the columns of [`rare`] to the parameters from `first` on.
-    pub(super) fn bind_rare(&self, statement: &mut Statement<'_>, first: usize) -> rusqlite::Result<()> {
+    fn bind_rare(&self, statement: &mut Statement<'_>, first: usize) -> rusqlite::Result<()> {
         statement.raw_bind_parameter(first, self.run)?;
         statement.raw_bind_parameter(first + 1, self.result_type)?;
-        statement.raw_bind_parameter(first + 2, self.expires_at)?;
-        statement.raw_bind_parameter(first + 3, self.cancel_requested_at)?;
-        statement.raw_bind_parameter(first + 4, self.progress.as_deref())?;
-        statement.raw_bind_parameter(first + 5, self.refs.error)?;
-        statement.raw_bind_parameter(first + 6, self.refs.checkpoint)?;
-        statement.raw_bind_parameter(first + 7, self.held)?;
-        statement.raw_bind_parameter(first + 8, self.result_file.as_deref())
+        statement.raw_bind_parameter(first + 2, self.cancel_requested_at)?;
+        statement.raw_bind_parameter(first + 3, self.progress.as_deref())?;
+        statement.raw_bind_parameter(first + 4, self.refs.error)?;
+        statement.raw_bind_parameter(first + 5, self.refs.checkpoint)?;
+        statement.raw_bind_parameter(first + 6, self.held)?;
+        statement.raw_bind_parameter(first + 7, self.result_file.as_deref())
     }
 
     /// Puts this state into `job`, all but the long texts that it refers to.
@@ -240,16 +260,22 @@ pub(super) fn failure(problem: Option<std::sync::Arc<str>>) -> Option<Failure> {
     problem.map(|problem| Failure { problem })
 }
 
-/// Whether a job has anything of what few jobs have.
-pub(super) fn is_rare(job: &Job, refs: Refs) -> bool {
-    job.run != 1
+/// The shape of the row of a job of which there is to say that it was accepted (`first`), or what was made of it since.
+pub(super) fn shape(job: &Job, refs: Refs, first: bool) -> Shape {
+    let is_rare = job.run != 1
         || job.result.as_ref().is_some_and(|result| written(&result.content_type).is_some())
-        || !has_usual_expiry(job)
         || job.cancel_requested_at.is_some()
         || job.progress.is_some()
         || job.result_file.is_some()
         || !job.held.is_free()
-        || refs != Refs::default()
+        || refs != Refs::default();
+    match (first, has_usual_expiry(job)) {
+        _ if is_rare => Shape::Rare,
+        (true, true) => Shape::First,
+        (true, false) => Shape::FirstExpiring,
+        (false, true) => Shape::Plain,
+        (false, false) => Shape::Expiring,
+    }
 }
 
 /// The bytes in which SQLite stores an integer (<https://sqlite.org/fileformat2.html#record_format>).

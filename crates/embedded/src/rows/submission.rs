@@ -122,8 +122,8 @@ pub(crate) fn copy_submission(
 /// The columns of a submission's row, by its shape.
 pub(crate) const fn submission_columns(shape: Shape) -> &'static str {
     match shape {
-        Shape::First | Shape::Plain => "id, created_at, salt, lane, crc, body",
         Shape::Rare => "id, created_at, salt, lane, crc, body, keyed, content_type, more",
+        _ => "id, created_at, salt, lane, crc, body",
     }
 }
 
