@@ -3,7 +3,7 @@
 use ackd_domain::{Job, Name};
 use rusqlite::{Connection, OptionalExtension};
 
-use crate::lines::{Moves, line_of};
+use crate::lines::line_of;
 
 /// Where the job stands among those: under a hash of queue and key, which others may share.
 pub(crate) fn of(job: &Job) -> Option<i64> {
@@ -16,19 +16,6 @@ pub(crate) fn find(connection: &Connection, queue: &Name, key: &str) -> rusqlite
     let mut statement = connection.prepare_cached("SELECT job FROM again WHERE key = ?1 ORDER BY job")?;
     let rows = statement.query_map([line_of(queue, key)], |row| row.get::<_, i64>(0))?;
     rows.map(|number| number.map(i64::cast_unsigned)).collect()
-}
-
-/// Puts the job where it stands now.
-pub(crate) fn write(
-    connection: &Connection,
-    job: i64,
-    (before, now): (Option<i64>, Option<i64>),
-) -> rusqlite::Result<()> {
-    const MOVES: Moves = Moves {
-        leave: "DELETE FROM again WHERE key = ?1 AND job = ?2",
-        come: "INSERT INTO again (key, job) VALUES (?1, ?2)",
-    };
-    MOVES.carry_out(connection, job, before, now)
 }
 
 /// Whether there is any.

@@ -16,7 +16,18 @@ pub(crate) fn line(job: &Job) -> Option<i64> {
 /// The line of a queue and ordering key. Two keys of one hash would share a line and wait for each other, no more; part
 /// of the stored format.
 pub(crate) fn line_of(queue: &Name, key: &str) -> i64 {
-    xxh3_64(&[queue.as_str().as_bytes(), b"\0", key.as_bytes()].concat()).cast_signed()
+    let parts = [queue.as_str().as_bytes(), b"\0", key.as_bytes()];
+    // It is asked for several times a job, and both are short.
+    let mut room = [0; 512];
+    let mut end = 0;
+    for part in parts {
+        let Some(place) = room.get_mut(end..end + part.len()) else {
+            return xxh3_64(&parts.concat()).cast_signed();
+        };
+        place.copy_from_slice(part);
+        end += part.len();
+    }
+    xxh3_64(&room[..end]).cast_signed()
 }
 
 /// What a batch has changed of the lines that are committed.
@@ -62,43 +73,17 @@ impl Lines {
     }
 }
 
-/// Moves `job` from one line to another.
-pub(crate) fn move_in_line(
-    connection: &Connection,
-    job: i64,
-    (before, now): (Option<i64>, Option<i64>),
-) -> rusqlite::Result<()> {
-    const MOVES: Moves = Moves {
-        leave: "DELETE FROM line WHERE key = ?1 AND job = ?2",
-        come: "INSERT INTO line (key, job) VALUES (?1, ?2)",
-    };
-    MOVES.carry_out(connection, job, before, now)
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// The statements that keep a table of jobs by key.
-pub(crate) struct Moves {
-    pub(crate) leave: &'static str,
-    pub(crate) come: &'static str,
-}
-
-impl Moves {
-    /// Moves `job` from one key to another.
-    pub(crate) fn carry_out(
-        &self,
-        connection: &Connection,
-        job: i64,
-        before: Option<i64>,
-        now: Option<i64>,
-    ) -> rusqlite::Result<()> {
-        if before == now {
-            return Ok(());
+    #[test]
+    fn a_line_is_the_hash_of_queue_and_key_however_long() {
+        let queue = Name::new("orders").unwrap();
+        for bytes in [0, 1, 100, 504, 505, 506, 5000] {
+            let key = "k".repeat(bytes);
+            let whole = format!("orders\0{key}");
+            assert_eq!(line_of(&queue, &key), xxh3_64(whole.as_bytes()).cast_signed(), "{bytes}");
         }
-        if let Some(key) = before {
-            connection.prepare_cached(self.leave)?.execute([key, job])?;
-        }
-        if let Some(key) = now {
-            connection.prepare_cached(self.come)?.execute([key, job])?;
-        }
-        Ok(())
     }
 }

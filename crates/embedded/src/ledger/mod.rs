@@ -7,9 +7,9 @@ mod erase;
 mod forget;
 mod holders;
 mod persist;
+mod places;
 mod room;
 mod texts;
-mod times;
 mod touched;
 mod written;
 

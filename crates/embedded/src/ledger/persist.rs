@@ -9,20 +9,19 @@ use rustc_hash::FxHashMap;
 
 use super::EmbeddedLedger;
 use super::batch::Batch;
+use super::places::{Moved, Places};
 use super::texts;
-use super::times::Times;
 use super::touched::TouchedJob;
 use super::{erase, forget};
 use crate::block::Block;
 use crate::checksum::Checksum;
 use crate::fault::Fault;
 use crate::lane::queue_id;
-use crate::lines::move_in_line;
 use crate::rows::{
     BodyRow, ChangeRefs, ChangeRow, JobRow, KeyRow, Settings, Shape, SubmissionRow, change_columns, copy_submission,
     job_columns, queue_sum, replace_payload, submission_columns,
 };
-use crate::{again, consumers, dead, endpoints, files, schedules, started};
+use crate::{consumers, dead, endpoints, files, schedules, started};
 
 /// The statements that write, by table and shape.
 #[derive(Debug)]
@@ -31,8 +30,10 @@ pub(super) struct Statements {
     jobs: [(Shape, Block); 5],
     submissions: [(Shape, Block); 2],
     updates: [(Shape, Block); 3],
-    expiries: Times,
-    leavings: Times,
+    expiries: Places,
+    leavings: Places,
+    lines: Places,
+    again: Places,
     keys: Block,
     results: Block,
     links: Block,
@@ -50,8 +51,10 @@ impl Statements {
             jobs: Shape::ALL.map(job),
             submissions: [Shape::First, Shape::Rare].map(submission),
             updates: [Shape::Plain, Shape::Expiring, Shape::Rare].map(update),
-            expiries: Times::new("expiry"),
-            leavings: Times::new("leaving"),
+            expiries: Places::new("expiry", "at"),
+            leavings: Places::new("leaving", "at"),
+            lines: Places::new("line", "key"),
+            again: Places::new("again", "key"),
             keys: Block::new("key", "id, text, fingerprint, once, crc"),
             results: Block::new("result", "id, crc, content_type, body"),
             links: Block::unless_there("link", "job, follower"),
@@ -112,9 +115,7 @@ pub(super) fn persist(batch: &mut Batch<'_>, changes: &[Change]) -> Result<(), F
     let results: Vec<(&TouchedJob, &Body)> =
         touched.jobs.iter().filter_map(|job| Some((job, job.result.as_ref()?))).collect();
     writer.results(&results)?;
-    writer.expiries(&touched.jobs)?;
-    writer.lines(&touched.jobs)?;
-    writer.leavings(&touched.jobs)?;
+    writer.places(&touched.jobs)?;
     count(connection, &touched.jobs)?;
     dead::write(connection, touched.jobs.iter().filter_map(TouchedJob::dead_move))?;
     if touched.jobs.iter().any(|job| job.erased) {
@@ -230,28 +231,16 @@ impl Writer<'_> {
         Ok(())
     }
 
-    fn lines(&mut self, jobs: &[TouchedJob]) -> rusqlite::Result<()> {
-        jobs.iter().try_for_each(|job| {
-            let number = job.number.cast_signed();
-            again::write(self.connection, number, job.again())?;
-            move_in_line(self.connection, number, job.lines())
-        })
-    }
-
-    fn expiries(&mut self, jobs: &[TouchedJob]) -> rusqlite::Result<()> {
-        let moved = jobs.iter().map(|job| {
-            let (before, now) = job.expiries();
-            (job.number.cast_signed(), before, now)
-        });
-        self.statements.expiries.write(self.connection, moved)
-    }
-
-    fn leavings(&mut self, jobs: &[TouchedJob]) -> rusqlite::Result<()> {
-        let moved = jobs.iter().map(|job| {
-            let (before, now) = job.leavings();
-            (job.number.cast_signed(), before, now)
-        });
-        self.statements.leavings.write(self.connection, moved)
+    /// Moves the jobs in every table in which they stand by something of theirs.
+    fn places(&mut self, jobs: &[TouchedJob]) -> rusqlite::Result<()> {
+        let Statements { expiries, leavings, lines, again, .. } = self.statements;
+        let write = |table: &Places, moved: fn(&TouchedJob) -> Moved| {
+            table.write(self.connection, jobs.iter().map(|job| (job.number.cast_signed(), moved(job))))
+        };
+        write(expiries, TouchedJob::expiries)?;
+        write(again, TouchedJob::again)?;
+        write(lines, TouchedJob::lines)?;
+        write(leavings, TouchedJob::leavings)
     }
 
     fn results(&mut self, jobs: &[(&TouchedJob, &Body)]) -> rusqlite::Result<()> {

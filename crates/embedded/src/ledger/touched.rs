@@ -4,6 +4,7 @@ use ackd_domain::{Body, Job, Status, Timestamp};
 use ackd_ports::cause;
 use rustc_hash::FxHashMap;
 
+use super::places::Moved;
 use crate::again;
 use crate::dead::Move;
 use crate::lane::LaneNumbers;
@@ -144,12 +145,12 @@ impl TouchedJob {
     }
 
     /// In which line of an ordering key the job stands: before, and now.
-    pub(super) fn lines(&self) -> (Option<i64>, Option<i64>) {
+    pub(super) fn lines(&self) -> Moved {
         (self.before.and_then(|before| before.line), line(&self.job))
     }
 
     /// Where the job stands among those that carry a unique key in a further run: before, and now.
-    pub(super) fn again(&self) -> (Option<i64>, Option<i64>) {
+    pub(super) fn again(&self) -> Moved {
         (self.before.and_then(|before| before.again), again::of(&self.job))
     }
 
@@ -161,13 +162,13 @@ impl TouchedJob {
     }
 
     /// Where the job stands in the table of those that expire at a time of their own: before, and now.
-    pub(super) fn expiries(&self) -> (Option<i64>, Option<i64>) {
+    pub(super) fn expiries(&self) -> Moved {
         (self.before.and_then(|before| before.expiry), expiry(&self.job))
     }
 
     /// Where the job may have stood in the table of those that go at a time of their own, whatever brought it there, and
     /// where it is to stand now. Nothing where it goes when it went.
-    pub(super) fn leavings(&self) -> (Option<i64>, Option<i64>) {
+    pub(super) fn leavings(&self) -> Moved {
         let before = self.before.and_then(|before| before.kept_until);
         let now = self.job.kept_until().map(Timestamp::millis);
         if before == now { (None, None) } else { (before, leaving(&self.job)) }
