@@ -27,7 +27,7 @@ impl Lanes {
         }
     }
 
-    fn kind(&self, name: &Arc<str>) -> Option<usize> {
+    pub(super) fn kind(&self, name: &Arc<str>) -> Option<usize> {
         self.kinds.find(&Some(Arc::clone(name)))
     }
 

@@ -17,11 +17,11 @@ pub(super) type Turn = (Reverse<u8>, u64);
 #[derive(Debug)]
 pub(super) struct Group {
     name: Option<Arc<str>>,
-    /// Its jobs that are leased or assigned; counted only where it has a name, for only then they can be limited.
+    /// Its jobs that are leased or assigned.
     pub(super) live: u32,
     /// How many lanes are its.
     pub(super) lanes: usize,
-    /// One of them; most groups have no other.
+    /// One of them, mostly the only one; none where that has gone and others are left.
     pub(super) lane: Option<usize>,
     /// One for each priority at which it has had lanes.
     pub(super) stalls: Vec<Stall>,

@@ -18,8 +18,8 @@ use super::order::Order;
 use super::window::{Key, Window};
 
 /// So many lanes without a waiting job are kept, so that a lane which runs empty with every job is not made
-/// anew with every job.
-const VOIDS_KEPT: usize = 16;
+/// anew with every job. In tests so few that lanes go in a short history too.
+const VOIDS_KEPT: usize = if cfg!(test) { 2 } else { 16 };
 
 /// The room for so many lanes is kept, though fewer are there.
 const ROOM_KEPT: usize = 1024;
@@ -112,7 +112,7 @@ pub(super) struct Lanes {
     voids: VecDeque<usize>,
     /// How many lanes have waiting jobs.
     waiting: usize,
-    /// How many leased or assigned jobs are counted, of all groups.
+    /// How many jobs are leased or assigned, of all groups.
     pub(super) running: usize,
     /// How many jobs stand in memory.
     held: usize,
@@ -189,7 +189,7 @@ impl Lanes {
         self.held
     }
 
-    /// Whether no job waits and none runs that is counted.
+    /// Whether no job waits and none runs.
     pub(super) const fn is_idle(&self) -> bool {
         self.waiting == 0 && self.running == 0
     }
@@ -400,7 +400,7 @@ impl Lanes {
             return self.first_in_line(None, pace).map(|(_, id)| id);
         }
         let first = kinds.iter().filter_map(|name| {
-            let kind = self.kinds.find(&Some(Arc::clone(name)))?;
+            let kind = self.kind(name)?;
             self.first_in_line(Some(kind), pace)
         });
         first.min().map(|(_, id)| id)
