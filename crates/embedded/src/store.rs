@@ -127,11 +127,16 @@ fn open_writer(path: &Path, options: &Options) -> Result<Connection, OpenError> 
     connection.pragma_update(None, "journal_mode", "wal")?;
     connection.pragma_update(None, "wal_autocheckpoint", 0)?;
     configure(&connection, options.page_cache)?;
+    connection.set_prepared_statement_cache_capacity(WRITERS_STATEMENTS);
     schema::migrate(&mut connection)?;
     schema::check(&connection)?;
     meta::check(&connection)?;
     Ok(connection)
 }
+
+/// More than the writer has: it uses them in one order batch after batch, so that in a cache that holds too few the next
+/// one is always that which has just gone.
+const WRITERS_STATEMENTS: usize = 256;
 
 /// What every connection has in common.
 pub(crate) fn configure(connection: &Connection, page_cache: usize) -> rusqlite::Result<()> {

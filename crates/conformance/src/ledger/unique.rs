@@ -16,6 +16,7 @@ pub(super) const CASES: &[Case] = &[
     ("a unique key is carried by one unfinished job", one_carries_it),
     ("a unique key is found after many others, and after its jobs ended", found_among_many),
     ("a waiting job takes payload and time of another submission", replaced),
+    ("a waiting job takes the usual expiry of another submission", expires_as_usual),
     ("a retried job carries its unique key again", carried_again),
     ("a batch sees the unique keys of its own jobs", within_a_batch),
     ("a unique key goes with its job", erased),
@@ -125,6 +126,24 @@ fn replaced(world: &mut World) {
     assert_eq!(expired, [first.id.number()], "it expires by the submission that it took");
     world.job(Command::Expire { number: first.id.number() });
     assert_eq!(holder(world, "a"), None);
+}
+
+/// What is put off expires later than what is not: the job loses the time of its own again, wherever it is written down.
+fn expires_as_usual(world: &mut World) {
+    let delayed = Submission { start: Start::After(HOUR), ..unique("a") };
+    let first = world.submit(delayed);
+    let made = world.submit_all(vec![keyed("a", UniquePolicy::Replace)]).remove(0);
+    assert_eq!((made.how, made.job.id), (Acceptance::Replaced, first.id));
+    assert_eq!(made.job.expires_at, first.expires_at.before(HOUR));
+    world.audit();
+    world.reopen();
+    let read = world.reader().job(first.id).expect("a job can be read").expect("it is there");
+    assert_eq!(read.expires_at, made.job.expires_at);
+    world.pass(read.expires_at.since(world.now));
+    let expired = |world: &World| world.reader().expired(world.now, 10).expect("the expired can be read");
+    assert_eq!(expired(world), [first.id.number()]);
+    world.pass(HOUR);
+    assert_eq!(expired(world), [first.id.number()], "it stands in one place only");
 }
 
 fn carried_again(world: &mut World) {

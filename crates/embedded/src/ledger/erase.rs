@@ -5,7 +5,6 @@ use std::sync::atomic::Ordering;
 use ackd_domain::{Job, Timestamp};
 use rusqlite::{Connection, OptionalExtension};
 
-use super::persist::leave;
 use super::touched::TouchedJob;
 use crate::block::Block;
 use crate::checksum::Checksum;
@@ -154,5 +153,11 @@ fn delete_texts(connection: &Connection, error: Option<i64>, checkpoint: Option<
 
 fn delete(connection: &Connection, sql: &str, key: i64) -> rusqlite::Result<()> {
     connection.prepare_cached(sql)?.execute([key])?;
+    Ok(())
+}
+
+/// Takes a job from those that go at a time of their own, should it be among them.
+fn leave(connection: &Connection, at: i64, number: i64) -> rusqlite::Result<()> {
+    connection.prepare_cached("DELETE FROM leaving WHERE at = ?1 AND job = ?2")?.execute([at, number])?;
     Ok(())
 }

@@ -164,7 +164,10 @@ impl EmbeddedLedger {
         if !self.begun {
             self.background.gate.enter();
             self.begun = true;
-            self.connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+            // Whatever keeps it from beginning fails the batch: as damage it would refuse a command, and the rest of the
+            // batch would be written outside of a transaction.
+            let begin = self.connection.prepare_cached("BEGIN IMMEDIATE");
+            begin.and_then(|mut begin| begin.execute([])).map_err(Fault::Sqlite)?;
         }
         Ok(())
     }
@@ -204,7 +207,7 @@ impl EmbeddedLedger {
         found.map_err(|fault| self.shared.trouble.note(fault))
     }
 
-    /// Makes the batch durable, if it wrote anything.
+    /// Makes what the batch wrote durable, and ends its transaction also where it only read.
     fn commit(&mut self) -> Result<(), Fault> {
         #[cfg(test)]
         if let Some(error) = self.shared.fail_next.lock().unwrap().take() {

@@ -172,7 +172,7 @@ impl Writer<'_> {
         let shape = |job: &TouchedJob| {
             // What had something of its own before may have that to take away.
             let now = JobRow::shape_of_update(&job.job, job.refs);
-            job.before.map_or(now, |before| now.max(before.shape))
+            job.before.map_or(now, |before| now.and(before.shape))
         };
         let shaped: Vec<(Shape, &TouchedJob)> = jobs.iter().map(|job| (shape(job), *job)).collect();
         for_each_shape(&self.statements.updates, &shaped, |block, shape, jobs| {
@@ -289,11 +289,5 @@ fn count(connection: &Connection, jobs: &[TouchedJob]) -> Result<(), Fault> {
     for (queue, [init, processing, done, failed, cancelled, expired]) in queues {
         statement.execute((queue, init, processing, done, failed, cancelled, expired))?;
     }
-    Ok(())
-}
-
-/// Takes a job from those that go at a time of their own, should it be among them.
-pub(super) fn leave(connection: &Connection, at: i64, number: i64) -> rusqlite::Result<()> {
-    connection.prepare_cached("DELETE FROM leaving WHERE at = ?1 AND job = ?2")?.execute([at, number])?;
     Ok(())
 }

@@ -1,8 +1,6 @@
 /// How much of a row there is to say. Each column costs, and what a statement does not name has the value
 /// that the schema gives it: so most rows are written by a statement that names few.
-///
-/// A shape that comes later can say all that the earlier ones can.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Shape {
     /// Of a job that was accepted and nothing more.
     First,
@@ -18,6 +16,17 @@ pub(crate) enum Shape {
 
 impl Shape {
     pub(crate) const ALL: [Shape; 5] = [Shape::First, Shape::FirstExpiring, Shape::Plain, Shape::Expiring, Shape::Rare];
+
+    /// The least shape that says what either does.
+    pub(crate) const fn and(self, other: Shape) -> Shape {
+        match (self.has_plain() || other.has_plain(), self.has_expiry() || other.has_expiry()) {
+            _ if matches!((self, other), (Shape::Rare, _) | (_, Shape::Rare)) => Shape::Rare,
+            (false, false) => Shape::First,
+            (false, true) => Shape::FirstExpiring,
+            (true, false) => Shape::Plain,
+            (true, true) => Shape::Expiring,
+        }
+    }
 
     /// Whether it says what every job that was leased has.
     pub(super) const fn has_plain(self) -> bool {

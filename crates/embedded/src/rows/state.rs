@@ -37,7 +37,7 @@ pub(crate) struct Refs {
     pub(crate) checkpoint: Option<i64>,
 }
 
-/// The columns of a [`State`], in the order in which it is bound and read.
+/// The columns of a [`State`], in the order in which it is read.
 macro_rules! state_columns {
     ($table:literal) => {
         concat!(
