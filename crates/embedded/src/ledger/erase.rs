@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use ackd_domain::{Job, Timestamp};
 use rusqlite::{Connection, OptionalExtension};
 
+use super::places::Places;
 use super::touched::TouchedJob;
 use crate::block::Block;
 use crate::checksum::Checksum;
@@ -43,6 +44,7 @@ pub(super) fn erase(
     connection: &Connection,
     jobs: &[TouchedJob],
     statements: &Statements,
+    leavings: &Places,
     lanes: &mut LaneNames,
     shared: &Shared,
     checksum: &mut Checksum,
@@ -53,6 +55,9 @@ pub(super) fn erase(
     for run in gone.chunk_by(|job, next| next.number == job.number + 1) {
         erase_run(connection, run)?;
     }
+    // Should they be among those that go at a time of their own.
+    let leaves = |job: &TouchedJob| (job.job.kept_until().map(Timestamp::millis), None);
+    leavings.write(connection, gone.iter().map(|job| (job.number.cast_signed(), leaves(job))))?;
     // Of the others the feed tells no more.
     let (told, untold): (Vec<&TouchedJob>, Vec<&TouchedJob>) = gone.iter().partition(|job| job.job.changed.0 > purged);
     statements.submissions.write(connection, &told, |statement, first, job| {
@@ -108,9 +113,6 @@ fn erase_others(connection: &Connection, job: &TouchedJob) -> rusqlite::Result<(
             .prepare_cached("DELETE FROM delivery WHERE source = ?1 AND job = ?2")?
             .execute([delivery.source.number().cast_signed(), number])?;
     }
-    if let Some(until) = job.job.kept_until().map(Timestamp::millis) {
-        leave(connection, until, number)?;
-    }
     // One that came to run in its first run waits for nobody any more.
     if job.job.held.after || job.job.run > 1 {
         for predecessor in &job.job.spec.after {
@@ -153,11 +155,5 @@ fn delete_texts(connection: &Connection, error: Option<i64>, checkpoint: Option<
 
 fn delete(connection: &Connection, sql: &str, key: i64) -> rusqlite::Result<()> {
     connection.prepare_cached(sql)?.execute([key])?;
-    Ok(())
-}
-
-/// Takes a job from those that go at a time of their own, should it be among them.
-fn leave(connection: &Connection, at: i64, number: i64) -> rusqlite::Result<()> {
-    connection.prepare_cached("DELETE FROM leaving WHERE at = ?1 AND job = ?2")?.execute([at, number])?;
     Ok(())
 }

@@ -119,7 +119,7 @@ pub(super) fn persist(batch: &mut Batch<'_>, changes: &[Change]) -> Result<(), F
     count(connection, &touched.jobs)?;
     dead::write(connection, touched.jobs.iter().filter_map(TouchedJob::dead_move))?;
     if touched.jobs.iter().any(|job| job.erased) {
-        erase::erase(connection, &touched.jobs, &statements.erase, lanes, shared, checksum)?;
+        erase::erase(connection, &touched.jobs, &statements.erase, &statements.leavings, lanes, shared, checksum)?;
     }
     if forgets {
         forget::changes(connection, *forget, lanes, shared, checksum)?;

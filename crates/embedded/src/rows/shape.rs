@@ -17,15 +17,21 @@ pub(crate) enum Shape {
 impl Shape {
     pub(crate) const ALL: [Shape; 5] = [Shape::First, Shape::FirstExpiring, Shape::Plain, Shape::Expiring, Shape::Rare];
 
-    /// The least shape that says what either does.
-    pub(crate) const fn and(self, other: Shape) -> Shape {
-        match (self.has_plain() || other.has_plain(), self.has_expiry() || other.has_expiry()) {
-            _ if matches!((self, other), (Shape::Rare, _) | (_, Shape::Rare)) => Shape::Rare,
+    /// The least shape that says so much.
+    pub(super) const fn of(plain: bool, expiry: bool, rare: bool) -> Shape {
+        match (plain, expiry) {
+            _ if rare => Shape::Rare,
             (false, false) => Shape::First,
             (false, true) => Shape::FirstExpiring,
             (true, false) => Shape::Plain,
             (true, true) => Shape::Expiring,
         }
+    }
+
+    /// The least shape that says what either does.
+    pub(crate) const fn and(self, other: Shape) -> Shape {
+        let is_rare = matches!(self, Shape::Rare) || matches!(other, Shape::Rare);
+        Shape::of(self.has_plain() || other.has_plain(), self.has_expiry() || other.has_expiry(), is_rare)
     }
 
     /// Whether it says what every job that was leased has.

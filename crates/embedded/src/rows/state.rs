@@ -177,7 +177,8 @@ impl<'a> State<'a> {
             + self.result_size.map_or(0, stored_size)
     }
 
-    /// Binds what `shape` names of [`plain`], the expiry and [`rare`] to the parameters from `first` on. Gives the parameter behind them.
+    /// Binds what `shape` names of [`plain`], the expiry and [`rare`] to the parameters from `first` on. Gives the one
+    /// behind them.
     pub(super) fn bind(&self, statement: &mut Statement<'_>, first: usize, shape: Shape) -> rusqlite::Result<usize> {
         let mut next = first;
         if shape.has_plain() {
@@ -269,13 +270,7 @@ pub(super) fn shape(job: &Job, refs: Refs, first: bool) -> Shape {
         || job.result_file.is_some()
         || !job.held.is_free()
         || refs != Refs::default();
-    match (first, has_usual_expiry(job)) {
-        _ if is_rare => Shape::Rare,
-        (true, true) => Shape::First,
-        (true, false) => Shape::FirstExpiring,
-        (false, true) => Shape::Plain,
-        (false, false) => Shape::Expiring,
-    }
+    Shape::of(!first, !has_usual_expiry(job), is_rare)
 }
 
 /// The bytes in which SQLite stores an integer (<https://sqlite.org/fileformat2.html#record_format>).
