@@ -43,6 +43,7 @@ pub trait LedgerReader: Send + Sync {
     fn leased(&self) -> Result<Vec<Arc<Job>>, ReadError>;
 
     /// The numbers of unfinished jobs that have expired by `now`, at most `limit`, and fewer where their payloads are large.
+    /// It may be earlier `now` than it was when last asked.
     fn expired(&self, now: Timestamp, limit: usize) -> Result<Vec<u64>, ReadError>;
 
     /// Ended jobs that were kept as long as they are to be by `now`, at most `limit` of them, and fewer where their

@@ -1,5 +1,6 @@
 //! At most one unfinished job of a queue carries a unique key.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use ackd_domain::{
@@ -17,6 +18,7 @@ pub(super) const CASES: &[Case] = &[
     ("a unique key is found after many others, and after its jobs ended", found_among_many),
     ("a waiting job takes payload and time of another submission", replaced),
     ("a waiting job takes the usual expiry of another submission", expires_as_usual),
+    ("a waiting job takes the usual expiry when time has gone back", expires_as_usual_again),
     ("a retried job carries its unique key again", carried_again),
     ("a batch sees the unique keys of its own jobs", within_a_batch),
     ("a unique key goes with its job", erased),
@@ -144,6 +146,22 @@ fn expires_as_usual(world: &mut World) {
     assert_eq!(expired(world), [first.id.number()]);
     world.pass(HOUR);
     assert_eq!(expired(world), [first.id.number()], "it stands in one place only");
+}
+
+/// Whoever looked for expired jobs ahead of time has passed the job, and must come back to it.
+fn expires_as_usual_again(world: &mut World) {
+    let first = world.submit(Submission { start: Start::After(HOUR), ..unique("a") });
+    let others = world.submit_all(vec![submission("video"), submission("video")]);
+    let expired = |world: &World, at| world.reader().expired(at, 10).expect("the expired can be read");
+    let all = [first.id.number(), others[0].job.id.number(), others[1].job.id.number()];
+    for ahead in [first.expires_at.before(SECOND), first.expires_at, first.expires_at.after(HOUR)] {
+        let found: BTreeSet<u64> = expired(world, ahead).into_iter().collect();
+        assert_eq!(found, all[usize::from(ahead < first.expires_at)..].iter().copied().collect(), "at {ahead:?}");
+    }
+    assert_eq!(expired(world, world.now), Vec::<u64>::new());
+    let replaced = world.submit_all(vec![keyed("a", UniquePolicy::Replace)]).remove(0);
+    assert_eq!((replaced.how, replaced.job.id), (Acceptance::Replaced, first.id));
+    assert_eq!(expired(world, replaced.job.expires_at), all, "a job that was passed is not found again");
 }
 
 fn carried_again(world: &mut World) {

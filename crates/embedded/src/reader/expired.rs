@@ -1,4 +1,4 @@
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use ackd_domain::{Status, Timestamp};
 
@@ -16,11 +16,28 @@ const BYTES: u64 = 16 << 20;
 
 /// How far it is known of the jobs that expire at the usual time, by number, that they have ended.
 #[derive(Debug, Default)]
-pub(super) struct Unexpired {
-    /// All below this have.
-    ended: AtomicI64,
+pub(super) struct Unexpired(Mutex<Known>);
+
+#[derive(Debug, Default)]
+struct Known {
+    /// The time of the last search.
+    at: Timestamp,
+    /// All below this have ended, or expire at a time of their own.
+    ended: i64,
     /// Where to look next, if that is farther: of those between, some cannot be ended now.
-    next: AtomicI64,
+    next: i64,
+}
+
+impl Known {
+    /// What is still known if it is `now`. A job with a time of its own that was passed gets the usual one when it is
+    /// replaced at the very time of its submission, which comes again only if time goes back.
+    fn at(&mut self, now: Timestamp) -> &mut Known {
+        if now < self.at {
+            *self = Known::default();
+        }
+        self.at = now;
+        self
+    }
 }
 
 /// What was found. One goes always, however large it is.
@@ -53,9 +70,11 @@ pub(super) fn numbers(
     now: Timestamp,
     limit: usize,
 ) -> Result<Vec<u64>, Fault> {
+    let mut unexpired = unexpired.0.lock().unwrap_or_else(PoisonError::into_inner);
+    let known = unexpired.at(now);
     let mut found = Found { numbers: Vec::new(), bytes: 0, limit };
     if at_their_own_time(reading, now, &mut found)? {
-        at_the_usual_time(reading, unexpired, trouble, now, &mut found)?;
+        at_the_usual_time(reading, known, trouble, now, &mut found)?;
     }
     Ok(found.numbers)
 }
@@ -77,15 +96,15 @@ fn at_their_own_time(reading: &Reading, now: Timestamp, found: &mut Found) -> Re
 
 fn at_the_usual_time(
     reading: &Reading,
-    unexpired: &Unexpired,
+    known: &mut Known,
     trouble: &Trouble,
     now: Timestamp,
     found: &mut Found,
 ) -> Result<(), Fault> {
     const USUAL: &str = "SELECT job.id, job.status, job.expires_at, submission.created_at, length(submission.body) FROM job \
                          JOIN submission ON submission.id = job.id WHERE job.id >= ?1 ORDER BY job.id LIMIT ?2";
-    let ended_before = unexpired.ended.load(Ordering::Relaxed);
-    let start = ended_before.max(unexpired.next.load(Ordering::Relaxed));
+    let ended_before = known.ended;
+    let start = ended_before.max(known.next);
     let mut statement = reading.connection.prepare_cached(USUAL)?;
     let mut rows = statement.query((start, LOOKED_AT))?;
     // How far all have ended that expire at the usual time.
@@ -131,9 +150,9 @@ fn at_the_usual_time(
             ended = number + 1;
         }
     }
-    unexpired.next.store(next, Ordering::Relaxed);
+    known.next = next;
     if start == ended_before {
-        unexpired.ended.fetch_max(ended, Ordering::Relaxed);
+        known.ended = ended;
     }
     Ok(())
 }
