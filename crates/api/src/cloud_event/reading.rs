@@ -17,12 +17,16 @@ pub(super) fn structured(body: &[u8]) -> Result<CloudEvent<'_>, Problem> {
     let mut faults = Faults::new();
     let mut attributes = Attributes::new(Mode::Structured);
     let (mut json, mut base64) = (None, None);
-    for (name, value) in members.0 {
-        match &*name {
-            "data" => once(&mut json, value, "/data", &mut faults),
-            "data_base64" if value.get() != "null" => once(&mut base64, value, "/data_base64", &mut faults),
-            "data_base64" => {}
-            _ => attributes.set_json(&name, value, &mut faults),
+    for (at, (name, value)) in members.0.iter().enumerate() {
+        // Of two, other readers take the last, also where it is `null`.
+        if members.0[..at].iter().any(|(other, _)| other == name) {
+            faults.add(&Mode::Structured.pointer(name), "is given twice");
+            continue;
+        }
+        match &**name {
+            "data" => json = Some(*value),
+            "data_base64" => base64 = Some(*value).filter(|value| value.get() != "null"),
+            name => attributes.set_json(name, value, &mut faults),
         }
     }
     let data = attributes.data(json, base64, &mut faults);
@@ -53,12 +57,6 @@ pub(super) fn binary<'a>(
         }
     }
     attributes.into_event(None, faults)
-}
-
-fn once<'a>(slot: &mut Option<&'a RawValue>, value: &'a RawValue, pointer: &str, faults: &mut Faults) {
-    if slot.replace(value).is_some() {
-        faults.add(pointer, "is given twice");
-    }
 }
 
 /// The members of an event's document.
