@@ -62,7 +62,8 @@ pub(crate) fn attempt(job: &Document) -> String {
 
 fn reason(waiting: &Waiting<'_>) -> String {
     match waiting {
-        Waiting::Blocked { jobs } => format!("comes after {} other jobs", jobs.len()),
+        Waiting::Blocked { jobs } if jobs.len() == 1 => "waits for another job".to_owned(),
+        Waiting::Blocked { jobs } => format!("waits for {} other jobs", jobs.len()),
         Waiting::Paused => "its queue is paused".to_owned(),
         Waiting::Scheduled { run_at } => format!("scheduled for {run_at}"),
         Waiting::Retrying { run_at, .. } => format!("tried again at {run_at}"),
@@ -83,6 +84,8 @@ mod tests {
     fn a_note_says_what_matters_in_each_status() {
         for (fields, expected) in [
             (json!({"status": "INIT", "waiting": {"reason": "no_worker"}}), "no worker asks for it"),
+            (json!({"status": "INIT", "waiting": {"reason": "blocked", "jobs": ["a"]}}), "waits for another job"),
+            (json!({"status": "INIT", "waiting": {"reason": "blocked", "jobs": ["a", "b"]}}), "waits for 2 other jobs"),
             (
                 json!({"status": "INIT", "error": {"title": "boom"},
                     "waiting": {"reason": "retrying", "run_at": "2026-11-20T10:00:00Z"}}),

@@ -156,7 +156,7 @@ impl Engine {
         let blockers = self.read(move |reader| {
             let mut found = reader.predecessors(blocked.id.number(), BLOCKERS)?;
             if let (Some(key), true) = (&blocked.spec.ordering_key, blocked.held.behind) {
-                found.extend(reader.first_in_line(&blocked.spec.queue, key)?.filter(|first| first.id != blocked.id));
+                found.extend(reader.holder(&blocked.spec.queue, key)?.filter(|holder| holder.id != blocked.id));
             }
             Ok(found.into_iter().map(|blocker| blocker.id).collect())
         });

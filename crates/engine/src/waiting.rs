@@ -1,7 +1,7 @@
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use ackd_domain::{Failure, Job, JobId, Name, Status, Timestamp};
+use ackd_domain::{Failure, Job, JobId, LeaseState, Name, Status, Timestamp, Verb};
 use foldhash::HashMap;
 use rustc_hash::FxHashMap;
 
@@ -158,7 +158,9 @@ impl QueuesSeen {
         } else if seen.rules.paused {
             Waiting::Paused
         } else if job.run_at > now {
-            match &job.error {
+            // An error may be of an attempt before the one that was given back.
+            let released = job.lease.as_ref().is_some_and(|lease| lease.state == LeaseState::Settled(Verb::Release));
+            match job.error.as_ref().filter(|_| !released) {
                 Some(error) => Waiting::Retrying(job.run_at, Some(error.clone())),
                 None => Waiting::Scheduled(job.run_at),
             }

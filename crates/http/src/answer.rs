@@ -68,14 +68,14 @@ pub(crate) async fn job(status: StatusCode, engine: &Engine, record: &Record) ->
 }
 
 /// The document of a job that was accepted, with the secret that was made for its callback.
-pub(crate) fn accepted(
+pub(crate) async fn accepted(
     status: StatusCode,
     engine: &Engine,
     record: &Record,
     has_secret: bool,
 ) -> Result<Response<Outlet>, Rejection> {
     let callback = document::callback(&record.job).filter(|_| has_secret);
-    let mut response = told(status, engine, record, engine.waiting(&record.job), None, callback)?;
+    let mut response = told(status, engine, record, engine.explain(&record.job).await, None, callback)?;
     if has_secret {
         confidential(response.headers_mut());
     }

@@ -153,7 +153,7 @@ impl OfFeed {
         for id in &self.ids {
             let Some(Record { job, result, .. }) = self.engine.record(*id).await? else { continue };
             self.shown.push((*id, job.changed));
-            let data = shown::job(&self.engine, &job, result.as_ref())?;
+            let data = shown::job(&job, result.as_ref(), self.engine.explain(&job).await)?;
             told.push(Told { position: None, name: EventName::Status, data });
         }
         // Only who has got all of them goes on from here.

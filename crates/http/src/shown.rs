@@ -2,7 +2,7 @@
 
 use ackd_api::EventName;
 use ackd_domain::{Body, ChangeKind, Job, Position};
-use ackd_engine::{Engine, Event, FeedEntry, ReadError};
+use ackd_engine::{Engine, Event, FeedEntry, ReadError, Waiting};
 use bytes::Bytes;
 
 use crate::document::{self, Texts};
@@ -15,14 +15,15 @@ pub(crate) const fn name(kind: ChangeKind) -> EventName {
     }
 }
 
-/// What is shown of an entry of the feed: written once for all who follow.
+/// What is shown of an entry of the feed: written once for all who follow. Of the jobs that block it, it names those that it
+/// was to come after: nothing is read for it.
 pub(crate) fn entry(engine: &Engine, entry: &FeedEntry) -> Result<Bytes, ReadError> {
     if let Some(document) = entry.document.get() {
         return Ok(document.clone());
     }
     let change = &entry.change;
     let result = change.body.as_ref().filter(|_| change.kind == ChangeKind::Completed);
-    let document = job(engine, &change.job, result)?;
+    let document = job(&change.job, result, engine.waiting(&change.job))?;
     Ok(entry.document.get_or_init(|| document).clone())
 }
 
@@ -51,13 +52,13 @@ pub(crate) async fn event(engine: &Engine, event: &Event) -> Result<Shown, ReadE
         Event::Current(_) | Event::Reset(_) => EventName::Status,
     };
     let is_reset = matches!(event, Event::Reset(_));
-    Ok(Shown { is_reset, position: shown.changed, name, document: job(engine, shown, result.as_ref())? })
+    let document = job(shown, result.as_ref(), engine.explain(shown).await)?;
+    Ok(Shown { is_reset, position: shown.changed, name, document })
 }
 
 /// What is shown of a job, on one line.
-pub(crate) fn job(engine: &Engine, job: &Job, result: Option<&Body>) -> Result<Bytes, ReadError> {
-    let (texts, waiting) = (Texts::of(job), engine.waiting(job));
-    line(&document::document(job, &texts, None, result, waiting.as_ref()))
+pub(crate) fn job(job: &Job, result: Option<&Body>, waiting: Option<Waiting>) -> Result<Bytes, ReadError> {
+    line(&document::document(job, &Texts::of(job), None, result, waiting.as_ref()))
 }
 
 /// `data` as JSON on one line.

@@ -159,7 +159,7 @@ async fn accept_with(call: &Call, submission: Vec<Submission>, file: Option<Rece
             status = StatusCode::OK;
         }
     }
-    let mut response = answer::accepted(status, call.engine(), &record, has_secret)?;
+    let mut response = answer::accepted(status, call.engine(), &record, has_secret).await?;
     let headers = response.headers_mut();
     let location = location(&record);
     headers.insert(header::LOCATION, location.clone());

@@ -97,8 +97,9 @@ pub trait LedgerReader: Send + Sync {
     /// The jobs that this one comes after and that have not ended as it needs, by number, at most `limit`.
     fn predecessors(&self, follower: u64, limit: usize) -> Result<Vec<Arc<Job>>, ReadError>;
 
-    /// The first unfinished job with this ordering key in this queue.
-    fn first_in_line(&self, queue: &Name, key: &str) -> Result<Option<Arc<Job>>, ReadError>;
+    /// The unfinished job of this queue that holds this ordering key: all others with the key stand behind it. Most often it is
+    /// the first of them, but for jobs that were retried meanwhile; behind thousands of these it may not be found.
+    fn holder(&self, queue: &Name, key: &str) -> Result<Option<Arc<Job>>, ReadError>;
 
     /// The file that the store keeps by this id, condemned or not.
     fn file(&self, id: FileId) -> Result<Option<Arc<File>>, ReadError>;

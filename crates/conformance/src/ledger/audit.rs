@@ -19,6 +19,7 @@ impl World {
         self.audit_bodies();
         self.audit_lists();
         self.audit_waiting();
+        self.audit_keys();
         self.audit_leases();
         self.audit_expiry();
         self.audit_retention();
@@ -125,6 +126,22 @@ impl World {
         }
         let foreign = Lane { queue: super::samples::name("nobody-submits-here"), kind: None, priority: 5, group: None };
         assert_eq!(self.reader().eligible(&foreign, None, 10), Ok(vec![]), "jobs wait in a lane that is none");
+    }
+
+    /// Who holds each ordering key.
+    fn audit_keys(&self) {
+        let mut holders: BTreeMap<(&Name, &str), Option<JobId>> = BTreeMap::new();
+        for job in self.jobs.values() {
+            let Some(key) = &job.spec.ordering_key else { continue };
+            let holder = holders.entry((&job.spec.queue, key)).or_default();
+            if !job.status.is_terminal() && !job.held.behind {
+                assert_eq!(holder.replace(job.id), None, "two hold the ordering key {key}");
+            }
+        }
+        for ((queue, key), holder) in holders {
+            let found = self.reader().holder(queue, key).expect("the holder of a key can be read");
+            assert_eq!(found.map(|found| found.id), holder, "of the ordering key {key} of {queue}");
+        }
     }
 
     /// The jobs of a lane, `size` at a time.

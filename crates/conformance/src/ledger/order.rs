@@ -59,6 +59,12 @@ fn held(world: &World, jobs: &[&Arc<Job>]) -> Vec<bool> {
     jobs.iter().map(|job| !world.known(job).held.is_free()).collect()
 }
 
+/// Who holds the ordering key of this job.
+fn holder(world: &World, job: &Job) -> Option<JobId> {
+    let key = job.spec.ordering_key.as_deref().expect("it has an ordering key");
+    world.reader().holder(&job.spec.queue, key).expect("the holder of a key can be read").map(|holder| holder.id)
+}
+
 fn lease_of(job: &Job) -> Command {
     Command::Lease { number: job.id.number(), worker: None, ttl: None }
 }
@@ -71,7 +77,7 @@ fn one_of_a_key_at_a_time(world: &mut World) {
     world.refused(lease_of(&b), &Refusal::HeldBack);
     world.audit();
     world.reopen();
-    assert_eq!(world.reader().first_in_line(&a.spec.queue, "customer-1").map(|it| it.map(|it| it.id)), Ok(Some(a.id)));
+    assert_eq!(holder(world, &a), Some(a.id));
     done(world, &a);
     assert_eq!(held(world, &[&b, &c]), [false, true]);
     world.refused(lease_of(&c), &Refusal::HeldBack);
@@ -126,6 +132,7 @@ fn a_retried_job_stands_in_line(world: &mut World) {
     let (_, lease) = world.lease(&world.known(&b));
     world.job(Command::Retry { id: a.id });
     assert_eq!(held(world, &[&a, &c]), [true, true]);
+    assert_eq!(holder(world, &a), Some(b.id), "it is the first of its key, and another runs");
     world.reopen();
     // It was accepted first, and so it is the next.
     complete(world, lease);

@@ -260,8 +260,8 @@ impl LedgerReader for PlantedReader {
         self.reader.predecessors(follower, limit)
     }
 
-    fn first_in_line(&self, queue: &Name, key: &str) -> Result<Option<Arc<Job>>, ReadError> {
-        self.reader.first_in_line(queue, key)
+    fn holder(&self, queue: &Name, key: &str) -> Result<Option<Arc<Job>>, ReadError> {
+        self.reader.holder(queue, key)
     }
 
     fn file(&self, id: FileId) -> Result<Option<Arc<File>>, ReadError> {

@@ -185,11 +185,11 @@ impl LedgerReader for EmbeddedReader {
         })
     }
 
-    fn first_in_line(&self, queue: &Name, key: &str) -> Result<Option<Arc<Job>>, ReadError> {
+    fn holder(&self, queue: &Name, key: &str) -> Result<Option<Arc<Job>>, ReadError> {
         let line = lines::line_of(queue, key);
-        self.read(|reading, shared| {
-            let first = lines::Lines::default().first(&reading.connection, line, &[])?;
-            first.map_or(Ok(None), |number| jobs::by_number(reading, shared, number))
+        self.read(|reading, lanes| {
+            let holder = lines::holder(&reading.connection, line)?;
+            holder.map_or(Ok(None), |number| jobs::by_number(reading, lanes, number))
         })
     }
 

@@ -12,7 +12,7 @@ use crate::submit::{Asked, Committed, committed};
 /// The frame that answers a submission, once it is durable.
 pub(crate) async fn answer(shared: Arc<Shared>, reference: Label, submission: Submission) -> Vec<u8> {
     let frame = match commit(&shared.engine, submission).await {
-        Ok(committed) => accepted(&shared, reference.clone(), &committed),
+        Ok(committed) => accepted(&shared, reference.clone(), &committed).await,
         Err(rejection) => Err(rejection),
     };
     frame.unwrap_or_else(|rejection| {
@@ -33,9 +33,9 @@ async fn commit(engine: &Engine, submission: Submission) -> Result<Committed, Re
     Ok(committed)
 }
 
-fn accepted(shared: &Shared, reference: Label, committed: &Committed) -> Result<Vec<u8>, Rejection> {
+async fn accepted(shared: &Shared, reference: Label, committed: &Committed) -> Result<Vec<u8>, Rejection> {
     let Committed { record, how, has_secret } = committed;
-    let (texts, waiting) = (Texts::of(&record.job), shared.engine.waiting(&record.job));
+    let (texts, waiting) = (Texts::of(&record.job), shared.engine.explain(&record.job).await);
     let (payload, result) = (record.payload.as_ref(), record.result.as_ref());
     let mut job = document::document(&record.job, &texts, payload, result, waiting.as_ref());
     job.callback = document::callback(&record.job).filter(|_| *has_secret);

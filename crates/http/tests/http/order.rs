@@ -27,6 +27,10 @@ async fn of_an_ordering_key_one_runs_at_a_time_and_in_order() {
     assert_eq!(reason(&server, &second).await, json!({"reason": "blocked", "jobs": [first]}));
     let list = server.call(Request::get("/v1/jobs?queue=q")).await;
     assert_eq!(list.at("/jobs/0/waiting"), json!({"reason": "blocked", "jobs": [first]}));
+    let third = server.call(Request::post("/v1/jobs").json(keyed)).await;
+    assert_eq!(third.at("/waiting"), json!({"reason": "blocked", "jobs": [first]}), "the answer says so at once");
+    let cancelled = server.call(Request::post(&format!("{}/cancel", third.header("location").unwrap()))).await;
+    assert_eq!(cancelled.at("/status"), "CANCELLED");
     let (leased, token) = lease(&server, "q").await.unwrap();
     assert_eq!(leased, first);
     assert_eq!(lease(&server, "q").await, None);
@@ -40,6 +44,20 @@ async fn of_an_ordering_key_one_runs_at_a_time_and_in_order() {
     let raw = |key: &str| Request::post(&format!("/v1/queues/r/jobs?ordering_key={key}")).json("1");
     assert_eq!(server.call(raw(&"k".repeat(512))).await.status, 202);
     server.call(raw(&"k".repeat(513))).await.is_problem(400, "invalid-request").points_at("/ordering_key");
+}
+
+#[tokio::test]
+async fn what_is_retried_names_the_job_that_runs_meanwhile() {
+    let server = Server::start().await;
+    let keyed = r#"{"queue":"q","ordering_key":"customer-1"}"#;
+    let (first, second, third) = (server.submit(keyed).await, server.submit(keyed).await, server.submit(keyed).await);
+    let (_, token) = lease(&server, "q").await.unwrap();
+    settle(&server, &token, "fail", r#"{"error":"no","retryable":false}"#).await;
+    assert_eq!(lease(&server, "q").await.unwrap().0, second);
+    assert_eq!(server.call(Request::post(&format!("/v1/jobs/{first}/retry"))).await.status, 200);
+    for waiting in [&first, &third] {
+        assert_eq!(reason(&server, waiting).await, json!({"reason": "blocked", "jobs": [second]}));
+    }
 }
 
 #[tokio::test]

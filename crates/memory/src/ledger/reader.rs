@@ -197,11 +197,11 @@ impl LedgerReader for MemoryReader {
         Ok(rows.take(limit).map(|row| Arc::clone(&row.job)).collect())
     }
 
-    fn first_in_line(&self, queue: &Name, key: &str) -> Result<Option<Arc<Job>>, ReadError> {
+    fn holder(&self, queue: &Name, key: &str) -> Result<Option<Arc<Job>>, ReadError> {
         let state = locked(&self.0);
-        let line = state.lines.get(&(queue.clone(), Arc::from(key)));
-        let first = line.and_then(|line| line.first()).and_then(|number| state.jobs.get(number));
-        Ok(first.map(|row| Arc::clone(&row.job)))
+        let line = state.lines.get(&(queue.clone(), Arc::from(key))).into_iter().flatten();
+        let mut jobs = line.filter_map(|number| state.jobs.get(number)).map(|row| &row.job);
+        Ok(jobs.find(|job| !job.held.behind).map(Arc::clone))
     }
 
     fn file(&self, id: FileId) -> Result<Option<Arc<File>>, ReadError> {

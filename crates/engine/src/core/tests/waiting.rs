@@ -26,6 +26,25 @@ fn fail(assigned: &Assigned, retry_after: Duration) -> Command {
     }
 }
 
+#[test]
+fn what_is_given_back_is_scheduled_and_no_retry_of_what_failed_before() {
+    let mut world = World::new(WindowLimits::default());
+    let job = world.submit(submission());
+    let failed = world.lease(ask(1));
+    world.run(fail(&failed[0], HOUR)).unwrap();
+    assert!(matches!(why(&world, &job), Some(Waiting::Retrying(..))));
+    world.pass(HOUR);
+    let released = world.lease(ask(1));
+    let lease = token(&released[0].job).unwrap();
+    world.run(Command::Release { lease, delay: Some(HOUR), checkpoint: None }).unwrap();
+    assert!(world.job(job.id).error.is_some(), "it shows the error still");
+    assert_eq!(why(&world, &job), Some(Waiting::Scheduled(world.now().after(HOUR))));
+    world.pass(HOUR);
+    let failed = world.lease(ask(1));
+    world.run(fail(&failed[0], HOUR)).unwrap();
+    assert!(matches!(why(&world, &job), Some(Waiting::Retrying(..))));
+}
+
 /// Each reason, and that the first that holds is told.
 #[test]
 fn every_waiting_job_says_why() {
