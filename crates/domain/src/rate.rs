@@ -49,9 +49,7 @@ impl Started {
     pub fn room(&mut self, rate: Rate, now: Timestamp) -> u32 {
         // A clock that went back does not make what began wait for longer than a period.
         self.times.iter_mut().for_each(|(at, _)| *at = (*at).min(now));
-        let past = self.times.partition_point(|(at, _)| at.after(rate.per) <= now);
-        self.times.drain(..past);
-        let began: u64 = self.times.iter().map(|(_, many)| u64::from(*many)).sum();
+        let began: u64 = self.times[self.past(rate, now)..].iter().map(|(_, many)| u64::from(*many)).sum();
         rate.limit.saturating_sub(u32::try_from(began).unwrap_or(u32::MAX))
     }
 
@@ -65,22 +63,19 @@ impl Started {
         })
     }
 
-    /// One begins at `now`.
+    /// One begins at `now`. What is a period old is forgotten now and not when there is looked for room: whoever looks more often
+    /// would have forgotten more when the period becomes longer.
     pub fn begin(&mut self, rate: Rate, now: Timestamp) {
+        self.times.drain(..self.past(rate, now));
         match self.times.last_mut() {
             Some((at, many)) if part(rate, *at) == part(rate, now) => (*at, *many) = ((*at).max(now), *many + 1),
             _ => self.times.push((now, 1)),
         }
     }
 
-    /// The one that began last did not after all.
-    pub fn undo(&mut self) {
-        if let Some((_, many)) = self.times.last_mut() {
-            *many -= 1;
-            if *many == 0 {
-                self.times.pop();
-            }
-        }
+    /// How many of the times are a period old.
+    fn past(&self, rate: Rate, now: Timestamp) -> usize {
+        self.times.partition_point(|(at, _)| at.after(rate.per) <= now)
     }
 }
 
@@ -112,8 +107,6 @@ mod tests {
         assert_eq!(started.room(rate, at(1000)), 1);
         started.begin(rate, at(1000));
         assert_eq!((started.room(rate, at(1299)), started.next(rate)), (0, Some(at(1300))));
-        started.undo();
-        assert_eq!(started.room(rate, at(1299)), 1);
     }
 
     #[test]
@@ -124,6 +117,20 @@ mod tests {
         let few = Rate { limit: 3, per: SECOND };
         assert_eq!((started.room(few, at(10)), started.next(few)), (0, Some(at(1007))));
         assert_eq!(started.room(Rate { limit: 12, per: SECOND }, at(10)), 2);
+    }
+
+    #[test]
+    fn a_longer_period_counts_what_began_in_it_however_often_it_was_looked_at_before() {
+        let short = Rate { limit: 1, per: SECOND };
+        let mut started = Started::default();
+        started.begin(short, at(0));
+        let mut looked_at = started.clone();
+        assert_eq!(looked_at.room(short, at(5000)), 1);
+        assert_eq!(looked_at, started);
+        let long = Rate { limit: 1, per: 10 * SECOND };
+        assert_eq!((looked_at.room(long, at(5000)), looked_at.next(long)), (0, Some(at(10_000))));
+        started.begin(short, at(5000));
+        assert_eq!(started.times(), [(at(5000), 1)], "nothing is kept that is a period old");
     }
 
     #[test]

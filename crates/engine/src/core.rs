@@ -441,6 +441,7 @@ impl Core {
         }
         self.retention.look(now, tick, &mut self.reads);
         if self.read_again_at.take_if(|at| *at <= tick).is_some() {
+            self.read_what_began(now);
             self.reads.push(PagerRequest::Lanes);
         }
         if self.resting_until.is_some_and(|until| until <= tick) {
@@ -633,13 +634,18 @@ impl Core {
         }
         self.dispatcher.step(dispatch::Input::Reset, now, outputs);
         self.dispatcher.step(dispatch::Input::Leased(&self.leases.running()), now, outputs);
+        self.read_what_began(now);
+        self.dispatch_outputs.clear();
+        self.resting_until.get_or_insert(tick + REST);
+    }
+
+    /// Tells the dispatcher what began where that is limited, as it is written.
+    fn read_what_began(&mut self, now: Timestamp) {
         match self.reader.started() {
-            Ok(started) => self.dispatcher.step(dispatch::Input::Started(started), now, outputs),
+            Ok(started) => self.dispatcher.step(dispatch::Input::Started(started), now, &mut self.dispatch_outputs),
             // Then what was to begin and did not counts for a period.
             Err(error) => tracing::warn!(%error, "what began in the queues with a rate cannot be read"),
         }
-        outputs.clear();
-        self.resting_until.get_or_insert(tick + REST);
     }
 
     fn failed_commit(&mut self, error: &LedgerError, requests: Vec<Request>) {

@@ -63,7 +63,7 @@ pub enum Input<'a> {
     Configured(&'a Name, QueueRules),
     /// These jobs are leased. With those told of as changes since the start, or since a reset, they are all.
     Leased(&'a [Running]),
-    /// When attempts at the jobs of these queues began.
+    /// When attempts at the jobs of these queues began; at those of others none did.
     Started(Vec<(Name, Started)>),
     /// These lanes have jobs waiting in the ledger.
     Lanes(Vec<Lane>),
@@ -201,6 +201,8 @@ impl Dispatcher {
                 }
             }
             Input::Started(started) => {
+                // Of the others nothing has begun, whatever was to.
+                self.queues.values_mut().for_each(|queue| queue.started = Started::default());
                 for (name, started) in started {
                     self.queue(&name).started = started;
                     self.stir(&name);

@@ -91,7 +91,9 @@ impl QueueLanes {
 
     /// Whether nothing of the queue need be remembered.
     pub(super) fn is_idle(&self) -> bool {
-        self.rules == QueueRules::default() && self.waiters.is_empty() && self.lanes.is_idle()
+        // What began counts again when the queue gets a rate again.
+        let is_forgettable = self.rules == QueueRules::default() && self.started == Started::default();
+        is_forgettable && self.waiters.is_empty() && self.lanes.is_idle()
     }
 
     /// Whether somebody waits who may be given jobs.

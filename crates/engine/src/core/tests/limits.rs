@@ -6,17 +6,23 @@ use super::*;
 use crate::{Limit, Waiting};
 
 const SECOND: Duration = Duration::from_secs(1);
+const HOUR: Duration = Duration::from_hours(1);
 
 fn rate(limit: u32) -> Command {
-    let rate = Some(Rate { limit, per: 10 * SECOND });
-    Command::Configure {
-        queue: name("video"),
-        patch: Box::new(QueuePatch { rate: Some(rate), ..QueuePatch::default() }),
-    }
+    configure_rate(Some(Rate { limit, per: 10 * SECOND }))
+}
+
+fn configure_rate(rate: Option<Rate>) -> Command {
+    let patch = QueuePatch { rate: Some(rate), ..QueuePatch::default() };
+    Command::Configure { queue: name("video"), patch: Box::new(patch) }
 }
 
 fn why(world: &World, job: &Job) -> Option<Waiting> {
     world.core.queues.why(&world.job(job.id), world.now(), world.tick())
+}
+
+fn refused(world: &World) -> u64 {
+    world.core.stats.refusals.load(Ordering::Relaxed)
 }
 
 #[test]
@@ -101,6 +107,56 @@ fn what_is_released_or_refused_counts_as_it_is_written_and_a_restart_forgets_not
     assert!(world.lease(ask(9)).is_empty(), "a restart lets more begin");
     world.pass(10 * SECOND);
     assert_eq!(world.lease(ask(9)).len(), 2);
+}
+
+/// Nothing is written of a queue in which nothing has begun yet.
+#[test]
+fn what_was_to_begin_first_in_a_commit_that_failed_does_not_count() {
+    let mut world = World::new(SMALL);
+    world.run(rate(1)).unwrap();
+    let job = world.submit(submission());
+    world.faults.fail_next(LedgerError::Full("no room".into()));
+    let (_, mut waiter) = world.park(ask(1));
+    assert!(waiter.try_recv().is_err());
+    world.pass(REST);
+    assert_eq!(waiter.try_recv().unwrap().unwrap()[0].job.id, job.id);
+    drop(world.submit(submission()));
+    assert!(world.lease(ask(1)).is_empty());
+}
+
+/// Whoever gives out jobs that may not begin is refused each of them, and reads them all again.
+#[test]
+fn a_rate_that_is_changed_is_the_dispatchers_as_it_is_the_ledgers() {
+    let mut world = World::new(SMALL);
+    let (short, long) = (Rate { limit: 5, per: SECOND }, Rate { limit: 5, per: HOUR });
+    world.run(configure_rate(Some(short))).unwrap();
+    let jobs: Vec<_> = (0..30).map(|_| world.submit(submission())).collect();
+    assert_eq!(world.lease(ask(9)).len(), 5);
+    world.pass(2 * SECOND);
+    world.run(configure_rate(Some(long))).unwrap();
+    let (_, mut waiter) = world.park(ask(9));
+    world.pass(10 * SECOND);
+    assert!(waiter.try_recv().is_err());
+    assert_eq!((why(&world, &jobs[29]), refused(&world)), (Some(Waiting::Limited(Limit::Rate)), 0));
+}
+
+#[test]
+fn what_began_counts_again_when_a_queue_that_was_out_of_use_gets_a_rate_again() {
+    let mut world = World::new(SMALL);
+    let rate = Rate { limit: 1, per: HOUR };
+    world.run(configure_rate(Some(rate))).unwrap();
+    let work_one_off = |world: &mut World, queue: &Name| {
+        world.submit(Submission { queue: queue.clone(), ..submission() });
+        let leased = world.lease(Ask { queues: vec![queue.clone()], ..ask(1) });
+        world.run(complete(&leased[0])).unwrap();
+    };
+    work_one_off(&mut world, &name("video"));
+    world.run(configure_rate(None)).unwrap();
+    (0..200).for_each(|at| work_one_off(&mut world, &name(&format!("other-{at}"))));
+    world.run(configure_rate(Some(rate))).unwrap();
+    let job = world.submit(submission());
+    assert!(world.lease(ask(1)).is_empty());
+    assert_eq!((why(&world, &job), refused(&world)), (Some(Waiting::Limited(Limit::Rate)), 0));
 }
 
 /// A submission, for a commit that fails.
