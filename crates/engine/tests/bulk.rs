@@ -100,11 +100,16 @@ impl World {
 
     /// Waits until the bulk job has written down more of its way.
     async fn under_way(&self, record: &Record) {
+        let started = self.job(record.job.id).await.checkpoint.clone();
+        self.beyond(record, started).await;
+    }
+
+    /// Waits until the bulk job has written down another checkpoint than this.
+    async fn beyond(&self, record: &Record, checkpoint: Option<Arc<str>>) {
         let EventsStart::Events(mut events) = self.engine.events(record.job.id, None).await.unwrap() else {
             panic!("there is no such job");
         };
-        let started = self.job(record.job.id).await.checkpoint.clone();
-        while self.job(record.job.id).await.checkpoint == started {
+        while self.job(record.job.id).await.checkpoint == checkpoint {
             assert!(events.next().await.unwrap().is_some(), "it has ended");
         }
     }
@@ -120,6 +125,10 @@ fn dead() -> BulkOf {
 
 fn slow(limit: u32) -> Option<Pace> {
     Some(Pace { limit, per: Duration::from_secs(1) })
+}
+
+fn hourly() -> Option<Pace> {
+    Some(Pace { limit: 1, per: Duration::from_hours(1) })
 }
 
 #[tokio::test]
@@ -253,6 +262,44 @@ async fn a_full_store_holds_it_up_and_loses_nothing() {
     for id in ids {
         assert_eq!(world.job(id).await.status, Status::Cancelled);
     }
+}
+
+/// A server that starts on a full disk works them off once there is room.
+#[tokio::test(start_paused = true)]
+async fn a_worker_that_cannot_take_over_at_once_does_so_later() {
+    let world = World::new();
+    let ids = world.submit(3).await;
+    world.fail("no").await;
+    let worker = world.work();
+    let record = world.begin(BulkAction::Redrive, dead(), hourly()).await;
+    world.under_way(&record).await;
+    // It goes without a word: its lease is there still.
+    world.faults.fail_next(LedgerError::Full("no room".into()));
+    worker.stop().await;
+    assert_eq!(world.job(record.job.id).await.status, Status::Processing);
+    world.faults.fail_next(LedgerError::Full("no room".into()));
+    let _worker = world.work();
+    assert_eq!(world.ended(record).await.1, r#"{"matched":3,"changed":3,"refused":0}"#);
+    assert_eq!(world.runs(&ids).await, vec![2; 3]);
+}
+
+#[tokio::test]
+async fn many_slow_ones_hold_up_no_other() {
+    let world = World::new();
+    world.submit(200).await;
+    world.fail("no").await;
+    let _worker = world.work();
+    let mut slow = Vec::new();
+    for _ in 0..100 {
+        slow.push(world.begin(BulkAction::Redrive, dead(), hourly()).await);
+    }
+    for record in &slow {
+        world.beyond(record, None).await;
+    }
+    let purge = world.begin(BulkAction::Purge, dead(), None).await;
+    let purged = tokio::time::timeout(Duration::from_secs(60), world.ended(purge)).await.expect("it is held up");
+    assert_eq!(purged.0.status, Status::Done);
+    assert_eq!(world.job(slow[99].job.id).await.status, Status::Processing);
 }
 
 #[tokio::test]

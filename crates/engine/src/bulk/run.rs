@@ -1,9 +1,10 @@
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use ackd_domain::{Answer, BulkCourse, Command, Failure, Job, LeaseToken, Refusal};
 use ackd_ports::ReadError;
-use tokio::sync::watch;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use super::part::{self, Part};
 use super::worker::LEASE;
@@ -15,8 +16,11 @@ use crate::work::Granted;
 /// How long it rests when the store takes nothing or cannot be read.
 const REST: Duration = Duration::from_secs(1);
 
-/// How often it says that it is alive while it has nothing to do.
+/// How often it writes down how far it is while it finds nothing to do.
 const BEAT: Duration = Duration::from_secs(LEASE.as_secs() / 3);
+
+/// How often it says that it is alive while it pauses, and hears whether it is to stop.
+const LOOK: Duration = Duration::from_secs(2);
 
 /// A bulk job that is under way.
 pub(super) struct Run {
@@ -25,6 +29,8 @@ pub(super) struct Run {
     lease: LeaseToken,
     number: u64,
     order: Arc<BulkOrder>,
+    slots: Arc<Semaphore>,
+    slot: Option<OwnedSemaphorePermit>,
     stopped: watch::Receiver<bool>,
 }
 
@@ -40,8 +46,14 @@ enum Left {
 
 /// Takes the bulk job to its end, or leaves it to whoever has it next.
 ///
-/// It takes its turn with others of the worker, when it searches payloads.
-pub(super) async fn run(engine: Engine, searches: Turns, granted: Granted, stopped: watch::Receiver<bool>) {
+/// It takes its turn with others of the worker, when it searches payloads, and gives back its slot while it pauses.
+pub(super) async fn run(
+    engine: Engine,
+    searches: Turns,
+    granted: Granted,
+    slot: OwnedSemaphorePermit,
+    stopped: watch::Receiver<bool>,
+) {
     let lease = granted.token;
     let read = granted.payload.as_ref().and_then(|payload| BulkOrder::read(&payload.bytes).ok());
     let Some(order) = read else {
@@ -49,7 +61,8 @@ pub(super) async fn run(engine: Engine, searches: Turns, granted: Granted, stopp
     };
     let course = part::course(&granted.job, &order);
     let number = granted.job.id.number();
-    let mut run = Run { engine, searches, lease, number, order: Arc::new(order), stopped };
+    let (slots, slot) = (Arc::clone(slot.semaphore()), Some(slot));
+    let mut run = Run { engine, searches, lease, number, order: Arc::new(order), slots, slot, stopped };
     // So that the rate is kept over a restart too.
     let pause = granted.job.checkpoint.as_ref().map(|_| Pace::pause(run.order.pace, Pace::steps(run.order.pace)));
     match run.go_on(course, pause.unwrap_or_default()).await {
@@ -143,20 +156,28 @@ impl Run {
         }
     }
 
-    /// Waits, and says now and then that it is alive.
+    /// Waits, and until others have made room again.
     async fn pause(&mut self, pause: Duration) -> Result<(), Left> {
-        let mut left = pause;
-        while !left.is_zero() {
-            let slice = left.min(BEAT);
+        if !pause.is_zero() {
+            self.slot = None;
+            self.alive_until(tokio::time::sleep(pause)).await?;
+            let slots = Arc::clone(&self.slots);
+            // They are never closed.
+            self.slot = self.alive_until(slots.acquire_owned()).await?.ok();
+        }
+        if *self.stopped.borrow() { Err(Left::ToAnother) } else { Ok(()) }
+    }
+
+    /// Waits for something, and says now and then that it is alive.
+    async fn alive_until<T>(&mut self, something: impl Future<Output = T>) -> Result<T, Left> {
+        let mut something = pin!(something);
+        loop {
             tokio::select! {
                 biased;
                 // The sender of the signal lives as long as the worker: that it is gone means the same.
                 _ = self.stopped.wait_for(|stopped| *stopped) => return Err(Left::ToAnother),
-                () = tokio::time::sleep(slice) => {}
-            }
-            left -= slice;
-            if slice < BEAT {
-                break;
+                it = &mut something => return Ok(it),
+                () = tokio::time::sleep(LOOK) => {}
             }
             match self.engine.run(vec![beat(self.lease)]).await.map(|mut answers| answers.pop()) {
                 Ok(Some(Ok(Answer::Beat { cancel_requested: true, .. }))) => return Err(Left::Cancelled),
@@ -164,7 +185,6 @@ impl Run {
                 Ok(_) | Err(Unavailable::Stopping | Unavailable::Failed(_)) => return Err(Left::ToAnother),
             }
         }
-        if *self.stopped.borrow() { Err(Left::ToAnother) } else { Ok(()) }
     }
 }
 

@@ -8,11 +8,15 @@ use tokio::task::{JoinError, JoinSet};
 use super::run::run;
 use super::worker_name;
 use crate::engine::{Engine, Unavailable};
+use crate::posting::take_over;
 use crate::search::Turns;
 use crate::work::WorkRequest;
 
-/// The most bulk jobs that are under way at once; others wait for one of them to end.
+/// The most bulk jobs that take their parts at once; others wait until one of them ends, or pauses to keep its rate.
 const AT_ONCE: usize = 64;
+
+/// The most that are under way, with those that pause.
+const UNDER_WAY: usize = 1000;
 
 /// How long a lease lasts.
 pub(super) const LEASE: Duration = Duration::from_secs(60);
@@ -38,7 +42,7 @@ impl Worker {
 
     pub(super) async fn run(mut self) {
         // Whatever a worker before this one had under way is nobody's now.
-        if let Err(error) = self.engine.release_worker(worker_name()).await {
+        if let Err(error) = take_over(&self.engine, worker_name()).await {
             return tracing::warn!(%error, "no bulk jobs are worked off");
         }
         let mut runs = JoinSet::new();
@@ -53,6 +57,14 @@ impl Worker {
         loop {
             while let Some(ended) = runs.try_join_next() {
                 report(ended);
+            }
+            if runs.len() >= UNDER_WAY {
+                tokio::select! {
+                    biased;
+                    _ = self.stopped.wait_for(|stopped| *stopped) => return,
+                    ended = runs.join_next() => ended.into_iter().for_each(report),
+                }
+                continue;
             }
             let request = WorkRequest {
                 queues: vec![Name::bulk().clone()],
@@ -86,10 +98,7 @@ impl Worker {
             }
             if let Some(granted) = grants.leases().first().cloned() {
                 let (engine, searches, stopped) = (self.engine.clone(), self.searches.clone(), self.stopped.clone());
-                runs.spawn(async move {
-                    run(engine, searches, granted, stopped).await;
-                    drop(slot);
-                });
+                runs.spawn(run(engine, searches, granted, slot, stopped));
             }
             grants.delivered();
         }
