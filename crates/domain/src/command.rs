@@ -129,7 +129,7 @@ pub enum Command {
         /// The job.
         id: JobId,
     },
-    /// Erase the job that ended and was kept as long as it is to be.
+    /// Erase the job that ended and was kept as long as it is to be. One that others wait for stays until they do not.
     Purge {
         /// The job's acceptance number.
         number: u64,

@@ -39,6 +39,9 @@ pub enum Write {
     /// The job, as it was last, is no longer: nor are its bytes, its key and its texts. Its changes are still told until
     /// the feed forgets them; what is told of it then may lack its keys, its error and its checkpoint.
     Erase(Arc<Job>),
+    /// The job was kept as long as it is to be, and stays as long as others wait for it: then it is to be found at once, among
+    /// those that may go.
+    Overdue(Arc<Job>),
     /// The feed's changes up to here are no longer.
     Forget(Position),
     /// A queue's new settings.

@@ -30,6 +30,7 @@ mod files;
 mod integer;
 pub mod keys;
 mod lane;
+mod leaving;
 mod ledger;
 mod lines;
 mod links;

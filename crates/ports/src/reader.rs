@@ -49,8 +49,9 @@ pub trait LedgerReader: Send + Sync {
     /// Ended jobs that were kept as long as they are to be by `now`, at most `limit` of them, and fewer where their
     /// bodies are large or a bounded number of rows was examined.
     ///
-    /// A job that others wait for is not among them. Once they do not any more it may be found late, as may one that a clock
-    /// which was wrong says ended in the future: but when the feed has forgotten its end at the latest.
+    /// A job that others wait for may be among them once, and is not any more when it was to be purged
+    /// ([`ackd_domain::Write::Overdue`]); once they do not wait for it, it is. One that a clock which was wrong says ended in
+    /// the future may be found late: when the feed has forgotten its end at the latest.
     fn outlived(&self, now: Timestamp, limit: usize) -> Result<Outlived, ReadError>;
 
     /// How far the feed's changes were made before `old`, and how far before `ancient`, which is earlier. Looks at `limit`

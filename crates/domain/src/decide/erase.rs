@@ -16,7 +16,13 @@ pub(super) fn purge(view: &View, now: Timestamp) -> Result<Decision, Refusal> {
     if job.kept_until().is_some_and(|until| now < until) {
         return Err(Refusal::Kept);
     }
-    erase(view, job)
+    match erase(view, job) {
+        Err(Refusal::Followed) => {
+            let overdue = vec![Write::Overdue(Arc::clone(job))];
+            Ok(Decision { writes: overdue, ..Decision::answer(Answer::Job(Arc::clone(job))) })
+        }
+        decided => decided,
+    }
 }
 
 /// No change tells of it: who follows it has seen its end. One that others wait for stays: they have yet to be told of its

@@ -94,6 +94,7 @@ impl Book {
                     self.jobs.insert(job.id.number(), job);
                 }
                 Write::Erase(job) => drop(self.jobs.remove(&job.id.number())),
+                Write::Overdue(_) => {}
                 Write::Forget(position) => self.changes.retain(|change| change.position > position),
                 Write::Queue(queue) => {
                     self.queues.insert(queue.name.clone(), queue);

@@ -333,6 +333,12 @@ impl Rows for Batch<'_> {
                 touched.erased = true;
                 Ok(())
             }
+            Write::Overdue(job) => {
+                if let Some(touched) = self.touched.get(job.id.number()) {
+                    touched.overdue = true;
+                }
+                Ok(())
+            }
             Write::Forget(position) => {
                 self.forget = self.forget.max(position);
                 Ok(())

@@ -7,6 +7,7 @@ use crate::checksum::Checksum;
 use crate::fault::Fault;
 use crate::integer::saturated;
 use crate::lane::LaneNames;
+use crate::leaving;
 use crate::meta;
 use crate::rows::{Columns, Loaded, select_job};
 use crate::shared::Shared;
@@ -61,7 +62,6 @@ fn note_ends(
         "JOIN change ON change.job = job.id AND change.seq = job.changed \
          WHERE change.seq > ?1 AND change.seq <= ?2 AND change.status >= 2"
     );
-    const LEAVING: &str = "INSERT OR IGNORE INTO leaving (at, job) VALUES (?1, ?2)";
     let mut statement = connection.prepare_cached(ENDED)?;
     let mut rows = statement.query([after, through])?;
     while let Some(row) = rows.next()? {
@@ -79,7 +79,7 @@ fn note_ends(
             Err(fault) => return Err(fault),
         };
         if let Some(until) = job.kept_until().map(Timestamp::millis) {
-            connection.prepare_cached(LEAVING)?.execute([until, job.id.number().cast_signed()])?;
+            leaving::note(connection, until, job.id.number())?;
         }
     }
     Ok(())

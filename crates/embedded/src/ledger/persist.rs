@@ -21,7 +21,7 @@ use crate::rows::{
     BodyRow, ChangeRefs, ChangeRow, JobRow, KeyRow, Settings, Shape, SubmissionRow, change_columns, copy_submission,
     job_columns, queue_sum, replace_payload, submission_columns,
 };
-use crate::{consumers, dead, endpoints, files, schedules, started};
+use crate::{consumers, dead, endpoints, files, leaving, schedules, started};
 
 /// The statements that write, by table and shape.
 #[derive(Debug)]
@@ -68,7 +68,7 @@ pub(super) fn persist(batch: &mut Batch<'_>, changes: &[Change]) -> Result<(), F
     let Batch { ledger, touched, queues, started, endpoints, positions, schedules, files, links, forget, .. } = batch;
     let others = queues.len() + started.len() + endpoints.len() + positions.len() + schedules.len() + files.len();
     let forgets = *forget > Position::START;
-    let touches = |job: &TouchedJob| job.written || job.erased;
+    let touches = |job: &TouchedJob| job.written || job.erased || job.overdue;
     if changes.is_empty()
         && others == 0
         && links.is_empty(&ledger.unresolved)
@@ -116,6 +116,9 @@ pub(super) fn persist(batch: &mut Batch<'_>, changes: &[Change]) -> Result<(), F
         touched.jobs.iter().filter_map(|job| Some((job, job.result.as_ref()?))).collect();
     writer.results(&results)?;
     writer.places(&touched.jobs)?;
+    for (job, at) in touched.jobs.iter().filter_map(|job| Some((job.number, job.overdue()?))) {
+        leaving::note(connection, at, job)?;
+    }
     count(connection, &touched.jobs)?;
     dead::write(connection, touched.jobs.iter().filter_map(TouchedJob::dead_move))?;
     if touched.jobs.iter().any(|job| job.erased) {

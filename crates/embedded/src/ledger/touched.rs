@@ -38,6 +38,8 @@ pub(super) struct TouchedJob {
     pub(super) cause: Option<Arc<str>>,
     /// The batch has erased it.
     pub(super) erased: bool,
+    /// It is to be found by when it was to go, whether that is the usual time or not.
+    pub(super) overdue: bool,
 }
 
 /// What is remembered of a job as it was.
@@ -108,6 +110,7 @@ impl TouchedJob {
             result: None,
             cause: cause(&job),
             erased: false,
+            overdue: false,
             job,
         }
     }
@@ -136,6 +139,7 @@ impl TouchedJob {
             result: None,
             cause: None,
             erased: false,
+            overdue: false,
         }
     }
 
@@ -164,6 +168,11 @@ impl TouchedJob {
     /// Where the job stands in the table of those that expire at a time of their own: before, and now.
     pub(super) fn expiries(&self) -> Moved {
         (self.before.and_then(|before| before.expiry), expiry(&self.job))
+    }
+
+    /// When the job was to go, if it is to be found by that from now on.
+    pub(super) fn overdue(&self) -> Option<i64> {
+        self.job.kept_until().filter(|_| self.overdue && !self.erased).map(Timestamp::millis)
     }
 
     /// Where the job may have stood in the table of those that go at a time of their own, whatever brought it there, and

@@ -3,11 +3,11 @@ use std::sync::atomic::Ordering;
 
 use ackd_domain::{Job, Status, Timestamp};
 use ackd_ports::Outlived;
-use rusqlite::Connection;
 
 use super::{jobs, old};
 use crate::fault::Fault;
 use crate::integer::{limited, saturated};
+use crate::leaving;
 use crate::meta;
 use crate::pool::Reading;
 use crate::rows::{USUAL_RETENTION, leaving};
@@ -106,11 +106,12 @@ fn at_the_usual_time(reading: &mut Reading, shared: &Shared, now: Timestamp, fou
             && let Some(job) = load(reading, shared, number)?
             // Else it has run again since.
             && job.changed.0 == seq.cast_unsigned()
-            // Else it stands in the table; or its end lies in the future by a clock that was wrong, or others wait for it,
-            // and it gets into the table when the feed forgets its end.
+            // Else it stands in the table; or its end lies in the future by a clock that was wrong, and it gets there when
+            // the feed forgets its end.
             && leaving(&job).is_none()
-            && job.kept_until().is_some_and(|until| until <= now)
-            && !is_waited_for(&reading.connection, number)?
+            && let Some(until) = job.kept_until().filter(|until| *until <= now)
+            // One that others wait for gets there when it is to be purged.
+            && !leaving::is_noted(&reading.connection, until.millis(), job.id.number())?
         {
             all_seen = false;
             found.take(&job);
@@ -125,13 +126,6 @@ fn at_the_usual_time(reading: &mut Reading, shared: &Shared, now: Timestamp, fou
     shared.ends_seen.fetch_max(seen, Ordering::Relaxed);
     found.outlived.more |= looked_at == LOOKED_AT;
     Ok(())
-}
-
-/// Whether jobs wait for this one.
-fn is_waited_for(connection: &Connection, number: i64) -> Result<bool, Fault> {
-    const WAITING: &str = "SELECT EXISTS (SELECT 1 FROM link JOIN job ON job.id = link.follower \
-                           WHERE link.job = ?1 AND job.status = 0 AND job.held >= 2)";
-    Ok(connection.prepare_cached(WAITING)?.query_row([number], |row| row.get(0))?)
 }
 
 fn limited_millis() -> i64 {

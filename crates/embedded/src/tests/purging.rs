@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use ackd_domain::{Answer, Command, Failure, Position, Submission, limits};
+use ackd_domain::{Answer, Command, Failure, FileId, NewFile, PayloadFile, Position, Submission, limits};
 use ackd_ports::{ChangeFeed, FeedError, Idle, Ledger, LedgerReader, ReadError};
 
 use super::sample::{NOW, json, lease, one, open, submission, submit, try_apply};
@@ -190,6 +190,28 @@ fn the_ends_that_were_seen_are_not_looked_at_again_after_a_restart() {
     let store = open(directory.path());
     assert!(store.reader.shared.ends_seen.load(std::sync::atomic::Ordering::Relaxed) >= 4);
     assert!(store.reader.outlived(week, 10).unwrap().numbers.is_empty());
+}
+
+/// The search for what may go comes to every job that stays again, and no farther.
+#[test]
+fn a_job_whose_file_is_damaged_goes_all_the_same() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut store = open(directory.path());
+    let file = NewFile { id: FileId::new(7), content_type: "video/mp4".into(), size: 1, sum: 7, digest: 7 };
+    let file = Some(Box::new(PayloadFile::New(file)));
+    let id = submit(&mut store, Submission { payload_file: file, ..submission("video") }).id;
+    one(&mut store, Command::Cancel { id }).unwrap();
+    drop(store);
+    let shell = rusqlite::Connection::open(directory.path().join("ackd.db")).unwrap();
+    assert_eq!(shell.execute("UPDATE file SET size = 2", []).unwrap(), 1);
+    drop(shell);
+    let mut store = open(directory.path());
+    let due = store.reader.outlived(NOW.after(limits::DEFAULT_RETENTION), 10).unwrap().numbers;
+    assert_eq!(due, [id.number()]);
+    let purge = vec![Command::Purge { number: id.number() }];
+    let applied = store.ledger.apply(purge, NOW.after(limits::DEFAULT_RETENTION), &mut Idle).unwrap();
+    assert_eq!(applied.answers, [Ok(Answer::Erased(id))]);
+    assert_eq!(store.reader.job(id), Ok(None));
 }
 
 /// As one whose row is damaged: it is found with each look, and what stands behind it all the same.

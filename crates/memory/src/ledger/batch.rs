@@ -218,7 +218,7 @@ impl Rows for Batch<'_> {
             Write::Erase(job) => {
                 self.jobs.insert(job.id.number(), None);
             }
-            Write::Forget(_) => {}
+            Write::Overdue(_) | Write::Forget(_) => {}
             Write::Queue(queue) => {
                 self.queues.insert(queue.name.clone(), Arc::clone(queue));
             }

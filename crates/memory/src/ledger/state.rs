@@ -139,6 +139,8 @@ impl State {
             Write::Update(job) => self.update(job, None),
             Write::Finish(job, result) => self.update(job, Some(result)),
             Write::Erase(job) => self.erase(&job),
+            // All that have ended are looked at.
+            Write::Overdue(_) => {}
             Write::Forget(position) => self.purge(position),
             Write::Queue(queue) => {
                 self.queues.insert(queue.name.clone(), queue);

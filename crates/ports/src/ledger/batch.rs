@@ -292,10 +292,16 @@ fn load(rows: &mut impl Rows, needs: Needs<'_>, view: &mut View) -> Result<(), R
         view.awaited = is_awaited(rows, number)?;
     }
     let of_job = view.job.as_ref().filter(|_| needs.files).map(Arc::clone);
-    for id in of_job.iter().flat_map(|job| job.files()).chain(needs.file) {
-        if let Some(file) = rows.file(id)? {
+    for id in of_job.iter().flat_map(|job| job.files()) {
+        // The job goes all the same; of one that stayed, the search for what may go would not get past it.
+        if let Some(file) = unless_damaged(rows.file(id))? {
             view.files.insert(id, file);
         }
+    }
+    if let Some(id) = needs.file
+        && let Some(file) = rows.file(id)?
+    {
+        view.files.insert(id, file);
     }
     if let Some(name) = needs.file_name {
         load_named(rows, name, view)?;

@@ -157,6 +157,7 @@ fn written(write: &Write) -> Option<&Job> {
         | Write::Update(job)
         | Write::Finish(job, _) => Some(job),
         Write::Erase(_)
+        | Write::Overdue(_)
         | Write::Forget(_)
         | Write::Queue(_)
         | Write::Started(..)
