@@ -112,6 +112,8 @@ pub enum Command {
     Resolve {
         /// The job that has ended, by its acceptance number.
         number: u64,
+        /// Which of its runs; none after a restart, which knows only that some were not told.
+        run: Option<u32>,
         /// Those with this number or a lower one have been told.
         told: u64,
     },
@@ -302,7 +304,7 @@ impl Command {
             Command::Purge { number } => Needs { job: Some(*number), awaited: true, files: true, ..Needs::default() },
             Command::Delete { id } => Needs { job: Some(id.number()), awaited: true, files: true, ..Needs::default() },
             Command::PurgeChanges { .. } => Needs { slowest: true, ..Needs::default() },
-            Command::Resolve { number, told } => {
+            Command::Resolve { number, told, .. } => {
                 Needs { job: Some(*number), followers: Some(*told), ..Needs::default() }
             }
             Command::Configure { queue, patch } => {

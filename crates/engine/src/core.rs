@@ -182,7 +182,12 @@ impl Core {
         }
         queues.count(leases.take_counts());
         // What a crash left half told.
-        let own = parts.reader.unresolved()?.into_iter().map(|number| Command::Resolve { number, told: 0 }).collect();
+        let own = parts
+            .reader
+            .unresolved()?
+            .into_iter()
+            .map(|number| Command::Resolve { number, run: None, told: 0 })
+            .collect();
         let running = leases.running();
         dispatcher.step(dispatch::Input::Started(parts.reader.started()?), now, &mut outputs);
         dispatcher.step(dispatch::Input::Leased(&running), now, &mut outputs);

@@ -27,6 +27,7 @@ pub(super) const CASES: &[Case] = &[
     ("a batch of jobs comes after its own lines", a_batch_comes_after_its_lines),
     ("what comes after a job is accepted with it, once", then_is_accepted_once),
     ("a thousand are told, slice by slice", a_thousand_are_told),
+    ("a job that is retried while others are told of its end tells of the next", retried_while_it_is_told),
     ("as many as are told at once, and one more or less", as_many_as_are_told_at_once),
     ("who is gone does not end the telling of the others", the_gone_do_not_end_the_telling),
     ("one is kept as long as any of many waits for it", the_last_of_many_keeps_it),
@@ -407,7 +408,7 @@ fn a_thousand_are_told(world: &mut World) {
     // A crash: what was left is known again.
     world.reopen();
     assert_eq!(world.reader().unresolved(), Ok(vec![first.id.number()]));
-    follow_ups = vec![Command::Resolve { number: first.id.number(), told: 0 }];
+    follow_ups = vec![Command::Resolve { number: first.id.number(), run: None, told: 0 }];
     let mut steps = 0;
     while !follow_ups.is_empty() {
         follow_ups = world.apply(follow_ups).follow_ups;
@@ -420,6 +421,41 @@ fn a_thousand_are_told(world: &mut World) {
         let expected = if at % 2 == 0 { Status::Cancelled } else { Status::Init };
         assert_eq!((job.status, job.held.is_free() || at % 2 == 0), (expected, true), "job {at}");
     }
+}
+
+/// Some were told of its failure, and the others are about to be, when it is retried and done.
+fn retried_while_it_is_told(world: &mut World) {
+    let first = world.submit(submission("video"));
+    // Of the failure a commit tells more than of the end that is waited for.
+    let next = (0..3000).map(|at| Submission {
+        on_failure: if at % 3 == 0 { OnFailure::Continue } else { OnFailure::Wait },
+        ..after(&[&first])
+    });
+    let next = world.submit_all(next.collect());
+    let next: Vec<Arc<Job>> = next.into_iter().map(|accepted| accepted.job).collect();
+    let (_, lease) = world.lease(&first);
+    let fails = Command::Fail { lease, error: failure("no"), retryable: false, retry_after: None, cancelled: false };
+    let mut of_the_failure = world.apply(vec![fails]).follow_ups;
+    assert!(!of_the_failure.is_empty(), "all were told at once");
+    world.job(Command::Retry { id: first.id });
+    let (_, lease) = world.lease(&world.known(&first));
+    world.apply(vec![Command::Complete { lease, result: None }]);
+    while !of_the_failure.is_empty() {
+        of_the_failure = world.apply(of_the_failure).follow_ups;
+    }
+    // A crash, before anybody was told of the end of the second run.
+    world.reopen();
+    let mut follow_ups = vec![Command::Resolve { number: first.id.number(), run: None, told: 0 }];
+    assert_eq!(
+        world.reader().unresolved(),
+        Ok(vec![first.id.number()]),
+        "those who were told of the failure still wait"
+    );
+    while !follow_ups.is_empty() {
+        follow_ups = world.apply(follow_ups).follow_ups;
+    }
+    assert_eq!(world.reader().unresolved(), Ok(vec![]));
+    assert!(held(world, &next.iter().collect::<Vec<_>>()).iter().all(|held| !held), "some were not told");
 }
 
 fn as_many_as_are_told_at_once(world: &mut World) {
@@ -483,7 +519,7 @@ fn a_crash_before_all_are_cancelled(world: &mut World) {
     world.reopen();
     let unresolved = world.reader().unresolved().expect("they can be read");
     let mut follow_ups: Vec<Command> =
-        unresolved.into_iter().map(|number| Command::Resolve { number, told: 0 }).collect();
+        unresolved.into_iter().map(|number| Command::Resolve { number, run: None, told: 0 }).collect();
     while !follow_ups.is_empty() {
         follow_ups = world.apply(follow_ups).follow_ups;
     }

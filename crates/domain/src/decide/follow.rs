@@ -23,7 +23,7 @@ pub(super) fn up(view: &View, mut decision: Decision, now: Timestamp, draws: &mu
     }
     if view.followed {
         decision.writes.push(Write::Unresolved(number));
-        decision.follow_ups.push(Command::Resolve { number, told: 0 });
+        decision.follow_ups.push(Command::Resolve { number, run: Some(ended.run), told: 0 });
     }
     decision
 }

@@ -58,7 +58,7 @@ pub fn decide(view: &View, command: Command, now: Timestamp, draws: &mut dyn Dra
         Command::BulkStep { number: _, action, until, bulk } => bulk::step(view, action, until, &bulk, now, draws),
         Command::BulkPart { bulk, course } => bulk::part(view, &bulk, course, now, draws),
         Command::Forgo { number: _, because, ended } => forgo::decide(view, because, ended, now, draws),
-        Command::Resolve { number, told } => return resolve::decide(view, number, told, now, draws),
+        Command::Resolve { number, run, told } => return resolve::decide(view, number, run, told, now, draws),
         Command::Delete { id } => return erase::delete(view, id),
         Command::Purge { .. } => return erase::purge(view, now),
         Command::PurgeChanges { old, ancient } => return Ok(purge_changes::decide(view, old, ancient)),

@@ -11,12 +11,17 @@ use super::step;
 pub(super) fn decide(
     view: &View,
     number: u64,
+    run: Option<u32>,
     told: u64,
     now: Timestamp,
     draws: &mut dyn Draws,
 ) -> Result<Decision, Refusal> {
     let job = view.job.as_ref().ok_or(Refusal::NotFound)?;
     let mut decision = Decision::answer(Answer::Job(Arc::clone(job)));
+    // The end of another run is told from the first on, and written down by who does that.
+    if run.is_some_and(|run| run != job.run) {
+        return Ok(decision);
+    }
     // One that has been retried meanwhile tells of its next end.
     let (Some(looked), true) = (view.looked_at, job.status.is_terminal()) else {
         decision.writes.push(Write::Resolved(number));
@@ -29,7 +34,7 @@ pub(super) fn decide(
     if decision.follow_ups.is_empty() && looked.is_all {
         decision.writes.push(Write::Resolved(number));
     } else {
-        decision.follow_ups.push(Command::Resolve { number, told: looked.last.max(told) });
+        decision.follow_ups.push(Command::Resolve { number, run: Some(job.run), told: looked.last.max(told) });
     }
     Ok(decision)
 }
