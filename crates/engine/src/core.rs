@@ -54,6 +54,8 @@ const EXPIRED_PAUSE: Duration = Duration::from_millis(50);
 pub enum Input {
     /// Apply these commands in one commit, and answer each.
     Run(Vec<Command>, oneshot::Sender<Result<Vec<Result<Answer, Refusal>>, Unavailable>>),
+    /// Apply these commands, which nobody waits for: where they cannot be committed, in a later commit.
+    Unasked(Vec<Command>),
     /// A worker asks for jobs.
     Ask(AskId, Ask, oneshot::Sender<Result<Vec<Assigned>, Unavailable>>),
     /// A worker no longer asks. It is answered with what it was given before, if anything.
@@ -316,8 +318,9 @@ impl Core {
 
     fn take_up(&mut self, input: Input, batch: &mut Batch, moment: Moment) {
         let Moment { now, tick, .. } = moment;
-        let Batch { commands, origins, requests, .. } = batch;
+        let Batch { commands, origins, requests, .. } = &mut *batch;
         match input {
+            Input::Unasked(own) => batch.add(own),
             Input::Run(run, reply) => {
                 let at = requests.len();
                 requests.push(Request { reply: Reply::Answers(reply), answers: Vec::with_capacity(run.len()) });
@@ -685,7 +688,7 @@ impl Core {
                 Input::Run(_, reply) => drop(reply.send(Err(unavailable.clone()))),
                 Input::Ask(_, _, reply) => drop(reply.send(Err(unavailable.clone()))),
                 Input::ReleaseWorker(_, reply) => drop(reply.send(Err(unavailable.clone()))),
-                Input::Forget(_) | Input::Read(..) | Input::Drain => {}
+                Input::Unasked(_) | Input::Forget(_) | Input::Read(..) | Input::Drain => {}
             }
         }
     }

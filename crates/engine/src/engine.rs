@@ -400,9 +400,7 @@ impl Engine {
     /// Releases leases whose worker never got them.
     pub(crate) fn release_undelivered(&self, tokens: Vec<LeaseToken>) {
         let release = |lease| Command::Release { lease, delay: None, checkpoint: None };
-        let (reply, _) = oneshot::channel();
-        // If the server stops, the leases lapse instead.
-        drop(self.push(Input::Run(tokens.into_iter().map(release).collect(), reply), Weight::default()));
+        self.settle_unasked(tokens.into_iter().map(release).collect());
     }
 
     /// Puts the payloads to the leases: most are at hand, the others are read; those of more than `inline`
@@ -511,9 +509,8 @@ impl Engine {
     /// Settles leases for which no worker can do it.
     fn settle_unasked(&self, commands: Vec<Command>) {
         if !commands.is_empty() {
-            let (reply, _) = oneshot::channel();
-            // If the server stops, the leases lapse and the next attempt comes here again.
-            drop(self.push(Input::Run(commands, reply), Weight::default()));
+            // If the server stops, the leases lapse; where the worker could not have worked, the next attempt comes here again.
+            drop(self.push(Input::Unasked(commands), Weight::default()));
         }
     }
 

@@ -42,7 +42,7 @@ impl Worker {
 
     pub(super) async fn run(mut self) {
         // Whatever a worker before this one had under way is nobody's now.
-        if let Err(error) = take_over(&self.engine, worker_name()).await {
+        if let Err(error) = take_over(&self.engine, worker_name(), &mut self.stopped).await {
             return tracing::warn!(%error, "no bulk jobs are worked off");
         }
         let mut runs = JoinSet::new();

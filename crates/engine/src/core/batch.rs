@@ -49,12 +49,26 @@ pub(super) struct Batch {
 
 impl Batch {
     pub(super) fn of(own: Vec<Command>) -> Batch {
-        let origins = own.iter().map(|_| Origin::Own).collect();
-        // What lapses or expires is found due again; what is released, or follows from what has ended, is not.
+        let mut batch = Batch {
+            commands: Vec::with_capacity(own.len()),
+            origins: Vec::new(),
+            requests: Vec::new(),
+            own: Vec::new(),
+        };
+        batch.add(own);
+        batch
+    }
+
+    /// Adds commands of the core's own.
+    pub(super) fn add(&mut self, own: Vec<Command>) {
+        self.origins.extend(own.iter().map(|_| Origin::Own));
+        // What lapses or expires is found due again; what is settled for a worker, or follows from what has ended, is not.
         let lasting = own.iter().filter(|command| {
-            matches!(command, Command::Release { .. } | Command::Resolve { .. } | Command::Forgo { .. })
+            let settles = matches!(command, Command::Release { .. } | Command::Fail { .. });
+            settles || matches!(command, Command::Resolve { .. } | Command::Forgo { .. })
         });
-        Batch { own: lasting.cloned().collect(), commands: own, origins, requests: Vec::new() }
+        self.own.extend(lasting.cloned());
+        self.commands.extend(own);
     }
 }
 

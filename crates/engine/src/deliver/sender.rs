@@ -8,7 +8,7 @@ use tokio::sync::{mpsc, watch};
 use super::attempt::{TIMEOUT, attempt};
 use super::worker;
 use crate::engine::Engine;
-use crate::posting::{Poster, Terms, Work, report, settle, take_over};
+use crate::posting::{Poster, Terms, Work, insist, report, settle, take_over};
 use crate::work::Granted;
 
 /// The most posts that are under way or wait for their outcome to be durable.
@@ -47,7 +47,7 @@ impl Sender {
     }
 
     pub(super) async fn run(mut self) {
-        if let Err(error) = take_over(&self.engine, worker()).await {
+        if let Err(error) = take_over(&self.engine, worker(), &mut self.stopped).await {
             return tracing::warn!(%error, "no deliveries are sent");
         }
         self.limit_each().await;
@@ -66,7 +66,7 @@ impl Sender {
     }
 
     /// Limits the deliveries to one target, so that one which hangs delays no other.
-    async fn limit_each(&self) {
+    async fn limit_each(&mut self) {
         let patch = QueuePatch { group_concurrency: Some(Some(IN_FLIGHT_EACH)), ..QueuePatch::default() };
         let set = |limit: Option<u32>| limit == Some(IN_FLIGHT_EACH);
         let known = self.engine.queue(Name::webhooks().clone()).await;
@@ -74,7 +74,7 @@ impl Sender {
             return;
         }
         let command = Command::Configure { queue: Name::webhooks().clone(), patch: Box::new(patch) };
-        if let Err(error) = self.engine.run(vec![command]).await {
+        if let Err(error) = insist(|| self.engine.run(vec![command.clone()]), &mut self.stopped).await {
             tracing::warn!(%error, "the deliveries to one target are not limited");
         }
     }

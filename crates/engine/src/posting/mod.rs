@@ -188,14 +188,34 @@ impl Drop for UnderWay {
 /// Releases what the worker of this name had under way before a crash: it is nobody's now.
 ///
 /// # Errors
-/// Where the engine stops, or its store has failed.
-pub(crate) async fn take_over(engine: &Engine, worker: Arc<str>) -> Result<(), Unavailable> {
+/// Where it is `stopped`, the engine stops, or its store has failed.
+pub(crate) async fn take_over(
+    engine: &Engine,
+    worker: Arc<str>,
+    stopped: &mut watch::Receiver<bool>,
+) -> Result<(), Unavailable> {
+    insist(|| engine.release_worker(Arc::clone(&worker)), stopped).await.map(drop)
+}
+
+/// Asks again while the engine takes nothing up: clients come back with the server, and more may wait than it takes; or its
+/// disk is full.
+///
+/// # Errors
+/// Where it is `stopped`, the engine stops, or its store has failed.
+pub(crate) async fn insist<T, Asked: Future<Output = Result<T, Unavailable>>>(
+    ask: impl Fn() -> Asked,
+    stopped: &mut watch::Receiver<bool>,
+) -> Result<T, Unavailable> {
     loop {
-        match engine.release_worker(Arc::clone(&worker)).await {
-            Ok(_) => return Ok(()),
-            // Clients come back with the server, and more may wait than it takes.
-            Err(Unavailable::Overloaded | Unavailable::Full) => tokio::time::sleep(REST).await,
-            Err(error) => return Err(error),
+        match ask().await {
+            Err(Unavailable::Overloaded | Unavailable::Full) => {}
+            answer => return answer,
+        }
+        tokio::select! {
+            biased;
+            // Whoever would say so is gone: that means the same.
+            _ = stopped.wait_for(|stopped| *stopped) => return Err(Unavailable::Stopping),
+            () = tokio::time::sleep(REST) => {}
         }
     }
 }

@@ -113,7 +113,7 @@ struct Line {
 impl Manager {
     async fn run(mut self) {
         // What was posted before a crash has lost its answer. A target that settles later may do so still.
-        if let Err(error) = take_over(&self.engine, WORKER.into()).await {
+        if let Err(error) = take_over(&self.engine, WORKER.into(), &mut self.stopped).await {
             return tracing::warn!(%error, "no jobs are pushed");
         }
         let (settled, outcomes) = mpsc::unbounded_channel();

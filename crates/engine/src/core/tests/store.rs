@@ -48,6 +48,24 @@ fn a_full_store_refuses_and_goes_on_once_there_is_room() {
 }
 
 #[test]
+fn what_nobody_waits_for_is_settled_once_there_is_room() {
+    let mut world = World::new(SMALL);
+    let [given_back, given_up] = [0; 2].map(|_| world.submit(submission()).id);
+    let leased = world.lease(ask(2));
+    let [release, fail] = [&leased[0], &leased[1]].map(|it| token(&it.job).unwrap());
+    world.faults.fail_next(LedgerError::Full("no room".into()));
+    let error = Failure { problem: r#"{"title":"damaged"}"#.into() };
+    world.turn(vec![Input::Unasked(vec![
+        Command::Release { lease: release, delay: None, checkpoint: None },
+        Command::Fail { lease: fail, error, retryable: false, retry_after: None, cancelled: false },
+    ])]);
+    assert_eq!(world.job(given_back).status, Status::Processing);
+    world.pass(REST);
+    assert_eq!((world.job(given_back).status, world.job(given_back).attempt), (Status::Init, 0));
+    assert_eq!(world.job(given_up).status, Status::Failed);
+}
+
+#[test]
 fn a_failed_store_accepts_nothing_any_more_and_says_so() {
     let mut world = World::new(SMALL);
     let (_, mut waiter) = world.park(ask(1));
