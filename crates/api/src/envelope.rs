@@ -85,8 +85,8 @@ pub struct Envelope<'a> {
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     pub unique: Option<Unique<'a>>,
     /// Words to find the job by: at most 32, each of 1 to 255 bytes and without a comma.
-    #[serde(borrow, default, deserialize_with = "text::list", skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 32))]
+    #[serde(borrow, default, deserialize_with = "text::list_or_null", skip_serializing_if = "Vec::is_empty")]
+    #[schemars(with = "Option<Vec<String>>", length(max = 32))]
     pub tags: Vec<Cow<'a, str>>,
     /// Where to tell of the job's end.
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
@@ -95,15 +95,15 @@ pub struct Envelope<'a> {
     #[serde(borrow, default, deserialize_with = "text::option", skip_serializing_if = "Option::is_none")]
     pub reply_to: Option<Cow<'a, str>>,
     /// The ids of the jobs that must end before this one may begin; at most 1000.
-    #[serde(borrow, default, deserialize_with = "text::list", skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 1000))]
+    #[serde(borrow, default, deserialize_with = "text::list_or_null", skip_serializing_if = "Vec::is_empty")]
+    #[schemars(with = "Option<Vec<String>>", length(max = 1000))]
     pub after: Vec<Cow<'a, str>>,
     /// What becomes of this job where one that it comes after does not end as `DONE`; default `cancel`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_failure: Option<OnFailure>,
     /// What to submit when this job is `DONE`: at most 100 envelopes, nested at most 8 deep.
-    #[serde(borrow, default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 100))]
+    #[serde(borrow, default, deserialize_with = "text::any_or_null", skip_serializing_if = "Vec::is_empty")]
+    #[schemars(with = "Option<Vec<Envelope<'a>>>", length(max = 100))]
     pub then: Vec<Envelope<'a>>,
     /// The job's name in its flow, 1 to 255 bytes; in flows only. Whatever comes after the job gets its result under it.
     #[serde(borrow, default, deserialize_with = "text::option", skip_serializing_if = "Option::is_none")]
@@ -371,7 +371,8 @@ pub struct Callback<'a> {
     #[schemars(url, length(max = 2048))]
     pub url: Cow<'a, str>,
     /// Which ends to tell of; absent or empty: all.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, deserialize_with = "text::any_or_null", skip_serializing_if = "Vec::is_empty")]
+    #[schemars(with = "Option<Vec<CallbackEvent>>")]
     pub events: Vec<CallbackEvent>,
     /// What the deliveries are signed with (Standard Webhooks 1.0.0): `whsec_…`, an HMAC secret, or `whsk_…`, a private
     /// ed25519 key; write-only. Where absent an HMAC secret is made, and shown once in the answer.
@@ -487,6 +488,11 @@ mod tests {
             parse(br#"{"queue":"q","payload":null,"type":null,"priority":null,"unique":null}"#).unwrap();
         assert_eq!(envelope.payload.map(RawValue::get), Some("null"));
         assert!(envelope.kind.is_none() && envelope.priority.is_none() && envelope.unique.is_none());
+        let lists = r#"{"queue":"q","tags":null,"after":null,"callback":{"url":"http://x","events":null},"then":[{"queue":"q","tags":null,"then":null}]}"#;
+        let envelope: Envelope<'_> = parse(lists.as_bytes()).unwrap();
+        assert!(envelope.tags.is_empty() && envelope.after.is_empty() && envelope.then[0].then.is_empty());
+        assert_eq!(faults(&with(r#""tags":"a""#))[0].0, "/tags");
+        assert_eq!(faults(&with(r#""tags":[null]"#))[0].0, "/tags/0");
     }
 
     #[test]

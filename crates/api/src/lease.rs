@@ -18,8 +18,8 @@ pub struct LeaseRequest<'a> {
     #[schemars(length(min = 1, max = 100))]
     pub queues: Vec<Cow<'a, str>>,
     /// Take only jobs of these types, at most 100; absent or empty: any.
-    #[serde(borrow, default, deserialize_with = "text::list", skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 100))]
+    #[serde(borrow, default, deserialize_with = "text::list_or_null", skip_serializing_if = "Vec::is_empty")]
+    #[schemars(with = "Option<Vec<String>>", length(max = 100))]
     pub types: Vec<Cow<'a, str>>,
     /// How many jobs at most, 1 to 1000; default 1.
     #[serde(default, deserialize_with = "number::option", skip_serializing_if = "Option::is_none")]

@@ -67,6 +67,40 @@ fn schemas_say_what_is_required_and_what_may_not_be_there() {
     assert_eq!(schema::<JobDocument<'_>>()["additionalProperties"], serde_json::Value::Null);
 }
 
+/// Which many clients write for what they have not set.
+#[test]
+fn null_may_stand_for_whatever_may_be_left_out_of_a_request() {
+    for schema in [
+        schema::<Envelope<'_>>(),
+        schema::<LeaseRequest<'_>>(),
+        schema::<Heartbeat<'_>>(),
+        schema::<Complete<'_>>(),
+        schema::<Fail<'_>>(),
+        schema::<Release<'_>>(),
+        schema::<SettleLine<'_>>(),
+        schema::<WebhookRequest<'_>>(),
+        schema::<ScheduleRequest<'_>>(),
+        schema::<RedriveRequest>(),
+    ] {
+        let required = schema["required"].as_array().cloned().unwrap_or_default();
+        let definitions = schema["$defs"].as_object();
+        let callback = definitions.and_then(|it| it.get("Callback"));
+        for object in [Some(&schema), callback].into_iter().flatten() {
+            for (name, field) in object["properties"].as_object().unwrap() {
+                let is_named = |types: &serde_json::Value| types.to_string().contains("\"null\"");
+                let is_nullable = is_named(&field["type"]) || is_named(&field["anyOf"]);
+                // JSON of any kind has no type.
+                let is_any = field.get("type").or(field.get("anyOf")).or(field.get("$ref")).is_none();
+                let is_required = required.contains(&name.as_str().into()) || name == "url";
+                assert!(is_nullable || is_any || is_required, "{name} of {}: {field}", schema["title"]);
+            }
+        }
+    }
+    let envelope = schema::<Envelope<'_>>();
+    assert_eq!(envelope["properties"]["tags"]["maxItems"], limits::TAGS);
+    assert_eq!(envelope["properties"]["then"]["maxItems"], limits::THEN);
+}
+
 #[test]
 fn answers_outlive_the_bytes_they_were_read_from() {
     fn is_owned<T: DeserializeOwned>() {}

@@ -209,7 +209,7 @@ fn each(pointer: &str, values: &[Cow<'_, str>], faults: &mut Faults, check: impl
     }
 }
 
-/// A text, or a list of texts.
+/// A text, or a list of texts; null is none.
 fn one_or_many<'de: 'a, 'a, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Cow<'a, str>>, D::Error> {
     struct OneOrMany;
     impl<'de> Visitor<'de> for OneOrMany {
@@ -217,6 +217,10 @@ fn one_or_many<'de: 'a, 'a, D: Deserializer<'de>>(deserializer: D) -> Result<Vec
 
         fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
             f.write_str("a text or a list of texts")
+        }
+
+        fn visit_unit<E>(self) -> Result<Self::Value, E> {
+            Ok(Vec::new())
         }
 
         fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {

@@ -17,11 +17,12 @@ pub struct WebhookRequest<'a> {
     #[schemars(url, length(max = 2048))]
     pub url: Cow<'a, str>,
     /// The queues whose jobs are told of, at most 100; absent or empty: all.
-    #[serde(borrow, default, deserialize_with = "text::list", skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 100))]
+    #[serde(borrow, default, deserialize_with = "text::list_or_null", skip_serializing_if = "Vec::is_empty")]
+    #[schemars(with = "Option<Vec<String>>", length(max = 100))]
     pub queues: Vec<Cow<'a, str>>,
     /// Which ends to tell of; absent or empty: all.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, deserialize_with = "text::any_or_null", skip_serializing_if = "Vec::is_empty")]
+    #[schemars(with = "Option<Vec<CallbackEvent>>")]
     pub events: Vec<CallbackEvent>,
     /// What the deliveries are signed with (Standard Webhooks 1.0.0): `whsec_…`, an HMAC secret, or `whsk_…`, a private
     /// ed25519 key; write-only. Where absent a webhook that is known keeps its own, and for a new one an HMAC secret is

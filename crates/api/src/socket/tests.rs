@@ -82,6 +82,9 @@ fn limits_hold_at_their_edges() {
         assert_eq!(subscribe(field, good), Ok(()), "{field}");
         assert_eq!(subscribe(field, bad), Err(pointer.to_owned()), "{field}");
     }
+    for field in ["queue", "status", "tag", "type", "job", "after", "credit"] {
+        assert_eq!(subscribe(field, serde_json::Value::Null), Ok(()), "{field}");
+    }
     // A label that is too long is not repeated.
     let frame = format!(r#"{{"op":"unsubscribe","sid":"{}"}}"#, "x".repeat(129));
     assert_eq!(refused(&frame).sid, None);

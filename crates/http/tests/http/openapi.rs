@@ -103,6 +103,22 @@ async fn what_is_taken_is_described() {
     let put = Request::new("PUT", "/v1/queues/q").json(r#"{"push":{"url":"https://example.com","async":null}}"#);
     assert_eq!(server.call(put).await.at("/settings/push/async"), json!(false));
     server.call(Request::new("PUT", "/v1/queues/q").json(r#"["1m",5]"#)).await.is_problem(400, "invalid-request");
+    // A list that may be left out may be null.
+    let lists = r#""queue":"q","tags":null,"after":null,"then":null"#;
+    let envelope = &document["components"]["schemas"]["Envelope"]["properties"];
+    for list in ["tags", "after", "then"] {
+        assert_eq!(envelope[list]["type"], json!(["array", "null"]), "{list}");
+    }
+    for (method, target, body) in [
+        ("POST", "/v1/jobs", format!("{{{lists}}}")),
+        ("POST", "/v1/flows", format!(r#"{{"jobs":[{{"key":"a",{lists}}}]}}"#)),
+        ("PUT", "/v1/schedules/s", format!(r#"{{"cron":"@daily","job":{{{lists}}}}}"#)),
+        ("POST", "/v1/leases", r#"{"queues":["q"],"types":null}"#.to_owned()),
+        ("PUT", "/v1/webhooks/w", r#"{"url":"https://example.com","queues":null,"events":null}"#.to_owned()),
+    ] {
+        let answer = server.call(Request::new(method, target).json(&body)).await;
+        assert!(answer.status < 300, "{target}: {answer:?}");
+    }
 }
 
 #[test]
