@@ -6,7 +6,7 @@ use ackd_client::api::{Code, Problem};
 use ackd_client::{Error, ResultError, SubmissionError, WorkerError};
 
 use crate::exit::Exit;
-use crate::words::shown;
+use crate::words::{shown, title};
 
 /// Why a command did not do what it was asked for.
 #[derive(Debug)]
@@ -129,7 +129,7 @@ fn refused(problem: &Problem) -> String {
 
 /// A problem's title and detail on one line, or the more lines that its detail has.
 pub(crate) fn headline(problem: &Problem) -> String {
-    let title = shown(&problem.title);
+    let title = shown(title(problem));
     if problem.detail.is_empty() {
         return title.into_owned();
     }

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use ackd_client::Document;
-use ackd_client::api::{Status, Waiting};
+use ackd_client::api::{Problem, Status, Waiting};
 
 /// A text as it can be shown on a terminal: other people's control characters would be obeyed by it.
 pub(crate) fn shown(text: &str) -> Cow<'_, str> {
@@ -38,9 +38,14 @@ pub(crate) fn note(job: &Document) -> String {
     }
     let is_failed = matches!(job.status, Status::Init | Status::Failed | Status::Expired | Status::Cancelled);
     if is_failed && let Some(problem) = job.problem() {
-        parts.push(shown(&problem.title).into_owned());
+        parts.push(shown(title(&problem)).into_owned());
     }
     parts.join(", ")
+}
+
+/// A problem in a few words: its title, or the type of one that has no title.
+pub(crate) fn title(problem: &Problem) -> &str {
+    if problem.title.is_empty() { &problem.kind } else { &problem.title }
 }
 
 /// The progress that a worker told last.
@@ -97,6 +102,7 @@ mod tests {
                 "cancel requested, 42 % 720p\u{fffd}",
             ),
             (json!({"status": "FAILED", "error": {"title": "boom"}}), "boom"),
+            (json!({"status": "FAILED", "error": {"type": "https://x.example/quota"}}), "https://x.example/quota"),
             (json!({"status": "DONE", "error": {"title": "of an earlier attempt"}}), ""),
         ] {
             assert_eq!(note(&job(fields.clone())), expected, "{fields}");

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 
@@ -186,8 +187,8 @@ impl<'a> Request<'a> for Fail<'a> {
     fn check(&self, faults: &mut Faults) {
         if let Some(FailError::Problem(problem)) = &self.error {
             faults.small("/error", Some(problem), limits::FAILURE_BYTES);
-            if let Err(error) = serde_json::from_str::<ProblemMembers<'_>>(problem.get()) {
-                faults.add("/error", format_args!("is not a problem document (RFC 9457): {error}"));
+            if let Some(name) = Members::of(problem).twice() {
+                faults.add("/error", format_args!("has `{name}` twice"));
             }
         }
     }
@@ -196,23 +197,97 @@ impl<'a> Request<'a> for Fail<'a> {
 /// Why an attempt failed: a problem document (RFC 9457) or a text.
 #[derive(Debug, Clone)]
 pub enum FailError<'a> {
-    /// A problem document, kept as it came; JSON of at most 16 KiB.
+    /// A problem document; JSON of at most 16 KiB. See [`FailError::to_problem`].
     Problem(&'a RawValue),
     /// A text; see [`FailError::to_problem`].
     Text(Cow<'a, str>),
 }
 
-/// The members of a problem whose types RFC 9457 fixes.
-#[derive(Deserialize)]
-#[allow(dead_code, reason = "only that they can be read counts")]
-struct ProblemMembers<'a> {
-    #[serde(rename = "type", borrow, default, deserialize_with = "text::option")]
-    kind: Option<Cow<'a, str>>,
-    #[serde(borrow, default, deserialize_with = "text::option")]
-    title: Option<Cow<'a, str>>,
-    status: Option<u16>,
-    #[serde(borrow, default, deserialize_with = "text::option")]
-    detail: Option<Cow<'a, str>>,
+/// The members of a problem, each as it came.
+struct Members<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
+
+impl<'a> Members<'a> {
+    /// The members whose types RFC 9457 fixes (section 3.1): texts, but for the status.
+    const FIXED: [&'static str; 5] = ["type", "title", "status", "detail", "instance"];
+
+    /// The `type` of a problem that is said by its title alone (section 4.2.1).
+    const NO_TYPE: &'static str = "about:blank";
+
+    fn of(problem: &'a RawValue) -> Members<'a> {
+        // It was read as an object; of a key that is no text there is nothing to be found in it.
+        serde_json::from_str(problem.get()).unwrap_or(Members(Vec::new()))
+    }
+
+    /// Whether a member is to be ignored: "If a member's value type does not match the specified type, the member MUST be
+    /// ignored" (section 3.1).
+    fn is_ignored(name: &str, value: &RawValue) -> bool {
+        match name {
+            "status" => value.get().parse::<u16>().is_err(),
+            _ => Members::FIXED.contains(&name) && !value.get().starts_with('"'),
+        }
+    }
+
+    /// The fixed member that is there a second time, so that readers would differ about it.
+    fn twice(&self) -> Option<&'static str> {
+        let count = |fixed: &str| self.0.iter().filter(|(name, _)| name == fixed).count();
+        Members::FIXED.into_iter().find(|fixed| count(fixed) > 1)
+    }
+
+    /// Whether it says what failed, by a type of its own or by a title.
+    fn is_named(&self) -> bool {
+        self.0.iter().any(|(name, value)| {
+            let nothing = match &**name {
+                "type" => ["", Members::NO_TYPE],
+                "title" => [""; 2],
+                _ => return false,
+            };
+            serde_json::from_str::<text::Text<'_>>(value.get()).is_ok_and(|text| !nothing.contains(&text.0.trim()))
+        })
+    }
+
+    /// The problem that is left of it once a reader has ignored what is to be ignored, and that says something in any case;
+    /// `None` where it is that already.
+    fn mended(mut self) -> Option<String> {
+        let given = self.0.len();
+        self.0.retain(|(name, value)| !Members::is_ignored(name, value));
+        let is_named = self.is_named();
+        if is_named && self.0.len() == given {
+            return None;
+        }
+        if !is_named {
+            self.0.retain(|(name, _)| name != "title");
+            self.0.insert(0, (Cow::Borrowed("title"), serde_json::from_str(r#""failed""#).ok()?));
+        }
+        serde_json::to_string(&self).ok()
+    }
+}
+
+impl Serialize for Members<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(name, value)| (name, value)))
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Members<'a>, D::Error> {
+        struct All;
+        impl<'de> Visitor<'de> for All {
+            type Value = Members<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members<'de>, A::Error> {
+                let mut members = Vec::new();
+                while let Some(text::Text(name)) = map.next_key::<text::Text<'de>>()? {
+                    members.push((name, map.next_value()?));
+                }
+                Ok(Members(members))
+            }
+        }
+        deserializer.deserialize_map(All)
+    }
 }
 
 /// A problem made of a text.
@@ -227,7 +302,20 @@ impl FailError<'_> {
     /// The most bytes of the `title` that is made of a text.
     pub const TITLE_BYTES: usize = 200;
 
-    /// The problem document as JSON, at most [`limits::FAILURE_BYTES`] long.
+    /// The most bytes of [`FailError::to_problem`]: those of what came, and of a title that it had not.
+    pub const PROBLEM_BYTES: usize = limits::FAILURE_BYTES + r#""title":"failed","#.len();
+
+    /// The title of a failure that says nothing by which it could be told from others.
+    const UNTOLD: &'static str = "failed";
+
+    /// The problem of an attempt that failed and gave no error.
+    pub const WITHOUT: &'static str = r#"{"title":"failed"}"#;
+
+    /// The problem document as JSON.
+    ///
+    /// One that came as such is kept byte for byte, but for members whose value has not the type that RFC 9457 gives them
+    /// (section 3.1): they are left out. Where neither a `title` nor a `type` of its own says what failed, the title is
+    /// `failed`: whoever reads it finds something there, and dead jobs are told by it.
     ///
     /// Of a text its first line that is not blank becomes the `title`, by which failures are grouped, and the whole,
     /// where it is more than that, the `detail`. A text that is too long loses its beginning: the end of an output
@@ -235,12 +323,15 @@ impl FailError<'_> {
     #[must_use]
     pub fn to_problem(&self) -> Cow<'_, str> {
         match self {
-            FailError::Problem(problem) => Cow::Borrowed(problem.get()),
+            FailError::Problem(problem) => match Members::of(problem).mended() {
+                Some(mended) => Cow::Owned(mended),
+                None => Cow::Borrowed(problem.get()),
+            },
             FailError::Text(text) => {
                 let whole = text.trim();
                 let first = whole.lines().next().unwrap_or_default().trim_end();
                 let title = &first[..first.floor_char_boundary(FailError::TITLE_BYTES)];
-                let title = if title.is_empty() { "failed" } else { title };
+                let title = if title.is_empty() { FailError::UNTOLD } else { title };
                 // An escape makes at most six bytes of one; a sixth of the limit, less the title's, cannot exceed it.
                 let mut detail = Some(whole).filter(|whole| !whole.is_empty() && *whole != title);
                 loop {
@@ -284,7 +375,9 @@ impl<'de: 'a, 'a> Deserialize<'de> for FailError<'a> {
 
 /// What the JSON of [`FailError`] looks like.
 #[derive(JsonSchema)]
-#[schemars(description = "Why an attempt failed.")]
+#[schemars(
+    description = "Why an attempt failed. Of a problem a member whose value has another type is ignored (RFC 9457, section 3.1)."
+)]
 #[serde(untagged)]
 #[allow(dead_code, reason = "only its schema is used")]
 enum FailErrorForms {
@@ -421,9 +514,51 @@ mod tests {
             Some(r#"{"title":"boom","detail":"boom\r\nat 7"}"#)
         );
         assert_eq!(problem(r#"{"error":""}"#).as_deref(), Some(r#"{"title":"failed"}"#));
-        for bad in [r#"{"error":7}"#, r#"{"error":["x"]}"#, r#"{"error":{"title":7}}"#, r#"{"error":{"status":"x"}}"#] {
+        for bad in [r#"{"error":7}"#, r#"{"error":["x"]}"#, r#"{"error":{"title":"a","title":"b"}}"#] {
             assert_eq!(pointer::<Fail<'_>>(bad).as_deref(), Some("/error"), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_problem_s_members_of_a_wrong_type_are_ignored() {
+        let problem = |error: &str| {
+            let body = format!(r#"{{"error":{error}}}"#);
+            let fail: Fail<'_> = parse(body.as_bytes()).unwrap();
+            fail.error.unwrap().to_problem().into_owned()
+        };
+        for (given, kept) in [
+            (r#"{"title":"t" ,"status":"500","x":[1 ]}"#, r#"{"title":"t","x":[1 ]}"#),
+            (r#"{"title":"t","status":70000}"#, r#"{"title":"t"}"#),
+            (r#"{"title":"t","status":500.5}"#, r#"{"title":"t"}"#),
+            (r#"{"type":"u","title":7,"detail":null,"instance":[]}"#, r#"{"type":"u"}"#),
+            (r#"{"type":{},"title":7}"#, r#"{"title":"failed"}"#),
+            (r#"{"t\u0079pe":7,"title":"t"}"#, r#"{"title":"t"}"#),
+            // Extensions are of any type.
+            (r#"{"title":"t","code":7,"errors":"x"}"#, r#"{"title":"t","code":7,"errors":"x"}"#),
+        ] {
+            assert_eq!(problem(given), kept, "{given}");
+        }
+    }
+
+    #[test]
+    fn a_problem_that_says_nothing_gets_a_title() {
+        let problem = |error: &str| {
+            let error: &RawValue = serde_json::from_str(error).unwrap();
+            FailError::Problem(error).to_problem().into_owned()
+        };
+        for (given, kept) in [
+            ("{}", FailError::WITHOUT),
+            (r#"{"title":" "}"#, FailError::WITHOUT),
+            (r#"{"detail":"d\u00e9"}"#, r#"{"title":"failed","detail":"d\u00e9"}"#),
+            (r#"{"type":"about:blank","status":500}"#, r#"{"title":"failed","type":"about:blank","status":500}"#),
+            (r#"{"type":"","title":null}"#, r#"{"title":"failed","type":""}"#),
+            (r#"{"type" : "u"}"#, r#"{"type" : "u"}"#),
+            (r#"{"type":"about:blank","title":"t"}"#, r#"{"type":"about:blank","title":"t"}"#),
+        ] {
+            assert_eq!(problem(given), kept, "{given}");
+        }
+        let longest = format!(r#"{{"detail":"{}"}}"#, "x".repeat(limits::FAILURE_BYTES - 13));
+        assert_eq!(problem(&longest).len(), FailError::PROBLEM_BYTES);
     }
 
     #[test]
@@ -438,9 +573,9 @@ mod tests {
                 "{}",
                 problem.len()
             );
-            let members: ProblemMembers<'_> = serde_json::from_str(&problem).unwrap();
-            assert!(members.title.is_some_and(|title| title.len() <= FailError::TITLE_BYTES));
-            assert!(members.detail.is_some_and(|detail| text.trim().ends_with(detail.as_ref())));
+            let problem: crate::Problem = serde_json::from_str(&problem).unwrap();
+            assert!(!problem.title.is_empty() && problem.title.len() <= FailError::TITLE_BYTES);
+            assert!(!problem.detail.is_empty() && text.trim().ends_with(&problem.detail));
         }
     }
 

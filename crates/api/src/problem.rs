@@ -6,7 +6,8 @@ use std::fmt;
 use std::ops::{Deref, DerefMut};
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
-use serde::{Deserialize, Serialize};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
 use crate::Fault;
@@ -136,28 +137,38 @@ pub struct Problem {
 }
 
 /// The fields of a [`Problem`].
+///
+/// A member whose value has not its type is read as if it were absent (RFC 9457, section 3.1).
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 #[schemars(rename = "Problem", description = "A problem document (RFC 9457).")]
 pub struct Fields {
     /// A URI reference that names the kind of problem: `/problems/` and the code, absolute where the server knows its
     /// public URL. Empty where the answer came from elsewhere and had none.
-    #[serde(rename = "type")]
+    #[serde(rename = "type", deserialize_with = "or_absent")]
     pub kind: Cow<'static, str>,
     /// The code as text; [`Problem::code`] gives it as a [`Code`]. A newer server may use one unknown here.
+    #[serde(deserialize_with = "or_absent")]
     pub code: Cow<'static, str>,
     /// The kind of problem in words, the same for each occurrence.
+    #[serde(deserialize_with = "or_absent")]
     pub title: Cow<'static, str>,
     /// The HTTP status.
+    #[serde(deserialize_with = "or_absent")]
     pub status: u16,
     /// What was wrong this time, where, and what to do.
+    #[serde(deserialize_with = "or_absent")]
     pub detail: String,
     /// The fields at fault, if fields are.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(deserialize_with = "or_absent", skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<Fault>,
     /// Further members (RFC 9457, section 3.2).
     #[serde(flatten)]
     pub extensions: BTreeMap<String, Value>,
+}
+
+fn or_absent<'de, D: Deserializer<'de>, T: DeserializeOwned + Default>(deserializer: D) -> Result<T, D::Error> {
+    Ok(serde_json::from_value(Value::deserialize(deserializer)?).unwrap_or_default())
 }
 
 impl Problem {
@@ -314,6 +325,14 @@ mod tests {
         assert_eq!(problem.extensions["balance"], 30);
         assert_eq!(serde_json::to_string(&problem).unwrap(), text);
         assert_eq!(serde_json::from_str::<Problem>("{}").unwrap().status, 0);
+    }
+
+    #[test]
+    fn a_member_of_a_wrong_type_is_none() {
+        let text = r#"{"type":7,"code":{},"title":"T","status":"500","detail":null,"errors":[1],"x":[1]}"#;
+        let problem: Problem = serde_json::from_str(text).unwrap();
+        assert_eq!((&*problem.title, problem.status, problem.errors.len()), ("T", 0, 0));
+        assert_eq!(problem.extensions["x"][0], 1);
     }
 
     #[test]

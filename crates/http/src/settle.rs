@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ackd_api::{
-    Code, Complete, Fail, Heartbeat, HeartbeatAnswer, Problem, Release, Released, Secret, SettleAnswer, SettleLine,
-    SettleVerb, Settled, limits, ndjson,
+    Code, Complete, Fail, FailError, Heartbeat, HeartbeatAnswer, Problem, Release, Released, Secret, SettleAnswer,
+    SettleLine, SettleVerb, Settled, limits, ndjson,
 };
 use ackd_domain::{Answer, Body, Command, Failure, LeaseToken, Progress, Refusal};
 use bytes::Bytes;
@@ -152,7 +152,7 @@ fn kept(call: &Call, bytes: Bytes) -> Body {
 fn failure(lease: LeaseToken, request: &Fail<'_>) -> Command {
     let problem = match &request.error {
         Some(error) => Arc::from(&*error.to_problem()),
-        None => Arc::from(r#"{"title":"failed"}"#),
+        None => Arc::from(FailError::WITHOUT),
     };
     Command::Fail {
         lease,

@@ -9,7 +9,8 @@ pub const CAUSE_BYTES: usize = 255;
 /// The cause of jobs that expired, whatever their last attempt failed of.
 pub const EXPIRED: &str = "/problems/expired";
 
-/// The cause where an error says none.
+/// The cause where an error says none, as one that was stored before each had to have a title. It stays, for what is
+/// stored of such jobs is found and deleted by it.
 const UNKNOWN: &str = "unknown";
 
 /// The `type` of a problem that is said by its title alone (RFC 9457, section 4.2.1).

@@ -1,6 +1,6 @@
 //! `ackd timeline`: everything that happened to a job.
 
-use ackd_client::api::{TimelineEntry, TimelineEvent};
+use ackd_client::api::{Problem, TimelineEntry, TimelineEvent};
 use clap::Args;
 use serde::Serialize;
 
@@ -9,6 +9,7 @@ use crate::console::{Colour, note};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::table::{Cell, Table};
+use crate::words::title;
 
 /// The arguments of `ackd timeline`.
 #[derive(Debug, Args)]
@@ -37,7 +38,7 @@ pub(crate) async fn run(args: TimelineArgs, session: &Session) -> Result<Exit, F
 }
 
 fn row(entry: &TimelineEntry<'_>) -> [Cell; 7] {
-    let error = entry.error.as_ref().and_then(|error| serde_json::from_str::<Title>(error.get()).ok());
+    let error = entry.error.as_ref().and_then(|error| serde_json::from_str::<Problem>(error.get()).ok());
     [
         Cell::new(entry.at.to_string()),
         Cell::new(name(entry.event)),
@@ -45,7 +46,7 @@ fn row(entry: &TimelineEntry<'_>) -> [Cell; 7] {
         Cell::new(if entry.run > 1 { entry.run.to_string() } else { String::new() }),
         Cell::new(if entry.attempt > 0 { entry.attempt.to_string() } else { String::new() }),
         Cell::new(entry.worker.as_deref().unwrap_or_default()),
-        Cell::new(error.map(|error| error.title).unwrap_or_default()),
+        Cell::new(error.as_ref().map(title).unwrap_or_default()),
     ]
 }
 
@@ -55,13 +56,6 @@ fn name(event: TimelineEvent) -> String {
     struct Name(TimelineEvent);
     let json = serde_json::to_value(Name(event)).ok();
     json.and_then(|json| json.as_str().map(|name| name.replace('_', " "))).unwrap_or_default()
-}
-
-/// Of a problem, what it is called.
-#[derive(serde::Deserialize)]
-struct Title {
-    #[serde(default)]
-    title: String,
 }
 
 #[cfg(test)]

@@ -44,10 +44,12 @@ fn failure(input: &[u8]) {
         _ => FailError::Text(String::from_utf8_lossy(input)),
     };
     let problem = failure.to_problem();
-    assert!(problem.len() <= limits::FAILURE_BYTES, "{} bytes", problem.len());
+    let most = if let FailError::Text(_) = failure { limits::FAILURE_BYTES } else { FailError::PROBLEM_BYTES };
+    assert!(problem.len() <= most, "{} bytes", problem.len());
     assert!(oracle::json(problem.as_bytes()).is_none_or(|problem| problem.is_object()));
-    if let FailError::Text(_) = failure {
-        serde_json::from_str::<Problem>(&problem).expect("a client reads it as a problem");
+    match serde_json::from_str::<Problem>(&problem) {
+        Ok(problem) => assert!(!problem.kind.is_empty() || !problem.title.is_empty(), "there is nothing to show"),
+        Err(error) => assert!(matches!(failure, FailError::Problem(_)), "a client reads it as a problem: {error}"),
     }
 }
 

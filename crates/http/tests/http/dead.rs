@@ -38,6 +38,32 @@ async fn the_dead_are_told_by_their_causes() {
     server.call(Request::get("/v1/queues/ackd.bulk/dead")).await.is_problem(403, "forbidden");
 }
 
+/// A worker's error need not be a good one for its failure to be recorded, shown and run again.
+#[tokio::test]
+async fn an_error_that_says_little_is_told_all_the_same() {
+    let server = Server::start().await;
+    let _bulk = server.bulk();
+    let errors =
+        ["{}", r#"{"detail":"d"}"#, r#"{"type":"about:blank"}"#, r#"{"type":7,"title":null}"#, "null", r#""""#];
+    for error in errors {
+        let id = died(&server, "q", error).await;
+        assert_eq!(server.job(&id).await.at("/error/title"), "failed", "{error}");
+    }
+    let id = server.submit(r#"{"queue":"q"}"#).await;
+    let line = format!(
+        r#"{{"lease":"{}","fail":{{"error":{{"title":"no","status":"x","x":1}},"retryable":false}}}}"#,
+        server.lease("q").await
+    );
+    server.call(Request::post("/v1/leases/settle").body("application/x-ndjson", line)).await;
+    assert_eq!(server.job(&id).await.at("/error"), json!({"title": "no", "x": 1}));
+    let dead = server.call(Request::get("/v1/queues/q/dead")).await.at("/causes");
+    let causes: Vec<_> = dead.as_array().unwrap().iter().map(|it| (it["cause"].clone(), it["count"].clone())).collect();
+    assert_eq!(causes, [(json!("failed"), json!(errors.len())), (json!("no"), json!(1))]);
+    assert_eq!(redrive(&server, "", r#"{"cause":"failed"}"#).await.at("/redriven"), errors.len());
+    let lease = server.lease("q").await;
+    server.settle(&lease, "fail", r#"{"error":7}"#).await.is_problem(400, "invalid-request").points_at("/error");
+}
+
 #[tokio::test]
 async fn a_redrive_runs_all_again_or_a_cause_or_some() {
     let server = Server::start().await;
