@@ -35,8 +35,17 @@ pub(crate) async fn causes(mut call: Call) -> Outcome {
 pub(crate) async fn redrive(mut call: Call) -> Outcome {
     let queue = call.name()?;
     let dry_run = call.query.flag("dry_run")?;
-    let order = order(queue, &ackd_api::parse_or_default(call.json().await?.bytes())?)?;
-    let count = call.engine().count_dead(order.of.clone()).await?;
+    let request: RedriveRequest = ackd_api::parse_or_default(call.json().await?.bytes())?;
+    let mut order = order(queue, &request)?;
+    let mut count = call.engine().count_dead(order.of.clone()).await?;
+    if let BulkOf::Dead { cause: Some(cause), .. } = &mut order.of
+        && count == 0
+        && let Some(trimmed) = request.cause.as_deref().map(str::trim).filter(|trimmed| *trimmed != &**cause)
+    {
+        // It is what stands in an error, blanks and all, and no cause as it is shown.
+        *cause = Arc::from(cut_cause(trimmed));
+        count = call.engine().count_dead(order.of.clone()).await?;
+    }
     if dry_run || count == 0 {
         return answer::json(StatusCode::ACCEPTED, &Redriven { redriven: count, job: None });
     }
@@ -50,7 +59,8 @@ pub(crate) async fn redrive(mut call: Call) -> Outcome {
 
 fn order(queue: Name, request: &RedriveRequest) -> Result<BulkOrder, Problem> {
     let of = match &request.ids {
-        None => BulkOf::Dead { queue, cause: request.cause.as_deref().map(|cause| Arc::from(cut_cause(cause.trim()))) },
+        // As it came: a cause that was cut may end in a blank.
+        None => BulkOf::Dead { queue, cause: request.cause.as_deref().map(|cause| Arc::from(cut_cause(cause))) },
         Some(given) => {
             let (mut ids, mut seen) = (Vec::with_capacity(given.len()), HashSet::new());
             for (at, text) in given.iter().enumerate() {

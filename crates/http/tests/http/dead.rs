@@ -38,6 +38,29 @@ async fn the_dead_are_told_by_their_causes() {
     server.call(Request::get("/v1/queues/ackd.bulk/dead")).await.is_problem(403, "forbidden");
 }
 
+#[tokio::test]
+async fn a_cause_that_was_cut_at_a_blank_is_found_as_it_is_shown() {
+    let server = Server::start().await;
+    let _bulk = server.bulk();
+    let title = format!("{} and more", "x".repeat(254));
+    let error = json!({ "title": title }).to_string();
+    died(&server, "q", &error).await;
+    let cause = server.call(Request::get("/v1/queues/q/dead")).await.text("/causes/0/cause");
+    assert_eq!(cause, format!("{} ", "x".repeat(254)));
+    let of = async |cause: &str| {
+        redrive(&server, "?dry_run=true", &json!({ "cause": cause }).to_string()).await.at("/redriven")
+    };
+    for given in [&*cause, &title, &format!(" {title}\n")] {
+        assert_eq!(of(given).await, 1, "{given:?}");
+    }
+    let answer = redrive(&server, "", &json!({ "cause": cause }).to_string()).await;
+    assert_eq!(answer.at("/redriven"), 1);
+    assert_eq!(server.call(Request::get("/v1/queues/q/dead")).await.at("/causes"), json!([]));
+    // What surrounds a cause that was not cut does not matter.
+    died(&server, "q", r#"" broken pipe ""#).await;
+    assert_eq!((of("broken pipe").await, of(" broken pipe ").await), (json!(1), json!(1)));
+}
+
 /// A worker's error need not be a good one for its failure to be recorded, shown and run again.
 #[tokio::test]
 async fn an_error_that_says_little_is_told_all_the_same() {
