@@ -66,14 +66,26 @@ impl Request<'_> for BulkRequest {
             faults.add("/filter", "names nothing, which would be every job; name a queue or a time at least");
         }
         for (name, value) in &self.filter {
-            let fault = match name.starts_with("payload.") {
+            let fault = match name.starts_with(PAYLOAD) {
                 true if !value.is_string() => "must be a text: a number as JSON writes it, `true`, `false` or `null`",
+                false if !is_filter(name) => "is not a field that is known here",
                 false if query_value(value).is_none() => "must be a text, or a list of texts without commas",
                 _ => continue,
             };
             faults.add(&format!("/filter{}", pointer_to(name)), fault);
         }
     }
+}
+
+/// What the fields of a filter begin with that say what stands in payloads; the path follows.
+pub const PAYLOAD: &str = "payload.";
+
+/// Whether `name` is a field of a filter, or a parameter that narrows a list.
+#[must_use]
+pub fn is_filter(name: &str) -> bool {
+    const NAMES: [&str; 8] =
+        ["queue", "status", "type", "tag", "flow", "idempotency_key", "created_after", "created_before"];
+    NAMES.contains(&name) || name.starts_with(PAYLOAD)
 }
 
 /// A field of a filter as a parameter of the list's query.
@@ -121,6 +133,14 @@ mod tests {
         ] {
             assert_eq!(pointer(body).as_deref(), at, "{body}");
         }
+        // What is unknown is told so, whatever its value is; the names are those that the schema knows.
+        for value in ["1", "\"1\"", "null"] {
+            let body = format!(r#"{{"filter":{{"queue":"q","limit":{value}}},"action":"cancel"}}"#);
+            let problem = crate::parse::<BulkRequest>(body.as_bytes()).unwrap_err();
+            assert_eq!(problem.detail, "`/filter/limit` is not a field that is known here");
+        }
+        let schema = schemars::schema_for!(BulkFilter).to_value();
+        assert!(schema["properties"].as_object().unwrap().keys().all(|name| is_filter(name)), "{schema}");
         // A name may hold anything, and be of any length.
         assert_eq!(pointer(r#"{"filter":{"a~/b":7},"action":"retry"}"#).as_deref(), Some("/filter/a~0~1b"));
         let long = pointer(&format!(r#"{{"filter":{{"{}":7}},"action":"retry"}}"#, "x".repeat(10_000)));

@@ -167,6 +167,14 @@ pub struct Fields {
     pub extensions: BTreeMap<String, Value>,
 }
 
+/// What is said of these faults in one line: the first of them. What is wrong with a body as a whole has no pointer.
+fn told(errors: &[Fault]) -> String {
+    let Some((first, rest)) = errors.split_first() else { return String::new() };
+    let place = if first.pointer.is_empty() { String::new() } else { format!("`{}` ", first.pointer) };
+    let more = if rest.is_empty() { String::new() } else { format!(" (and {} more)", rest.len()) };
+    format!("{place}{}{more}", first.detail)
+}
+
 fn or_absent<'de, D: Deserializer<'de>, T: DeserializeOwned + Default>(deserializer: D) -> Result<T, D::Error> {
     Ok(serde_json::from_value(Value::deserialize(deserializer)?).unwrap_or_default())
 }
@@ -197,12 +205,7 @@ impl Problem {
     /// An `invalid-request` with these fields at fault.
     #[must_use]
     pub fn invalid(errors: Vec<Fault>) -> Problem {
-        let detail = match errors.as_slice() {
-            [] => String::new(),
-            [only] => format!("`{}` {}", only.pointer, only.detail),
-            [first, rest @ ..] => format!("`{}` {} (and {} more)", first.pointer, first.detail, rest.len()),
-        };
-        let mut problem = Problem::new(Code::InvalidRequest, detail);
+        let mut problem = Problem::new(Code::InvalidRequest, told(&errors));
         problem.errors = errors;
         problem
     }
@@ -233,8 +236,12 @@ impl Problem {
     /// Puts where a part of the request stands in front of where its faults are.
     #[must_use]
     pub fn within(mut self, at: &str) -> Problem {
+        let is_told = self.detail == told(&self.errors);
         for fault in &mut self.errors {
             fault.pointer.insert_str(0, at);
+        }
+        if is_told {
+            self.detail = told(&self.errors);
         }
         self
     }
@@ -344,7 +351,25 @@ mod tests {
     fn a_part_stands_in_front_of_the_pointer() {
         let problem = Problem::at("/priority", "must be 0 to 9").within("/job");
         assert_eq!(problem.errors[0].pointer, "/job/priority");
+        assert_eq!(problem.detail, "`/job/priority` must be 0 to 9");
         assert_eq!(Problem::new(Code::NotFound, "is gone").within("/job").errors, []);
+        // Of one that is told in other words the words stay.
+        let other = Problem::new(Code::NotFound, "there is no such job").with_error("/after", "there is no such job");
+        let other = other.within("/jobs/0");
+        assert_eq!((&*other.detail, &*other.errors[0].pointer), ("there is no such job", "/jobs/0/after"));
+        let several = vec![
+            Fault { pointer: "/a".into(), detail: "is bad".into() },
+            Fault { pointer: "/b".into(), detail: "is worse".into() },
+        ];
+        assert_eq!(Problem::invalid(several).within("/x").detail, "`/x/a` is bad (and 1 more)");
+    }
+
+    #[test]
+    fn a_whole_body_has_no_pointer_to_show() {
+        let problem = Problem::at("", "is no object");
+        assert_eq!((&*problem.detail, &*problem.errors[0].pointer), ("is no object", ""));
+        assert_eq!(problem.clone().on_line(6).detail, "line 6: is no object");
+        assert_eq!(problem.within("/job").detail, "`/job` is no object");
     }
 
     #[test]

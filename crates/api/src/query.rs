@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 use std::fmt::Display;
-use std::str::FromStr;
 
 use schemars::JsonSchema;
 
@@ -104,7 +103,7 @@ impl<'a> QueryEnvelope<'a> {
         match name {
             "type" => given.once(&mut self.kind, Ok::<_, &str>(value)),
             "delay" => given.once(&mut self.delay, Duration::parse_query(&value)),
-            "run_at" => given.once(&mut self.run_at, Time::from_str(&value)),
+            "run_at" => given.once(&mut self.run_at, Time::parse_query(&value)),
             "expires_in" => given.once(&mut self.expires_in, Duration::parse_query(&value)),
             "priority" => given.once(&mut self.priority, value.parse().map_err(|_| "must be 0 to 9")),
             "max_attempts" => given.once(&mut self.max_attempts, value.parse().map_err(|_| "must be 1 to 10000")),
@@ -142,7 +141,7 @@ impl Given<'_> {
 
     fn once<T, E: Display>(&mut self, field: &mut Option<T>, value: Result<T, E>) {
         match value {
-            Ok(_) if field.is_some() => self.refuse("is given twice"),
+            Ok(_) if field.is_some() => self.refuse("is given twice, and has one value only"),
             Ok(value) => *field = Some(value),
             Err(error) => self.refuse(error),
         }

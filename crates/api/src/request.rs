@@ -230,7 +230,7 @@ mod tests {
             parse::<T>(body.as_bytes()).unwrap_err().detail.clone()
         }
         for (detail, expected) in [
-            (said::<Envelope<'_>>("null"), "`` invalid type: null, expected an object"),
+            (said::<Envelope<'_>>("null"), "invalid type: null, expected an object"),
             (said::<Envelope<'_>>(r#"{"queue":[]}"#), "`/queue` invalid type: array, expected a string"),
             (said::<Envelope<'_>>(r#"{"queue":{}}"#), "`/queue` invalid type: object, expected a string"),
             (
@@ -253,7 +253,7 @@ mod tests {
             (said::<LeaseRequest<'_>>(r#"{"queues":["q"],"max":-1}"#), "`/max` must be 1 to 1000"),
             (said::<LeaseRequest<'_>>(r#"{"queues":["q"],"max":65536}"#), "`/max` must be 1 to 1000"),
             (said::<Heartbeat<'_>>(r#"{"progress":5}"#), "`/progress` invalid type: integer `5`, expected an object"),
-            (said::<QueuePatch>("[]"), "`` invalid type: array, expected an object"),
+            (said::<QueuePatch>("[]"), "invalid type: array, expected an object"),
             (said::<RedriveRequest>(r#"{"rate":{"limit":-1,"per":"1s"}}"#), "`/rate/limit` must be 1 to 1000000"),
             (
                 QueueSettings::parse(br#"{"concurrency":-1}"#).unwrap_err().detail.clone(),

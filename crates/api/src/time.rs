@@ -20,6 +20,17 @@ pub struct Time(pub i64);
 #[error("a time is written as RFC 3339 says, with a zone, as in \"2026-11-20T10:00:00Z\"")]
 pub struct TimeError;
 
+/// A text in a query that is no RFC 3339 time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum QueryTimeError {
+    /// As anywhere else.
+    #[error(transparent)]
+    NoTime(#[from] TimeError),
+    /// It would be one if its last blank were the `+` that the client wrote, and that stands for a blank in a query.
+    #[error("{TimeError}; a `+` in a query stands for a blank, and is itself written `%2B`")]
+    Blank,
+}
+
 const DAY: i64 = 86_400_000;
 
 impl Time {
@@ -28,6 +39,17 @@ impl Time {
 
     /// The last time that RFC 3339 can write, 9999-12-31T23:59:59.999Z.
     pub const MAX: Time = Time(253_402_300_799_999);
+
+    /// Reads a query parameter, of which many forget to encode the `+`.
+    ///
+    /// # Errors
+    /// [`QueryTimeError`] says what is wrong with the text.
+    pub fn parse_query(text: &str) -> Result<Time, QueryTimeError> {
+        text.parse().map_err(|error: TimeError| match text.rsplit_once(' ') {
+            Some((clock, zone)) if format!("{clock}+{zone}").parse::<Time>().is_ok() => QueryTimeError::Blank,
+            _ => error.into(),
+        })
+    }
 
     /// The text's 24 ASCII bytes. What lies outside of [`Time::MIN`] and [`Time::MAX`] is written as these.
     #[must_use]
@@ -295,5 +317,17 @@ mod tests {
             assert_eq!(bad.parse::<Time>(), Err(TimeError), "{bad:?}");
         }
         assert!(serde_json::from_str::<Time>("1795168800").is_err());
+    }
+
+    #[test]
+    fn a_plus_that_became_a_blank_in_a_query_is_told() {
+        assert_eq!(Time::parse_query("2026-12-24 18:00:00+01:00"), "2026-12-24T17:00:00Z".parse().map_err(Into::into));
+        for lost in ["2026-12-24T18:00:00 01:00", "2026-12-24 18:00:00.5 00:30"] {
+            assert_eq!(Time::parse_query(lost), Err(QueryTimeError::Blank), "{lost}");
+        }
+        for bad in ["2026-12-24T18:00:00", "2026-12-24 18:00:00", "2026-12-24T18:00:00 99:00", "", " "] {
+            assert_eq!(Time::parse_query(bad), Err(QueryTimeError::NoTime(TimeError)), "{bad}");
+        }
+        assert!(QueryTimeError::Blank.to_string().ends_with("is itself written `%2B`"));
     }
 }

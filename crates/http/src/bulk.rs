@@ -31,9 +31,8 @@ pub(crate) async fn submit(mut call: Call) -> Outcome {
 }
 
 fn order(request: &BulkRequest) -> Result<BulkOrder, Problem> {
-    let within = |problem: Problem| problem.within("/filter");
     let pairs = request.filter.iter().filter_map(|(name, value)| Some((name.clone(), query_value(value)?)));
-    let search = list::search(&Query::of(pairs, list::is_filter).map_err(within)?).map_err(within)?;
+    let search = list::search(&Query::of(pairs)).map_err(|problem| problem.within("/filter"))?;
     let action = match request.action {
         ackd_api::BulkAction::Cancel => BulkAction::Cancel,
         ackd_api::BulkAction::Retry => BulkAction::Retry,

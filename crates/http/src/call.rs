@@ -84,6 +84,12 @@ impl Call {
         text.parse().map_err(|error| in_path(&text, error))
     }
 
+    /// The id in the path of what is called `what`, and has that of a job.
+    pub(crate) fn id_of(&self, what: &str) -> Result<JobId, Rejection> {
+        let text = self.parameter()?;
+        text.parse().map_err(|_| in_path(&text, format_args!("a {what}'s id is a UUID of version 7 of 36 characters")))
+    }
+
     /// The name in the path, which is not the server's own.
     pub(crate) fn name(&self) -> Result<Name, Rejection> {
         let text = self.parameter()?;
@@ -237,7 +243,7 @@ impl Caller {
                 return Err(encoded().closing());
             }
         }
-        call.query = Query::parse(uri.query(), |name| operation.knows(name))?;
+        call.query = Query::parse(uri.query(), |name| operation.values(name))?;
         call.parameter = parameter;
         Ok(State::Handling((operation.handle)(call)))
     }

@@ -42,7 +42,7 @@ pub(crate) async fn of_job(mut call: Call) -> Outcome {
 /// `POST /v1/deliveries/{id}/replay`.
 pub(crate) async fn replay(mut call: Call) -> Outcome {
     call.no_body().await?;
-    let job = call.engine().replay(call.job_id()?).await?;
+    let job = call.engine().replay(call.id_of("delivery")?).await?;
     // It will be sent, whatever can be read of what was sent before.
     let read = call.engine().delivery(job.id).await.unwrap_or_default();
     let record = read.unwrap_or_else(|| DeliveryRecord { job, attempts: Vec::new() });

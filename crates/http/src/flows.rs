@@ -15,7 +15,7 @@ use crate::call::{Call, Outcome};
 use crate::headers::{self, IDEMPOTENT_REPLAYED};
 use crate::intake::Whole;
 use crate::outlet::Outlet;
-use crate::problem::{Rejection, by_line, no_such_job, problem_of};
+use crate::problem::{Rejection, by_line, problem_of};
 use crate::submission::secret_is_given;
 use crate::submit::payload;
 
@@ -80,11 +80,11 @@ fn refused(refusal: Refusal, places: &[usize]) -> Problem {
 /// `POST /v1/flows/{id}/cancel`.
 pub(crate) async fn cancel(mut call: Call) -> Outcome {
     call.no_body().await?;
-    let id = call.job_id()?;
+    let id = call.id_of("flow")?;
     // The first of them may be gone already.
     let all = jobs(&call, id).await?;
     if all.is_empty() {
-        return Err(no_such_job().into());
+        return Err(Rejection::new(Code::NotFound, "there is no flow with this id, or no longer"));
     }
     let open: Vec<Arc<Job>> = all.into_iter().filter(|job| !job.status.is_terminal()).collect();
     let (mut cancelled, mut asked) = (0, 0);

@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
+use ackd_api::bulk::is_filter;
 use ackd_api::cloud_event::CloudEvent;
 use ackd_api::{Duration, Envelope, Problem};
 use ackd_domain::{LeaseToken, Position, Submission, Timestamp};
@@ -12,7 +13,7 @@ use http::{HeaderMap, HeaderValue, Version};
 
 use crate::accept::{self, Form};
 use crate::browser::{Hosts, Origin, Origins};
-use crate::query::Query;
+use crate::query::{Query, Values};
 use crate::range::Wanted;
 use crate::submission::{Terms, payload_apart};
 use crate::targets::{Outbounds, Targets};
@@ -123,7 +124,7 @@ pub fn admit(hosts: &[&str], origins: &[&str], headers: &HeaderMap) -> Result<Op
 /// # Errors
 /// The problem that a client is answered with.
 pub fn query(text: &str, known: impl Fn(&str) -> bool) -> Result<Vec<(String, String)>, Problem> {
-    let query = Query::parse(Some(text), known)?;
+    let query = Query::parse(Some(text), |name| known(name).then_some(Values::One))?;
     Ok(query.pairs().map(|(name, value)| (name.into_owned(), value.into_owned())).collect())
 }
 
@@ -132,7 +133,7 @@ pub fn query(text: &str, known: impl Fn(&str) -> bool) -> Result<Vec<(String, St
 /// # Errors
 /// The problem that a client is answered with.
 pub fn search(text: &str) -> Result<Search, Problem> {
-    list::search(&Query::parse(Some(text), list::is_filter)?)
+    list::search(&Query::parse(Some(text), |name| is_filter(name).then_some(Values::One))?)
 }
 
 /// The event that a request is by its headers.

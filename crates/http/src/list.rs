@@ -1,10 +1,10 @@
 //! Lists of jobs, newest first, page by page.
 
 use std::fmt::Display;
-use std::str::FromStr;
 use std::sync::Arc;
 
-use ackd_api::{Faults, JobList, Problem, Time, limits};
+use ackd_api::time::QueryTimeError;
+use ackd_api::{Faults, JobList, Problem, Time, bulk, limits};
 use ackd_domain::{Name, Status, Timestamp};
 use ackd_engine::{Field, Filter, Page, Search};
 
@@ -20,9 +20,6 @@ pub(crate) const PAGE_MOST: usize = 1000;
 
 /// The most values of one filter.
 const VALUES: usize = 100;
-
-/// What the parameters begin with that say what stands in payloads; the path follows.
-const PAYLOAD: &str = "payload.";
 
 /// `GET /v1/jobs`.
 pub(crate) async fn jobs(mut call: Call) -> Outcome {
@@ -80,7 +77,8 @@ pub(crate) fn search(query: &Query) -> Result<Search, Problem> {
 /// What is to stand in payloads, in the order of the paths.
 fn fields(query: &Query, faults: &mut Faults) -> Vec<Field> {
     let mut fields = Vec::new();
-    let named = query.pairs().filter_map(|(name, text)| Some((name.strip_prefix(PAYLOAD)?.to_owned(), name, text)));
+    let named =
+        query.pairs().filter_map(|(name, text)| Some((name.strip_prefix(bulk::PAYLOAD)?.to_owned(), name, text)));
     for (at, (path, name, text)) in named.enumerate() {
         match Field::new(&path, &text) {
             _ if at == Search::FIELDS => {
@@ -93,13 +91,6 @@ fn fields(query: &Query, faults: &mut Faults) -> Vec<Field> {
     }
     fields.sort_unstable();
     fields
-}
-
-/// Whether `name` is a parameter that narrows a list.
-pub(crate) fn is_filter(name: &str) -> bool {
-    const NAMES: [&str; 8] =
-        ["queue", "status", "type", "tag", "flow", "idempotency_key", "created_after", "created_before"];
-    NAMES.contains(&name) || name.starts_with(PAYLOAD)
 }
 
 /// What lists and feeds can both be narrowed by.
@@ -157,6 +148,6 @@ fn label(text: &str, most: usize) -> Result<Arc<str>, String> {
     }
 }
 
-fn since(text: &str) -> Result<Timestamp, <Time as FromStr>::Err> {
-    text.parse::<Time>().map(|time| Timestamp::from_millis(time.0))
+fn since(text: &str) -> Result<Timestamp, QueryTimeError> {
+    Time::parse_query(text).map(|time| Timestamp::from_millis(time.0))
 }

@@ -56,7 +56,7 @@ fn described(operation: &Operation, schemas: &mut SchemaGenerator) -> Value {
         parameters.push(json!({"name": name, "in": "path", "required": true, "schema": {"type": "string"}}));
     }
     let mut add = |place: &str, given: &[Parameter]| {
-        for Parameter { name, what, schema } in given {
+        for Parameter { name, what, schema, .. } in given {
             parameters.push(json!({"name": name, "in": place, "description": what, "schema": schema(schemas)}));
         }
     };

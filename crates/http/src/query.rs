@@ -7,19 +7,27 @@ use ackd_api::{Code, Duration, Faults, Problem};
 /// The most parameters of a request.
 const PARAMETERS: usize = 100;
 
-/// The one parameter that may be given again and again, once for each value.
-const REPEATED: &str = "job";
+/// How a parameter takes its values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Values {
+    /// It has one.
+    One,
+    /// It has any number, with commas between them.
+    List,
+    /// It has any number, and may also be given again for each.
+    Each,
+}
 
 /// The decoded parameters of a request.
 #[derive(Debug, Default)]
 pub(crate) struct Query(Vec<(String, String)>);
 
 impl Query {
-    /// Reads the query `text`, in which only the names that `known` holds may be.
+    /// Reads the query `text`, in which only the names may be of which `values` says how they take theirs.
     ///
     /// # Errors
     /// An `invalid-request` that names what is unknown, given twice, or no text.
-    pub(crate) fn parse(text: Option<&str>, known: impl Fn(&str) -> bool) -> Result<Query, Problem> {
+    pub(crate) fn parse(text: Option<&str>, values: impl Fn(&str) -> Option<Values>) -> Result<Query, Problem> {
         let mut query = Query::default();
         let mut faults = Faults::new();
         for (at, pair) in text.unwrap_or_default().split('&').filter(|pair| !pair.is_empty()).enumerate() {
@@ -29,16 +37,22 @@ impl Query {
             }
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
             let shown = decoded(name).unwrap_or(Cow::Borrowed(name));
-            match (decoded(name), decoded(value)) {
-                (Some(name), _) if !known(&name) => {
-                    faults.add(&pointer(&shown), "is not a query parameter that is known here");
+            let (Some(name), value) = (decoded(name), decoded(value)) else {
+                faults.add(&pointer(&shown), "is not percent-encoded UTF-8");
+                continue;
+            };
+            let is_given = query.get(&name).is_some();
+            let fault = match (values(&name), value) {
+                (None, _) => "is not a query parameter that is known here",
+                (_, None) => "is not percent-encoded UTF-8",
+                (Some(Values::One), _) if is_given => "is given twice, and has one value only",
+                (Some(Values::List), _) if is_given => "is given twice; several values are separated by commas",
+                (Some(_), Some(value)) => {
+                    query.0.push((name.into_owned(), value.into_owned()));
+                    continue;
                 }
-                (Some(name), Some(_)) if name != REPEATED && query.get(&name).is_some() => {
-                    faults.add(&pointer(&shown), "is given twice; several values are separated by commas");
-                }
-                (Some(name), Some(value)) => query.0.push((name.into_owned(), value.into_owned())),
-                _ => faults.add(&pointer(&shown), "is not percent-encoded UTF-8"),
-            }
+            };
+            faults.add(&pointer(&shown), fault);
         }
         faults.into_result().map(|()| query)
     }
@@ -58,23 +72,9 @@ impl Query {
         self.read(name, |value| Duration::parse_query(value).map_err(|error| error.to_string()))
     }
 
-    /// The query of these decoded pairs, each of a name of its own.
-    ///
-    /// # Errors
-    /// An `invalid-request` that names what is unknown.
-    pub(crate) fn of(
-        pairs: impl Iterator<Item = (String, String)>,
-        known: impl Fn(&str) -> bool,
-    ) -> Result<Query, Problem> {
-        let (mut query, mut faults) = (Query::default(), Faults::new());
-        for (name, value) in pairs {
-            if known(&name) {
-                query.0.push((name, value));
-            } else {
-                faults.add(&pointer(&name), "is not a field that is known here");
-            }
-        }
-        faults.into_result().map(|()| query)
+    /// The query of these decoded pairs, each of a name of its own that is known.
+    pub(crate) fn of(pairs: impl Iterator<Item = (String, String)>) -> Query {
+        Query(pairs.collect())
     }
 
     /// A flag: `true` or `false`.
@@ -153,7 +153,12 @@ mod tests {
     use super::*;
 
     fn parse(text: &str) -> Result<Query, Problem> {
-        Query::parse(Some(text), |name| ["a", "b", "ä"].contains(&name))
+        Query::parse(Some(text), |name| match name {
+            "a" | "b" => Some(Values::One),
+            "ä" => Some(Values::List),
+            "c" => Some(Values::Each),
+            _ => None,
+        })
     }
 
     #[test]
@@ -163,13 +168,13 @@ mod tests {
         assert_eq!(query.get("b"), Some(""));
         assert_eq!(query.list("ä").collect::<Vec<_>>(), ["€", "1"]);
         assert_eq!(query.list("c").count(), 0);
-        assert!(Query::parse(None, |_| false).is_ok());
+        assert!(Query::parse(None, |_| None).is_ok());
     }
 
     #[test]
     fn what_is_wrong_is_named() {
         for (text, pointer) in [
-            ("c=1", "/c"),
+            ("d=1", "/d"),
             ("a=1&a=2", "/a"),
             ("a=%", "/a"),
             ("a=%4", "/a"),
@@ -183,10 +188,18 @@ mod tests {
     }
 
     #[test]
+    fn only_of_a_list_it_is_said_that_commas_separate() {
+        let refused = |text: &str| parse(text).unwrap_err().detail.clone();
+        assert_eq!(refused("a=1&b=1&a=1"), "`/a` is given twice, and has one value only");
+        assert_eq!(refused("ä=1&%C3%A4=2"), "`/ä` is given twice; several values are separated by commas");
+        assert_eq!(parse("c=1&c=2,3").unwrap().list("c").collect::<Vec<_>>(), ["1", "2", "3"]);
+    }
+
+    #[test]
     fn there_are_a_hundred_parameters_at_most() {
         let parse = |count: usize| {
             let text: Vec<String> = (0..count).map(|at| format!("p{at}=1")).collect();
-            Query::parse(Some(&text.join("&")), |_| true)
+            Query::parse(Some(&text.join("&")), |_| Some(Values::One))
         };
         assert!(parse(PARAMETERS).is_ok());
         assert!(parse(PARAMETERS + 1).unwrap_err().detail.contains("100 query parameters"));

@@ -105,11 +105,7 @@ fn wanted(request: &ScheduleRequest<'_>, shared: &Shared) -> Result<(ackd_domain
 
 /// The problem of the job in the schedule.
 fn of_job(problem: Problem) -> Problem {
-    let mut problem = problem.within("/job");
-    if problem.is(Code::InvalidRequest) {
-        return Problem::invalid(std::mem::take(&mut problem.errors));
-    }
-    problem
+    problem.within("/job")
 }
 
 /// A schedule as clients see it.

@@ -12,6 +12,7 @@ pub(crate) fn is_fair(problem: &Problem) {
     assert_eq!((problem.status, &*problem.title), (code.status(), code.title()));
     assert!(!problem.detail.is_empty() && problem.detail.len() <= 2 * SAID, "{} bytes of detail", problem.detail.len());
     assert!(problem.errors.len() <= Faults::MAX, "{} faults", problem.errors.len());
+    assert!(!problem.detail.starts_with("``"), "{problem}");
     for fault in &problem.errors {
         assert!(!fault.detail.is_empty() && fault.detail.len() <= SAID, "{} bytes of detail", fault.detail.len());
         assert!(fault.pointer.len() <= SAID, "a pointer of {} bytes", fault.pointer.len());

@@ -3,8 +3,8 @@
 use ackd_api::Problem;
 use http::Method;
 
-use super::parts::{OF_JOB, READING, answer, parameter, schema};
-use super::{Answer, Content, Operation};
+use super::parts::{OF_JOB, READING, answer, parameter, schema, several};
+use super::{Answer, Content, Operation, Values};
 use crate::{events, socket};
 
 pub(super) const FOLLOW_JOB: Operation = Operation {
@@ -39,11 +39,11 @@ pub(super) const FOLLOW_FEED: Operation = Operation {
     id: "follow_feed",
     summary: "Follow all jobs, or those that a filter names (server-sent events).",
     query: &[
-        parameter("queue", "Of one of these queues.", schema::<String>),
-        parameter("status", "Changes to one of these statuses, or within one.", schema::<String>),
-        parameter("type", "Of one of these types.", schema::<String>),
-        parameter("tag", "With one of these tags.", schema::<String>),
-        parameter("job", "One of these jobs; may be given several times.", schema::<String>),
+        several("queue", "Of one of these queues.", Values::List),
+        several("status", "Changes to one of these statuses, or within one.", Values::List),
+        several("type", "Of one of these types.", Values::List),
+        several("tag", "With one of these tags.", Values::List),
+        several("job", "One of these jobs; may be given several times.", Values::Each),
         parameter(
             "after",
             "The position after which to begin, or `earliest`. Absent: with what happens next.",

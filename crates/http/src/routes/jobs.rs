@@ -6,9 +6,9 @@ use http::Method;
 
 use super::parts::{
     ANY, ELSEWHERE, FILE_TAG, IF_RANGE, JOB, LINKS, OF_JOB, OUTSIDE, PART, PREFER, RANGE, READING, SAME_FILE, WRITING,
-    answer, event, json, parameter, schema, span,
+    answer, event, json, parameter, schema, several, span,
 };
-use super::{Answer, Operation, Parameter};
+use super::{Answer, Operation, Parameter, Values};
 use crate::{bulk, cancel, job, list};
 
 const IF_NONE_MATCH: Parameter = parameter(
@@ -39,10 +39,10 @@ pub(super) const LIST_JOBS: Operation = Operation {
     id: "list_jobs",
     summary: "List jobs, newest first.",
     query: &[
-        parameter("queue", "Of these queues; separated by commas.", schema::<String>),
-        parameter("status", "In these statuses; separated by commas.", schema::<String>),
-        parameter("type", "Of these types; separated by commas.", schema::<String>),
-        parameter("tag", "With one of these tags; separated by commas.", schema::<String>),
+        several("queue", "Of these queues; separated by commas.", Values::List),
+        several("status", "In these statuses; separated by commas.", Values::List),
+        several("type", "Of these types; separated by commas.", Values::List),
+        several("tag", "With one of these tags; separated by commas.", Values::List),
         parameter("idempotency_key", "With this key.", schema::<String>),
         parameter("created_after", "Accepted at this time or later.", schema::<Time>),
         parameter("created_before", "Accepted before this time.", schema::<Time>),

@@ -18,6 +18,7 @@ use http::Method;
 use schemars::{Schema, SchemaGenerator};
 
 use crate::call::{Call, Handling};
+use crate::query::Values;
 
 /// A path and a method, what they do, and what can be asked and answered.
 pub(crate) struct Operation {
@@ -40,12 +41,13 @@ pub(crate) struct Operation {
 }
 
 impl Operation {
-    /// Whether `name` is a query parameter of it.
-    pub(crate) fn knows(&self, name: &str) -> bool {
-        self.query.iter().any(|parameter| match parameter.name.strip_suffix("<path>") {
+    /// How the query parameter `name` takes its values, if it is one of this operation's.
+    pub(crate) fn values(&self, name: &str) -> Option<Values> {
+        let mut named = self.query.iter().filter(|parameter| match parameter.name.strip_suffix("<path>") {
             Some(prefix) => name.starts_with(prefix),
             None => parameter.name == name,
-        })
+        });
+        named.next().map(|parameter| parameter.values)
     }
 }
 
@@ -55,6 +57,8 @@ pub(crate) struct Parameter {
     pub(crate) name: &'static str,
     pub(crate) what: &'static str,
     pub(crate) schema: SchemaOf,
+    /// How many values it has, of a query parameter.
+    pub(crate) values: Values,
 }
 
 /// What a schema is made by.

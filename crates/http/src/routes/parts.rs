@@ -5,6 +5,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use super::{Answer, Content, Parameter, SchemaOf};
 use crate::headers;
+use crate::query::Values;
 
 pub(super) const READING: &[Code] = &[Code::Damaged, Code::StoreFailed];
 pub(super) const WRITING: &[Code] =
@@ -35,7 +36,12 @@ pub(super) fn span(_: &mut SchemaGenerator) -> Schema {
 }
 
 pub(super) const fn parameter(name: &'static str, what: &'static str, schema: SchemaOf) -> Parameter {
-    Parameter { name, what, schema }
+    Parameter { name, what, schema, values: Values::One }
+}
+
+/// A query parameter of several values.
+pub(super) const fn several(name: &'static str, what: &'static str, values: Values) -> Parameter {
+    Parameter { name, what, schema: schema::<String>, values }
 }
 
 pub(super) const fn answer(status: u16, what: &'static str, content: &'static [Content]) -> Answer {

@@ -4,8 +4,10 @@ use ackd_api::cloud_event::CloudEvent;
 use ackd_api::{Code, Envelope, JobDocument, SubmitLine, Time};
 use http::Method;
 
-use super::parts::{ANY, IDEMPOTENCY_KEY, JOB, PREFER, WRITING, answer, event, json, ndjson, parameter, schema, span};
-use super::{Answer, Operation, Parameter};
+use super::parts::{
+    ANY, IDEMPOTENCY_KEY, JOB, PREFER, WRITING, answer, event, json, ndjson, parameter, schema, several, span,
+};
+use super::{Answer, Operation, Parameter, Values};
 use crate::submit;
 
 const TRACEPARENT: Parameter =
@@ -82,9 +84,9 @@ pub(super) const SUBMIT_RAW: Operation = Operation {
         parameter("ordering_key", "See the envelope.", schema::<String>),
         parameter("group", "See the envelope.", schema::<String>),
         parameter("unique", "See the envelope; the policy is `keep`.", schema::<String>),
-        parameter("tags", "See the envelope; separated by commas.", schema::<String>),
+        several("tags", "See the envelope; separated by commas.", Values::List),
         parameter("reply_to", "Not supported yet.", schema::<String>),
-        parameter("after", "See the envelope; separated by commas.", schema::<String>),
+        several("after", "See the envelope; separated by commas.", Values::List),
         parameter("on_failure", "See the envelope.", schema::<String>),
         parameter("traceparent", "See the envelope.", schema::<String>),
     ],

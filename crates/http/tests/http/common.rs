@@ -452,6 +452,12 @@ impl Answer {
         assert_eq!(problem["type"], format!("/problems/{code}"), "{problem}");
         assert!(problem["title"].as_str().is_some_and(|title| !title.is_empty()), "{problem}");
         assert!(problem["detail"].as_str().is_some_and(|detail| !detail.is_empty()), "{problem}");
+        // The place that the words name is the one that is pointed at.
+        let detail = problem["detail"].as_str().unwrap();
+        let place =
+            detail.strip_prefix("`/").and_then(|rest| rest.split_once('`')).map(|(place, _)| format!("/{place}"));
+        assert!(place.is_none_or(|place| problem["errors"][0]["pointer"] == *place), "{problem}");
+        assert!(!detail.contains("`` "), "{problem}");
         if matches!(status, 429 | 503) {
             assert!(self.header("retry-after").is_some(), "{self:?}");
         }

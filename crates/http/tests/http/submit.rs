@@ -121,6 +121,62 @@ async fn what_cannot_be_accepted_is_refused_and_named() {
     server.call(Request::post("/v1/queues/ackd.x/jobs").json("1")).await.is_problem(403, "forbidden");
 }
 
+/// The words are read by people, who have no pointer to hold against them.
+#[tokio::test]
+async fn what_is_wrong_is_told_by_its_whole_place() {
+    let server = Server::start().await;
+    let large = format!(r#"{{"cron":"@daily","job":{{"queue":"q","payload":"{}"}}}}"#, "x".repeat(64 << 10));
+    let raw = |query: &str| Request::post(&format!("/v1/queues/q/jobs?{query}")).body("text/plain", "x");
+    let unknown = "01941f29-7c00-7abc-8def-0123456789ab";
+    for (request, status, words) in [
+        (
+            Request::post("/v1/jobs/bulk").json(r#"{"filter":{"queue":"q","limit":1},"action":"cancel"}"#),
+            400,
+            "`/filter/limit` is not a field that is known here",
+        ),
+        (
+            Request::post("/v1/jobs/bulk").json(r#"{"filter":{"status":"READY"},"action":"cancel"}"#),
+            400,
+            "`/filter/status` must be of INIT",
+        ),
+        (
+            Request::post("/v1/flows").json(r#"{"jobs":[{"key":"a","queue":"q","unique":"u"}]}"#),
+            400,
+            "`/jobs/0/unique` is for a job by itself",
+        ),
+        (
+            one(r#"{"queue":"q","then":[{"queue":"q","idempotency_key":"k"}]}"#),
+            400,
+            "`/then/0/idempotency_key` is for the job",
+        ),
+        (Request::new("PUT", "/v1/schedules/s").json(&large), 413, "`/job/payload` has 65538 bytes"),
+        (one("[]"), 400, "invalid type: array, expected an object"),
+        (
+            Request::post("/v1/leases/settle").body("application/x-ndjson", r#"{"lease":"t"}"#),
+            400,
+            "line 1: needs exactly one of `complete`",
+        ),
+        (raw("priority=9&priority=1"), 400, "`/priority` is given twice, and has one value only"),
+        (raw("tags=a&tags=b"), 400, "`/tags` is given twice; several values are separated by commas"),
+        (raw("run_at=2026-12-24T18:00:00+01:00"), 400, "`/run_at` a time is written as RFC 3339 says"),
+        (Request::post(&format!("/v1/flows/{unknown}/cancel")), 404, "there is no flow with this id"),
+        (Request::post("/v1/flows/x/cancel"), 400, "`x` in the path: a flow's id is a UUID"),
+        (Request::post("/v1/deliveries/x/replay"), 400, "`x` in the path: a delivery's id is a UUID"),
+    ] {
+        let answer = server.call(request).await;
+        let code = answer.text("/code");
+        let told = answer.is_problem(status, &code).text("/detail");
+        assert!(told.starts_with(words), "{told}");
+    }
+    for target in
+        ["/v1/queues/q/jobs?run_at=2026-12-24T18:00:00+01:00", "/v1/jobs?created_after=2026-12-24T18:00:00+01:00"]
+    {
+        let method = if target.contains("run_at") { "POST" } else { "GET" };
+        let told = server.call(Request::new(method, target)).await.is_problem(400, "invalid-request").text("/detail");
+        assert!(told.contains("is itself written `%2B`"), "{told}");
+    }
+}
+
 #[tokio::test]
 async fn nothing_that_was_refused_is_there() {
     let server = Server::start().await;
