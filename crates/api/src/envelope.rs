@@ -98,7 +98,8 @@ pub struct Envelope<'a> {
     #[serde(borrow, default, deserialize_with = "text::list_or_null", skip_serializing_if = "Vec::is_empty")]
     #[schemars(with = "Option<Vec<String>>", length(max = 1000))]
     pub after: Vec<Cow<'a, str>>,
-    /// What becomes of this job where one that it comes after does not end as `DONE`; default `cancel`.
+    /// What becomes of this job where one that it comes after does not end as `DONE`; default `cancel`, and in a `then`
+    /// `wait`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_failure: Option<OnFailure>,
     /// What to submit when this job is `DONE`: at most 100 envelopes, nested at most 8 deep.

@@ -27,8 +27,8 @@ pub struct ScheduleRequest<'a> {
     /// Make no jobs; default false. What passes meanwhile is not made up for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub paused: Option<bool>,
-    /// The job that is made each time: an envelope without `delay`, `run_at`, `idempotency_key`, `after` and
-    /// `on_failure`, with a payload of at most 64 KiB. A callback names its secret.
+    /// The job that is made each time: an envelope without `delay`, `run_at`, `idempotency_key`, `after`, `on_failure`,
+    /// `then` and `payload_file`, with a payload of at most 64 KiB. A callback names its secret.
     #[serde(borrow)]
     pub job: Envelope<'a>,
 }

@@ -103,6 +103,24 @@ async fn what_is_taken_is_described() {
     let put = Request::new("PUT", "/v1/queues/q").json(r#"{"push":{"url":"https://example.com","async":null}}"#);
     assert_eq!(server.call(put).await.at("/settings/push/async"), json!(false));
     server.call(Request::new("PUT", "/v1/queues/q").json(r#"["1m",5]"#)).await.is_problem(400, "invalid-request");
+    // A job that comes again is not all that a job can be.
+    let job =
+        document["components"]["schemas"]["ScheduleRequest"]["properties"]["job"]["description"].as_str().unwrap();
+    let id = server.submit(r#"{"queue":"q"}"#).await;
+    for (field, value) in [
+        ("delay", json!("1s")),
+        ("run_at", json!("2026-12-24T18:00:00Z")),
+        ("idempotency_key", json!("k")),
+        ("after", json!([id])),
+        ("on_failure", json!("wait")),
+        ("then", json!([{"queue": "q"}])),
+        ("payload_file", json!("f")),
+    ] {
+        assert!(job.contains(&format!("`{field}`")), "{field}: {job}");
+        let body = json!({"cron": "@daily", "job": {"queue": "q", field: value}}).to_string();
+        let answer = server.call(Request::new("PUT", "/v1/schedules/s").json(&body)).await;
+        answer.is_problem(400, "invalid-request").points_at(&format!("/job/{field}"));
+    }
     // A list that may be left out may be null.
     let lists = r#""queue":"q","tags":null,"after":null,"then":null"#;
     let envelope = &document["components"]["schemas"]["Envelope"]["properties"];
