@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
@@ -21,6 +21,10 @@ struct State {
     files: BTreeMap<FileId, Bytes>,
     /// Why the next thing that is asked for fails.
     fault: Option<FileStoreError>,
+    /// What cannot be deleted.
+    stuck: BTreeSet<FileId>,
+    /// It cannot be said what is there.
+    hidden: bool,
     /// What the links to its files begin with, if it gives any.
     links: Option<String>,
 }
@@ -29,6 +33,21 @@ impl MemoryFiles {
     /// Fails the next thing that is asked for so.
     pub fn fail_next(&self, error: FileStoreError) {
         self.locked().fault = Some(error);
+    }
+
+    /// Whether this file can be deleted from now on.
+    pub fn stick(&self, id: FileId, is_stuck: bool) {
+        let mut state = self.locked();
+        if is_stuck {
+            state.stuck.insert(id)
+        } else {
+            state.stuck.remove(&id)
+        };
+    }
+
+    /// Does not list what is there from now on.
+    pub fn hide(&self) {
+        self.locked().hidden = true;
     }
 
     /// Gives links from now on, which nobody answers: `base`, the file's id, and for how many seconds it would be good.
@@ -98,7 +117,11 @@ impl FileStore for MemoryFiles {
     fn delete(&self, id: FileId) -> Filing<'static, ()> {
         let store = self.clone();
         Box::pin(async move {
-            store.sound()?.files.remove(&id);
+            let mut state = store.sound()?;
+            if state.stuck.contains(&id) {
+                return Err(FileStoreError::Failed(format!("file {id} is held fast")));
+            }
+            state.files.remove(&id);
             Ok(())
         })
     }
@@ -152,6 +175,9 @@ impl FileListing for Listing {
     fn next_page(&mut self) -> Filing<'_, Vec<FileId>> {
         Box::pin(async move {
             let state = self.0.sound()?;
+            if state.hidden {
+                return Err(FileStoreError::Failed("what is there is not listed".into()));
+            }
             let told = std::mem::replace(&mut self.1, true);
             Ok(if told { Vec::new() } else { state.files.keys().copied().collect() })
         })

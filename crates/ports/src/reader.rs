@@ -108,8 +108,14 @@ pub trait LedgerReader: Send + Sync {
     /// The file of this name.
     fn file_named(&self, name: &Name) -> Result<Option<Arc<File>>, ReadError>;
 
-    /// The files that nobody needs at `now`, condemned or not, at most `limit`.
-    fn unused_files(&self, now: Timestamp, limit: usize) -> Result<Vec<Arc<File>>, ReadError>;
+    /// The files that nobody needs at `now`, condemned or not: by the time since when that is so, and by id where that is the
+    /// same; those behind `after` in this order, at most `limit`. What is damaged is passed over, and said to be trouble.
+    fn unused_files(
+        &self,
+        now: Timestamp,
+        after: Option<(Timestamp, FileId)>,
+        limit: usize,
+    ) -> Result<Vec<Arc<File>>, ReadError>;
 
     /// What is wrong with the store, a line each; empty where nothing is known to be.
     fn trouble(&self) -> Vec<String>;

@@ -264,12 +264,12 @@ impl World {
             if let Some(name) = &file.name {
                 assert_eq!(self.reader().file_named(name), Ok(Some(Arc::clone(&expected))), "{name} is another file");
             }
-            let unused = self.reader().unused_files(self.now, self.files.len() + self.jobs.len() + 1);
+            let unused = self.reader().unused_files(self.now, None, self.files.len() + self.jobs.len() + 1);
             let unused = unused.expect("unused files can be read");
             assert_eq!(unused.contains(&expected), expected.is_unused(self.now), "file {id} is needed, or is not");
             assert!(unused.iter().all(|file| file.is_unused(self.now)), "{unused:?} are not all unused");
         }
-        assert_eq!(self.reader().unused_files(self.now, 0), Ok(vec![]), "more files than asked for");
+        assert_eq!(self.reader().unused_files(self.now, None, 0), Ok(vec![]), "more files than asked for");
     }
 
     fn audit_webhooks(&self) {

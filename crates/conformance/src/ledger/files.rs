@@ -21,6 +21,7 @@ pub(super) const CASES: &[Case] = &[
     ("a file that many jobs have goes with the last", a_file_goes_with_the_last),
     ("a file goes where its job gets another payload", a_replaced_payload_goes),
     ("a file that nobody needs is condemned, and then forgotten", an_unused_file_goes),
+    ("files that nobody needs are read on from any of them", unused_files_are_read_on),
     ("what refuses submissions refers to no file", what_is_refused_refers_to_nothing),
     ("a commit that fails leaves files as they were", a_failed_commit_leaves_files),
 ];
@@ -58,7 +59,7 @@ pub(super) fn references(world: &World, id: u128) -> Option<u64> {
 
 /// The ids of what nobody needs now.
 fn unused(world: &World) -> Vec<u128> {
-    let files = world.reader().unused_files(world.now, 100).expect("unused files can be read");
+    let files = world.reader().unused_files(world.now, None, 100).expect("unused files can be read");
     let mut ids: Vec<u128> = files.iter().map(|file| file.id.bits()).collect();
     ids.sort_unstable();
     ids
@@ -245,6 +246,37 @@ fn an_unused_file_goes(world: &mut World) {
     world.refused(Command::CondemnFile { id }, &Refusal::NotFound);
     world.pass(HOUR);
     assert_eq!(unused(world), [2]);
+}
+
+fn unused_files_are_read_on(world: &mut World) {
+    // By time first, and by id where that is the same: some of the higher half of ids too, whose order as text is the same.
+    for (id, hours) in [(5, 2), (u128::MAX, 1), (3, 1), (9, 1), (1, 3), (7, 5)] {
+        file(world, put(&format!("f{id}"), id, hours * HOUR));
+    }
+    world.pass(3 * HOUR);
+    let expected = [3, 9, u128::MAX, 5, 1];
+    for limit in 1..=expected.len() {
+        let (mut found, mut after) = (Vec::new(), None);
+        loop {
+            let page = world.reader().unused_files(world.now, after, limit).expect("unused files can be read");
+            let Some(last) = page.last() else { break };
+            after = Some((last.expires_at, last.id));
+            assert!(page.len() <= limit);
+            found.extend(page.iter().map(|file| file.id.bits()));
+            assert!(found.len() <= expected.len(), "{found:?}: the same files again");
+        }
+        assert_eq!(found, expected);
+    }
+    // From where none is any more, or never was.
+    let behind = |world: &World, hours: u32, id| {
+        let at = world.now.before(3 * HOUR).after(hours * HOUR);
+        let page = world.reader().unused_files(world.now, Some((at, FileId::new(id))), 1);
+        page.expect("unused files can be read").first().map(|file| file.id.bits())
+    };
+    file(world, Command::CondemnFile { id: FileId::new(9) });
+    file(world, Command::ForgetFile { id: FileId::new(9) });
+    assert_eq!(behind(world, 1, 9), Some(u128::MAX));
+    assert_eq!((behind(world, 0, 77), behind(world, 2, 4), behind(world, 3, 1)), (Some(3), Some(5), None));
 }
 
 fn what_is_refused_refers_to_nothing(world: &mut World) {

@@ -73,6 +73,8 @@ pub(crate) enum Bug {
     ScheduleFiresAgain,
     /// Whose followers remain to be told is forgotten.
     UnresolvedLost,
+    /// Whoever reads on among the files that nobody needs begins anew.
+    UnusedFilesAgain,
     /// A cause is told with more jobs than have it.
     CauseOvercounted,
     /// The dead of one cause are told with those of others.
@@ -107,7 +109,7 @@ pub(crate) enum Bug {
 
 impl Bug {
     /// Every bug that is one.
-    pub(crate) const ALL: [Bug; 50] = [
+    pub(crate) const ALL: [Bug; 51] = [
         Bug::FailedBatchIsCommitted,
         Bug::LostBatchIsAcknowledged,
         Bug::ReactorAskedOnce,
@@ -143,6 +145,7 @@ impl Bug {
         Bug::DeliveriesRepeat,
         Bug::ScheduleFiresAgain,
         Bug::UnresolvedLost,
+        Bug::UnusedFilesAgain,
         Bug::CauseOvercounted,
         Bug::CausesMixed,
         Bug::OnePredecessor,

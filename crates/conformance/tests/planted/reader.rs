@@ -272,8 +272,14 @@ impl LedgerReader for PlantedReader {
         self.reader.file_named(name)
     }
 
-    fn unused_files(&self, now: Timestamp, limit: usize) -> Result<Vec<Arc<File>>, ReadError> {
-        self.reader.unused_files(now, limit)
+    fn unused_files(
+        &self,
+        now: Timestamp,
+        after: Option<(Timestamp, FileId)>,
+        limit: usize,
+    ) -> Result<Vec<Arc<File>>, ReadError> {
+        let after = after.filter(|_| !self.has(Bug::UnusedFilesAgain));
+        self.reader.unused_files(now, after, limit)
     }
 
     fn trouble(&self) -> Vec<String> {

@@ -164,8 +164,13 @@ impl LedgerReader for EmbeddedReader {
         self.read(|reading, _| files::by_name(&reading.connection, name))
     }
 
-    fn unused_files(&self, now: Timestamp, limit: usize) -> Result<Vec<Arc<File>>, ReadError> {
-        self.read(|reading, _| files::unused(&reading.connection, now, limit))
+    fn unused_files(
+        &self,
+        now: Timestamp,
+        after: Option<(Timestamp, FileId)>,
+        limit: usize,
+    ) -> Result<Vec<Arc<File>>, ReadError> {
+        self.read(|reading, _| files::unused(&reading.connection, &self.shared.trouble, now, after, limit))
     }
 
     fn schedules(&self) -> Result<Vec<Arc<Schedule>>, ReadError> {

@@ -4,7 +4,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ackd_domain::{After, Change, Command, Failure, Job, JobId, LeaseToken, Position, Refusal, Submission, Timestamp};
+use ackd_domain::{
+    After, Change, Command, Failure, FileId, Job, JobId, LeaseToken, Name, NewFile, Position, Refusal, Submission,
+    Timestamp,
+};
 use ackd_ports::{ChangeFeed, FeedError, Filter, Lane, LedgerReader, ReadError};
 use rusqlite::Connection;
 
@@ -299,9 +302,9 @@ fn the_dead_letter_of_a_damaged_payload_is_made_and_its_payload_never_served() {
     {
         let directory = tempfile::tempdir().unwrap();
         let mut store = open(directory.path());
-        let dead_letter = Some(Some(ackd_domain::Name::new("graveyard").unwrap()));
+        let dead_letter = Some(Some(Name::new("graveyard").unwrap()));
         let patch = ackd_domain::QueuePatch { dead_letter, ..Default::default() };
-        let queue = ackd_domain::Name::new("video").unwrap();
+        let queue = Name::new("video").unwrap();
         one(&mut store, Command::Configure { queue, patch: Box::new(patch) }).unwrap();
         submit(&mut store, submission("video"));
         let lease = lease(&mut store, 1);
@@ -347,6 +350,31 @@ fn a_damaged_next_in_line_does_not_keep_the_head_from_ending() {
     // With only the damaged one left, who comes next is first.
     let fifth = submit(&mut store, ordered).id.number();
     lease(&mut store, fifth);
+}
+
+#[test]
+fn a_damaged_file_does_not_keep_the_others() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut store = open(directory.path());
+    let put = |id: u128| {
+        let file = NewFile { id: FileId::new(id), content_type: "text/plain".into(), size: 1, sum: 1, digest: 1 };
+        let name = Name::new(&format!("f{id}")).unwrap();
+        Command::PutFile { name, file, expires_in: Duration::from_millis(1), replace: false }
+    };
+    for id in 1..=3 {
+        one(&mut store, put(id)).unwrap();
+    }
+    drop(store);
+    let shell = Connection::open(directory.path().join("ackd.db")).unwrap();
+    assert_eq!(shell.execute("UPDATE file SET size = 2 WHERE name <> 'f3'", []).unwrap(), 2);
+    drop(shell);
+    let store = open(directory.path());
+    let late = Timestamp::from_millis(i64::MAX);
+    let unused = store.reader.unused_files(late, None, 1).unwrap();
+    assert_eq!(unused.iter().map(|file| file.id.bits()).collect::<Vec<_>>(), [3], "they take the room of others");
+    let damaged = |id: u128| format!("what is stored of file {} is damaged", FileId::new(id));
+    assert_eq!(store.reader.trouble(), [damaged(1), damaged(2)]);
+    assert!(store.reader.file(FileId::new(1)).is_err());
 }
 
 #[test]

@@ -212,9 +212,19 @@ impl LedgerReader for MemoryReader {
         Ok(locked(&self.0).files.values().find(|file| file.name.as_ref() == Some(name)).cloned())
     }
 
-    fn unused_files(&self, now: Timestamp, limit: usize) -> Result<Vec<Arc<File>>, ReadError> {
+    fn unused_files(
+        &self,
+        now: Timestamp,
+        after: Option<(Timestamp, FileId)>,
+        limit: usize,
+    ) -> Result<Vec<Arc<File>>, ReadError> {
         let state = locked(&self.0);
-        Ok(state.files.values().filter(|file| file.is_unused(now)).take(limit).cloned().collect())
+        let place = |file: &Arc<File>| (file.expires_at, file.id);
+        let is_meant = |file: &&Arc<File>| file.is_unused(now) && Some(place(file)) > after;
+        let mut files: Vec<_> = state.files.values().filter(is_meant).cloned().collect();
+        files.sort_unstable_by_key(place);
+        files.truncate(limit);
+        Ok(files)
     }
 
     fn trouble(&self) -> Vec<String> {
