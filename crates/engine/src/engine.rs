@@ -403,6 +403,14 @@ impl Engine {
         self.settle_unasked(tokens.into_iter().map(release).collect());
     }
 
+    /// Lets leases last that are still on their way to their worker.
+    pub(crate) fn beat_undelivered(&self, tokens: impl Iterator<Item = LeaseToken>) {
+        let beat = |lease| Command::Heartbeat { lease, ttl: None, progress: None, checkpoint: None };
+        let (reply, _) = oneshot::channel();
+        // A mailbox that is full has room again before the next one.
+        drop(self.push(Input::Run(tokens.map(beat).collect(), reply), Weight::default()));
+    }
+
     /// Puts the payloads to the leases: most are at hand, the others are read; those of more than `inline`
     /// bytes are not, for their workers fetch them.
     async fn unpack(&self, assigned: Vec<Assigned>, inline: u64) -> Grants {

@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ackd_domain::{Body, Job, LeaseToken, Name};
+use tokio::task::AbortHandle;
+use tokio::time::Instant;
 
 use crate::core::token;
 use crate::engine::Engine;
@@ -65,11 +67,19 @@ pub struct Grants {
     engine: Engine,
     grants: Vec<Granted>,
     delivered: bool,
+    /// What lets them last meanwhile, where they are long on their way, and since when.
+    lasting: Option<(AbortHandle, Instant)>,
 }
+
+/// So often at least is a heartbeat sent while a lease lasts.
+const BEATS: u32 = 3;
+
+/// Leases that were no longer on their way than this lack nothing worth a heartbeat: none is shorter than a second.
+const SOON: Duration = Duration::from_millis(100);
 
 impl Grants {
     pub(crate) fn new(engine: Engine, grants: Vec<Granted>) -> Grants {
-        Grants { engine, grants, delivered: false }
+        Grants { engine, grants, delivered: false, lasting: None }
     }
 
     /// The leases.
@@ -78,9 +88,33 @@ impl Grants {
         &self.grants
     }
 
+    /// They will be long on their way: they last meanwhile, by heartbeats in place of the worker's, as long as
+    /// `is_on_its_way` says so whenever it is asked; and once they are delivered, for their whole time from then on. What an
+    /// attempt may take in all is not longer for that.
+    pub fn last_while(&mut self, mut is_on_its_way: impl FnMut() -> bool + Send + 'static) {
+        let Some(ttl) = self.grants.iter().map(|granted| granted.ttl).min() else { return };
+        let tokens: Vec<LeaseToken> = self.grants.iter().map(|granted| granted.token).collect();
+        let (engine, interval) = (self.engine.clone(), ttl / BEATS);
+        let lasting = tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(interval).await;
+                if is_on_its_way() {
+                    engine.beat_undelivered(tokens.iter().copied());
+                }
+            }
+        });
+        self.lasting = Some((lasting.abort_handle(), Instant::now()));
+    }
+
     /// They have reached the worker.
     pub fn delivered(&mut self) {
         self.delivered = true;
+        if let Some((lasting, since)) = self.lasting.take() {
+            lasting.abort();
+            if since.elapsed() > SOON {
+                self.engine.beat_undelivered(self.grants.iter().map(|granted| granted.token));
+            }
+        }
     }
 
     /// The file that is the payload cannot be read, which is none of the worker's doing. Where it is damaged the job fails for
@@ -94,6 +128,9 @@ impl Grants {
 
 impl Drop for Grants {
     fn drop(&mut self) {
+        if let Some((lasting, _)) = self.lasting.take() {
+            lasting.abort();
+        }
         if !self.delivered && !self.grants.is_empty() {
             self.engine.release_undelivered(self.grants.iter().map(|granted| granted.token).collect());
         }

@@ -15,6 +15,7 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use crate::addresses::Place;
 use crate::app::Shared;
@@ -41,6 +42,8 @@ pub(crate) struct Link {
     answers: AtomicU64,
     /// The answers that were written to their end.
     written: AtomicU64,
+    /// How often the client took some of an answer.
+    taken: AtomicU64,
     /// Whether `carried` holds any, so that most flushes need not look.
     carries: AtomicBool,
     /// Leases that hyper was given and that are not known to be written.
@@ -51,7 +54,8 @@ pub(crate) struct Link {
     takeover: Mutex<Option<Takeover>>,
 }
 
-// All of it is touched by the connection's own task only: the atomics are for the compiler, and relaxed.
+// All of it is touched by the connection's own task only, but for `taken`, which others look at, and nobody goes by what is
+// written before it: the atomics are for the compiler, and relaxed.
 impl Link {
     fn new(shared: Arc<Shared>) -> Link {
         Link {
@@ -60,6 +64,7 @@ impl Link {
             requests: AtomicU64::new(0),
             answers: AtomicU64::new(0),
             written: AtomicU64::new(0),
+            taken: AtomicU64::new(0),
             carries: AtomicBool::new(false),
             carried: Mutex::default(),
             unread: AtomicBool::new(false),
@@ -84,6 +89,25 @@ impl Link {
     /// Whether every request so far is answered, and every answer written.
     pub(crate) fn is_quiet(&self) -> bool {
         self.requests.load(Ordering::Relaxed) == self.written.load(Ordering::Relaxed)
+    }
+
+    /// The client took some of an answer.
+    pub(crate) fn took(&self) {
+        // Nobody else writes it.
+        self.taken.store(self.taken.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
+    }
+
+    /// Says, whenever it is asked, whether the client has taken some of an answer within the time that it has for that.
+    pub(crate) fn taking(self: &Arc<Link>) -> impl FnMut() -> bool + Send + use<> {
+        let link = Arc::clone(self);
+        let (mut taken, mut since) = (link.taken.load(Ordering::Relaxed), Instant::now());
+        move || {
+            let by_now = link.taken.load(Ordering::Relaxed);
+            if taken != by_now {
+                (taken, since) = (by_now, Instant::now());
+            }
+            since.elapsed() < link.shared.limits.write_time
+        }
     }
 
     /// These leases are on their way to their worker.

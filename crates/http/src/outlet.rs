@@ -13,6 +13,9 @@ use http_body::{Body, Frame, SizeHint};
 use crate::connection::Link;
 use crate::takeover::Run;
 
+/// An answer of so many bytes that carries leases may be so long on its way that they would lapse.
+const LONG: usize = 64 << 10;
+
 /// The body of an answer.
 ///
 /// It tells its connection when hyper has taken the last of it, and hands it the leases that are in it: only the
@@ -81,6 +84,11 @@ impl Outlet {
                 std::mem::replace(&mut self.content, Content::Nothing)
         {
             link.carry(*grants);
+        }
+        match &mut self.content {
+            Content::File(_, Some(grants)) => grants.last_while(link.taking()),
+            Content::Leases(bytes, grants) if bytes.len() > LONG => grants.last_while(link.taking()),
+            _ => {}
         }
         self
     }

@@ -112,6 +112,9 @@ impl Wire {
             }
             Poll::Ready(written) => {
                 self.stalled = None;
+                if written.is_ok() {
+                    self.link.took();
+                }
                 Poll::Ready(written)
             }
         }

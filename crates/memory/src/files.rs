@@ -25,6 +25,8 @@ struct State {
     stuck: BTreeSet<FileId>,
     /// It cannot be said what is there.
     hidden: bool,
+    /// Nothing comes of what is read.
+    stalled: bool,
     /// What the links to its files begin with, if it gives any.
     links: Option<String>,
 }
@@ -48,6 +50,11 @@ impl MemoryFiles {
     /// Does not list what is there from now on.
     pub fn hide(&self) {
         self.locked().hidden = true;
+    }
+
+    /// Whoever reads from now on waits for ever.
+    pub fn stall(&self) {
+        self.locked().stalled = true;
     }
 
     /// Gives links from now on, which nobody answers: `base`, the file's id, and for how many seconds it would be good.
@@ -105,11 +112,13 @@ impl FileStore for MemoryFiles {
     fn read(&self, id: FileId, range: Range<u64>) -> Filing<'static, Box<dyn FileDownload>> {
         let store = self.clone();
         Box::pin(async move {
-            let bytes = store.sound()?.files.get(&id).cloned().ok_or(FileStoreError::Missing(id))?;
+            let state = store.sound()?;
+            let bytes = state.files.get(&id).cloned().ok_or(FileStoreError::Missing(id))?;
             // A file that was cut ends early.
             let at = |offset: u64| usize::try_from(offset).map_or(bytes.len(), |at| at.min(bytes.len()));
             let (start, end) = (at(range.start), at(range.end));
-            let download: Box<dyn FileDownload> = Box::new(Download(bytes.slice(start..end.max(start))));
+            let download: Box<dyn FileDownload> =
+                Box::new(Download { bytes: bytes.slice(start..end.max(start)), is_stalled: state.stalled });
             Ok(download)
         })
     }
@@ -159,11 +168,17 @@ impl FileUpload for Upload {
     }
 }
 
-struct Download(Bytes);
+struct Download {
+    bytes: Bytes,
+    is_stalled: bool,
+}
 
 impl FileDownload for Download {
     fn poll_next(&mut self, _: &mut Context<'_>) -> Poll<Option<Result<Bytes, FileStoreError>>> {
-        let next = self.0.split_to(self.0.len().min(CHUNK));
+        if self.is_stalled {
+            return Poll::Pending;
+        }
+        let next = self.bytes.split_to(self.bytes.len().min(CHUNK));
         Poll::Ready((!next.is_empty()).then_some(Ok(next)))
     }
 }

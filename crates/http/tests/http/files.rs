@@ -1,14 +1,18 @@
 //! Files: uploads, downloads and their parts, payloads and results that are files, and what becomes of them.
 
-use ackd_engine::FileKeeper;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use ackd_domain::Timestamp;
+use ackd_engine::FileKeeper;
 use ackd_http::{Config, Limits};
-use ackd_ports::FileStoreError;
+use ackd_ports::{Clock, FileStoreError};
 use serde_json::{Value, json};
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpSocket, TcpStream};
 
-use crate::common::{Answer, Request, Server};
+use crate::common::{Answer, Request, Server, SharedLedger};
 
 /// A server on which what is longer than 100 bytes is a file, and a file has at most 1000.
 async fn small() -> Server {
@@ -301,6 +305,142 @@ async fn a_lease_by_curl_comes_with_the_file() {
         .until("the lease's release", async |server| server.timeline(&id).await.contains(&"released".to_owned()))
         .await;
     assert_eq!(server.job(&id).await.at("/attempt"), 0);
+}
+
+/// A clock that goes on when it is told to, and tokio's with it.
+#[derive(Default)]
+struct ToldClock(AtomicU64);
+
+impl Clock for ToldClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_millis(1_800_000_000_000).after(self.monotonic())
+    }
+
+    fn monotonic(&self) -> Duration {
+        Duration::from_secs(self.0.load(Ordering::SeqCst))
+    }
+}
+
+/// A worker on a connection that takes little at once, to which the server sends its lease and, while it takes it, a file.
+struct SlowWorker {
+    server: Server,
+    clock: Arc<ToldClock>,
+    id: String,
+    lease: String,
+    stream: TcpStream,
+    left: usize,
+}
+
+impl SlowWorker {
+    /// The file is so large that neither side's buffers hold much of it.
+    const BYTES: usize = 24 << 20;
+
+    async fn start(envelope: &str, prepare: impl FnOnce(&Server)) -> SlowWorker {
+        let clock = Arc::new(ToldClock::default());
+        let server = Server::at(&SharedLedger::new(), Config::default(), clock.clone()).await;
+        assert_eq!(server.call(put("cat.mp4", vec![b'm'; SlowWorker::BYTES])).await.status, 201);
+        let id = server.submit(envelope).await;
+        prepare(&server);
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.set_recv_buffer_size(64 << 10).unwrap();
+        let mut stream = socket.connect(server.address).await.unwrap();
+        stream.write_all(&Request::post("/v1/queues/video/lease?ttl=30s").bytes()).await.unwrap();
+        // The head is there: the lease is on its way.
+        stream.peek(&mut [0]).await.unwrap();
+        SlowWorker { server, clock, id, lease: String::new(), stream, left: SlowWorker::BYTES }
+    }
+
+    async fn head(&mut self) {
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            head.push(self.stream.read_u8().await.unwrap());
+        }
+        let head = String::from_utf8(head).unwrap();
+        let lease = head.lines().find_map(|line| line.strip_prefix("ackd-lease: "));
+        self.lease = lease.unwrap().to_owned();
+    }
+
+    async fn take(&mut self, bytes: usize) {
+        let mut taken = vec![0; bytes.min(self.left)];
+        self.stream.read_exact(&mut taken).await.unwrap();
+        self.left -= taken.len();
+    }
+
+    /// Lets time pass, in steps that are shorter than the lease, of which the engine sees each.
+    async fn pass(&self, seconds: u64) {
+        for _ in 0..seconds / 5 {
+            self.clock.0.fetch_add(5, Ordering::SeqCst);
+            // Only meanwhile: otherwise whoever waits for the engine or a socket would wait for the next timer.
+            tokio::time::pause();
+            tokio::time::sleep(Duration::from_secs(5)).await;
+            tokio::time::resume();
+            self.heard().await;
+        }
+    }
+
+    /// Whatever the engine was told before is done: a command goes behind those that wait, and what the engine makes of the time
+    /// in one turn is done in the next.
+    async fn heard(&self) {
+        for _ in 0..2 {
+            self.server.engine.release_worker("nobody".into()).await.unwrap();
+        }
+    }
+
+    async fn timeline(&self) -> Vec<String> {
+        self.heard().await;
+        self.server.timeline(&self.id).await
+    }
+}
+
+const OF_CAT: &str = r#"{"queue":"video","payload_file":"cat.mp4","max_attempts":1}"#;
+
+#[tokio::test]
+async fn a_lease_lasts_while_its_worker_takes_the_payload() {
+    let mut worker = SlowWorker::start(OF_CAT, |_| ()).await;
+    worker.head().await;
+    // More than three times as long as the lease.
+    for _ in 0..10 {
+        worker.take(SlowWorker::BYTES / 20).await;
+        worker.pass(10).await;
+    }
+    assert_eq!(worker.timeline().await, ["submitted", "leased"]);
+    // Sockets hold some of it back: the rest is taken at once.
+    worker.pass(5).await;
+    worker.take(SlowWorker::BYTES).await;
+    assert_eq!(worker.timeline().await, ["submitted", "leased"]);
+    // It begins when it has arrived.
+    worker.pass(25).await;
+    assert_eq!(worker.timeline().await, ["submitted", "leased"]);
+    assert_eq!(worker.server.settle(&worker.lease, "heartbeat", "").await.at("/expires_in"), "30s");
+    // From here on it is the worker who says that it lives.
+    worker.pass(35).await;
+    assert_eq!(worker.timeline().await, ["submitted", "leased", "lapsed"]);
+}
+
+#[tokio::test]
+async fn an_attempt_takes_no_longer_for_a_worker_that_takes_its_time() {
+    let limited = OF_CAT.replace("\"max", "\"timeout\":\"40s\",\"max");
+    let mut worker = SlowWorker::start(&limited, |_| ()).await;
+    worker.head().await;
+    for expected in [&["submitted", "leased"][..], &["submitted", "leased", "lapsed"]] {
+        for _ in 0..3 {
+            worker.take(2 << 20).await;
+            worker.pass(10).await;
+        }
+        assert_eq!(worker.timeline().await, expected);
+    }
+}
+
+#[tokio::test]
+async fn a_lease_does_not_last_by_a_payload_of_which_nothing_is_taken() {
+    // The client takes nothing: its connection ends, and the attempt does not count.
+    let worker = SlowWorker::start(OF_CAT, |_| ()).await;
+    worker.pass(120).await;
+    assert_eq!(worker.timeline().await, ["submitted", "leased", "released"]);
+    // The store gives nothing.
+    let worker = SlowWorker::start(OF_CAT, |server| server.store.stall()).await;
+    worker.pass(120).await;
+    assert_eq!(worker.timeline().await, ["submitted", "leased", "lapsed"]);
 }
 
 /// It would be handed out again and again, and nobody would hear why.
