@@ -65,6 +65,14 @@ pub struct NewFile {
     pub digest: u128,
 }
 
+impl NewFile {
+    /// What [`NewFile::digest`] is of these bytes.
+    #[must_use]
+    pub fn digest_of(bytes: &[u8]) -> u128 {
+        xxhash_rust::xxh3::xxh3_128(bytes)
+    }
+}
+
 /// A file in the store, and who needs it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct File {

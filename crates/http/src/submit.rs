@@ -5,8 +5,10 @@ use std::fmt::Write;
 use std::sync::Arc;
 
 use ackd_api::{CallbackSecret, Code, Duration, Envelope, Problem, QueryEnvelope, SubmitLine, limits, ndjson};
-use ackd_domain::{Acceptance, Accepted, Answer, Body, Command, Name, PayloadFile, Refusal, Submission};
-use ackd_engine::{Engine, Received, Record, Until};
+use ackd_domain::{
+    Acceptance, Accepted, Answer, Body, Command, FileId, JobId, Name, NewFile, PayloadFile, Refusal, Submission,
+};
+use ackd_engine::{Engine, Record, Until};
 use bytes::Bytes;
 use http::header::{self, HeaderValue};
 use http::{Response, StatusCode};
@@ -76,32 +78,89 @@ pub(crate) async fn raw(mut call: Call) -> Outcome {
         Arrived::Whole(whole) => whole,
         Arrived::Part(flow) => return Box::pin(large(&call, &queue, flow, content_type)).await,
     };
-    let submission = {
-        let query = QueryEnvelope::parse(call.query.pairs())?;
-        let mut envelope = query.into_envelope(Cow::Borrowed(queue.as_str()))?;
-        from_headers(&call, &mut envelope)?;
-        let payload = Body { content_type, bytes: whole.keep(whole.bytes()) };
-        [call.shared().submission(&envelope, payload)?].into()
-    };
+    let payload = Body { content_type, bytes: whole.keep(whole.bytes()) };
+    let submission: Vec<Submission> = [of_raw(&call, &queue, payload)?].into();
     drop(whole);
-    accept(&call, submission).await
+    let (wait, asked) = (headers::prefer_wait(call.headers())?, Asked::of(&submission[0]));
+    let payload = submission[0].key.is_some().then(|| submission[0].payload.clone());
+    let answers = call.engine().run(vec![Command::Submit(submission)]).await?;
+    if let Some(payload) = payload
+        && holder_of_another(&answers).is_some()
+    {
+        return Box::pin(as_file(&call, &queue, payload, wait)).await;
+    }
+    answered(&call, answers, asked, wait).await
+}
+
+/// What is asked for by a raw body.
+fn of_raw(call: &Call, queue: &Name, payload: Body) -> Result<Submission, Problem> {
+    let query = QueryEnvelope::parse(call.query.pairs())?;
+    let mut envelope = query.into_envelope(Cow::Borrowed(queue.as_str()))?;
+    from_headers(call, &mut envelope)?;
+    call.shared().submission(&envelope, payload)
+}
+
+/// The job that has the key of the one submission, which is said to be another request.
+fn holder_of_another(answers: &[Result<Answer, Refusal>]) -> Option<JobId> {
+    match answers {
+        [Err(Refusal::KeyMismatch(mismatches))] => mismatches.first()?.1,
+        _ => None,
+    }
+}
+
+/// Accepts what may have been accepted as a file before, when fewer bytes became one: then it is the same request as that.
+async fn as_file(call: &Call, queue: &Name, payload: Body, wait: Option<Duration>) -> Outcome {
+    let Body { content_type, bytes } = &payload;
+    let (size, digest) = (bytes.len() as u64, NewFile::digest_of(bytes));
+    // Neither its id nor its sum is a part of the request.
+    let file = NewFile { id: FileId::new(0), content_type: Arc::clone(content_type), size, sum: 0, digest };
+    let mut submission = with_file(of_raw(call, queue, no_payload())?, file);
+    let asked = Asked { payload: None, ..Asked::of(&submission) };
+    // Should that job be gone by now, this is one like any other.
+    (submission.payload, submission.payload_file) = (payload, None);
+    let answers = call.engine().run(vec![Command::Submit([submission].into())]).await?;
+    answered(call, answers, asked, wait).await
+}
+
+/// The job of `holder` with its payload, as it is asked for now, if that is what came as `file`: it may have been accepted
+/// when more bytes than these became none.
+async fn not_as_file(call: &Call, queue: &Name, holder: JobId, file: &NewFile) -> Option<Submission> {
+    let job = call.engine().job(holder).await.ok()??;
+    let info = &job.spec.payload;
+    // Before it is read for nothing.
+    if job.spec.payload_file.is_some() || info.size != file.size || info.content_type != file.content_type {
+        return None;
+    }
+    let (_, payload) = call.engine().payload(holder).await.ok()??;
+    let payload = payload.filter(|payload| NewFile::digest_of(&payload.bytes) == file.digest)?;
+    of_raw(call, queue, payload).ok()
+}
+
+/// `submission` with this file for its payload.
+fn with_file(mut submission: Submission, file: NewFile) -> Submission {
+    submission.payload_file = Some(PayloadFile::New(file).into());
+    match submission.key.take() {
+        Some(key) => submission.keyed(key.text),
+        None => submission,
+    }
 }
 
 /// A payload that becomes a file.
 async fn large(call: &Call, queue: &Name, flow: Flow, content_type: Arc<str>) -> Outcome {
     // Whatever is wrong is said before the body is taken.
-    let mut submission = {
-        let query = QueryEnvelope::parse(call.query.pairs())?;
-        let mut envelope = query.into_envelope(Cow::Borrowed(queue.as_str()))?;
-        from_headers(call, &mut envelope)?;
-        call.shared().submission(&envelope, no_payload())?
-    };
+    let submission = of_raw(call, queue, no_payload())?;
     let received = files::receive(call, flow, content_type).await?;
-    submission.payload_file = Some(PayloadFile::New(received.file().clone()).into());
-    if let Some(key) = submission.key.take() {
-        submission = submission.keyed(key.text);
+    let wait = headers::prefer_wait(call.headers())?;
+    let file = received.file().clone();
+    let submission = with_file(submission, file.clone());
+    let asked = Asked::of(&submission);
+    let answers = received.commit(Command::Submit([submission].into())).await?;
+    if let Some(holder) = holder_of_another(&answers)
+        && let Some(same) = not_as_file(call, queue, holder, &file).await
+    {
+        return accept(call, [same].into()).await;
     }
-    accept_with(call, [submission].into(), Some(received)).await
+    answered(call, answers, asked, wait).await
 }
 
 /// The fields of an envelope that may come as headers.
@@ -131,20 +190,15 @@ pub(crate) fn payload(call: &Call, envelope: &Envelope<'_>, whole: &Whole) -> Re
 
 /// Accepts the one job of `submission`, a list so that it is not moved about: it is large.
 async fn accept(call: &Call, submission: Vec<Submission>) -> Outcome {
-    accept_with(call, submission, None).await
+    let (wait, asked) = (headers::prefer_wait(call.headers())?, Asked::of(&submission[0]));
+    let answers = call.engine().run(vec![Command::Submit(submission)]).await?;
+    answered(call, answers, asked, wait).await
 }
 
-/// The same of one whose payload came as a file.
-async fn accept_with(call: &Call, submission: Vec<Submission>, file: Option<Received>) -> Outcome {
-    let wait = headers::prefer_wait(call.headers())?;
-    let asked = Asked::of(&submission[0]);
-    let command = Command::Submit(submission);
-    let answers = match file {
-        Some(file) => Box::pin(file.commit(command)).await?,
-        None => call.engine().run(vec![command]).await?,
-    };
+/// Says what came of the one submission that asked for this.
+async fn answered(call: &Call, answers: Vec<Result<Answer, Refusal>>, asked: Asked, wait: Option<Duration>) -> Outcome {
     let mut committed = committed(answers, asked)?;
-    if committed.how != Acceptance::Made {
+    if committed.how != Acceptance::Made || committed.record.payload.is_none() {
         Box::pin(committed.fill(call.engine())).await;
     }
     let Committed { mut record, how, has_secret } = committed;
@@ -203,13 +257,14 @@ impl Committed {
 
 /// What of a submission is needed for its answer.
 pub(crate) struct Asked {
-    payload: Body,
+    /// `None` where it is to be read.
+    payload: Option<Body>,
     makes_secret: bool,
 }
 
 impl Asked {
     pub(crate) fn of(submission: &Submission) -> Asked {
-        Asked { payload: submission.payload.clone(), makes_secret: makes_secret(submission) }
+        Asked { payload: Some(submission.payload.clone()), makes_secret: makes_secret(submission) }
     }
 }
 
@@ -222,7 +277,7 @@ pub(crate) fn committed(answers: Vec<Result<Answer, Refusal>>, asked: Asked) -> 
     };
     let Asked { payload, makes_secret } = asked;
     // Under an idempotency key it is the same to the byte, or the key would have been refused.
-    let payload = (how != Acceptance::Kept).then_some(payload);
+    let payload = payload.filter(|_| how != Acceptance::Kept);
     let record = Record { job, payload, result: None, inputs: Vec::new() };
     Ok(Committed { record, how, has_secret: makes_secret && how == Acceptance::Made })
 }

@@ -580,6 +580,39 @@ async fn a_large_payload_becomes_a_file() {
     assert_eq!(server.store.ids().len(), 2);
 }
 
+/// The server was started anew, with another size above which a body becomes a file.
+#[tokio::test]
+async fn the_same_bytes_are_the_same_request_as_a_file_or_not() {
+    let raw = |body: String| {
+        let target = "/v1/queues/q/jobs?idempotency_key=k&tags=a&priority=3";
+        Request::post(target).body("text/plain", body)
+    };
+    let (here, there) = (Limits::default(), Limits { claim_check: 100, ..Limits::default() });
+    for (before, now) in [(&here, &there), (&there, &here)] {
+        let ledger = SharedLedger::new();
+        let server = |limits: &Limits| Config { limits: limits.clone(), ..Config::default() };
+        let first = Server::over(&ledger, server(before)).await;
+        let made = first.call(raw("x".repeat(500))).await;
+        assert_eq!((made.status, made.header("idempotent-replayed")), (202, None));
+        first.stop().await;
+        let server = Server::over(&ledger, server(now)).await;
+        for _ in 0..2 {
+            let again = server.call(raw("x".repeat(500))).await;
+            assert_eq!((again.status, again.header("idempotent-replayed")), (202, Some("true")));
+            assert_eq!((again.text("/id"), again.at("/payload")), (made.text("/id"), made.at("/payload")));
+            assert_eq!(again.at("/payload_info"), made.at("/payload_info"));
+        }
+        let typed = Request::post(raw(String::new()).target()).body("text/html", "x".repeat(500));
+        let urgent = Request::post(&raw(String::new()).target().replace('3', "4")).body("text/plain", "x".repeat(500));
+        for other in [raw("y".repeat(500)), raw("x".repeat(501)), typed, urgent] {
+            server.call(other).await.is_problem(422, "idempotency-mismatch");
+        }
+        let jobs = server.call(Request::get("/v1/jobs")).await;
+        assert_eq!(jobs.at("/jobs").as_array().unwrap().len(), 1);
+        assert_eq!(server.store.ids(), [], "what came with them is not kept");
+    }
+}
+
 #[tokio::test]
 async fn a_large_result_becomes_a_file() {
     let server = small().await;
