@@ -1,10 +1,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use xxhash_rust::xxh3::xxh3_64;
+
 use crate::fault::Fault;
 
 /// The most lines that are kept: a disk that dies would fill the memory otherwise.
 const LINES: usize = 100;
+
+/// The most others that are told apart, so that each is logged and counted once, however often it is come by.
+const OTHERS: usize = 100_000;
 
 /// What is known to be wrong with the store, by whoever found it.
 #[derive(Debug, Default)]
@@ -13,7 +18,8 @@ pub(crate) struct Trouble(Mutex<Found>);
 #[derive(Debug, Default)]
 struct Found {
     lines: BTreeSet<String>,
-    more: u64,
+    /// The hashes of the lines that are not kept.
+    others: BTreeSet<u64>,
     /// What may pass again, by what it is of.
     passing: BTreeMap<&'static str, String>,
     /// Why nothing may be written any more.
@@ -32,11 +38,13 @@ impl Trouble {
         if found.lines.contains(&line) {
             return;
         }
+        let has_room = found.lines.len() < LINES;
+        if !has_room && (found.others.len() == OTHERS || !found.others.insert(xxh3_64(line.as_bytes()))) {
+            return;
+        }
         tracing::error!("{line}");
-        if found.lines.len() < LINES {
+        if has_room {
             found.lines.insert(line);
-        } else {
-            found.more += 1;
         }
     }
 
@@ -75,8 +83,30 @@ impl Trouble {
     pub(crate) fn lines(&self) -> Vec<String> {
         let found = self.found();
         let failed = found.failed.iter().map(|why| format!("the store has failed: {why}"));
-        let more = (found.more > 0).then(|| format!("and {} more", found.more));
+        let more = (!found.others.is_empty()).then(|| format!("and {} more", found.others.len()));
         let passing = found.passing.values().cloned();
         failed.chain(passing).chain(found.lines.iter().cloned()).chain(more).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_thing_counts_once_however_often_it_is_come_by() {
+        let trouble = Trouble::default();
+        for _ in 0..2 {
+            (0..LINES + 7).for_each(|number| trouble.damaged(&format!("job {number}")));
+        }
+        let lines = trouble.lines();
+        assert_eq!((lines.len(), lines.last().map(String::as_str)), (LINES + 1, Some("and 7 more")));
+    }
+
+    #[test]
+    fn no_more_are_told_apart_than_there_is_room_for() {
+        let trouble = Trouble::default();
+        (0..LINES + OTHERS + 1).for_each(|number| trouble.damaged(&number.to_string()));
+        assert_eq!(trouble.lines().last(), Some(&format!("and {OTHERS} more")));
     }
 }
