@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use ackd_domain::{Job, Name};
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::Connection;
 use rustc_hash::FxHashMap;
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -30,17 +30,23 @@ pub(crate) fn line_of(queue: &Name, key: &str) -> i64 {
     xxh3_64(&room[..end]).cast_signed()
 }
 
-/// The job that holds the line, if it is one of the first [`LOOKED_AT`]: all others stand behind.
-pub(crate) fn holder(connection: &Connection, line: i64) -> rusqlite::Result<Option<u64>> {
-    const HOLDER: &str = "SELECT job.id FROM (SELECT job FROM line WHERE key = ?1 ORDER BY job LIMIT ?2) AS first \
-                          JOIN job ON job.id = first.job WHERE coalesce(job.held, 0) & 1 = 0 LIMIT 1";
-    let mut statement = connection.prepare_cached(HOLDER)?;
-    let holder = statement.query_row([line, LOOKED_AT], |row| row.get::<_, i64>(0)).optional()?;
-    Ok(holder.map(i64::cast_unsigned))
-}
-
 /// The most jobs of a line that are looked at for the one that holds it.
 const LOOKED_AT: i64 = 10_000;
+
+/// The job that holds the line, if it is one of the first [`LOOKED_AT`]: all others stand behind.
+pub(crate) fn holder(connection: &Connection, line: i64) -> rusqlite::Result<Option<u64>> {
+    const FIRST: &str = "SELECT line.job, coalesce(job.held, 0) & 1 FROM line JOIN job ON job.id = line.job \
+                         WHERE line.key = ?1 ORDER BY line.job LIMIT ?2";
+    let mut statement = connection.prepare_cached(FIRST)?;
+    let mut rows = statement.query([line, LOOKED_AT])?;
+    // Row by row: it is the first of them, most often, and there may be thousands behind it.
+    while let Some(row) = rows.next()? {
+        if !row.get::<_, bool>(1)? {
+            return Ok(Some(row.get::<_, i64>(0)?.cast_unsigned()));
+        }
+    }
+    Ok(None)
+}
 
 /// What a batch has changed of the lines that are committed.
 #[derive(Debug, Default)]
