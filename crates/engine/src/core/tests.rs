@@ -4,7 +4,7 @@ use ackd_domain::{
     Body, Failure, JSON, JobId, Name, Progress, QueuePatch, QueueSettings, Start, Status, Submission, Timestamp,
 };
 use ackd_memory::{Faults, MemoryLedger, MemoryReader};
-use ackd_ports::{Reactor, SeededEntropy};
+use ackd_ports::{LedgerError, Reactor, SeededEntropy};
 use std::cell::Cell;
 use std::sync::Mutex;
 
