@@ -254,7 +254,7 @@ impl JobDocument<'_> {
         format!("W/\"{}\"", self.version)
     }
 
-    /// [`JobDocument::error`] as a problem; `None` where there is none.
+    /// [`JobDocument::error`] as a problem; `None` where there is none, or none that can be read.
     #[must_use]
     pub fn problem(&self) -> Option<Problem> {
         self.error.as_ref().and_then(|error| serde_json::from_str(error.get()).ok())

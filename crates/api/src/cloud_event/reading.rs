@@ -1,25 +1,24 @@
 //! Reading an event, attribute by attribute.
 
 use std::borrow::Cow;
-use std::fmt;
 
-use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use super::{CloudEvent, Data, Mode, SPEC_VERSION, attribute};
+use crate::members::{self, Members};
 use crate::text::Text;
 use crate::{Faults, Problem, Request, Time, limits, parse};
 
 /// See [`CloudEvent::parse`].
 pub(super) fn structured(body: &[u8]) -> Result<CloudEvent<'_>, Problem> {
-    let members: Members<'_> = parse(body)?;
+    let Document(members) = parse(body)?;
     let mut faults = Faults::new();
     let mut attributes = Attributes::new(Mode::Structured);
     let (mut json, mut base64) = (None, None);
-    for (at, (name, value)) in members.0.iter().enumerate() {
+    for (at, (name, value)) in members.iter().enumerate() {
         // Of two, other readers take the last, also where it is `null`.
-        if members.0[..at].iter().any(|(other, _)| other == name) {
+        if members[..at].iter().any(|(other, _)| other == name) {
             faults.add(&Mode::Structured.pointer(name), "is given twice");
             continue;
         }
@@ -59,40 +58,18 @@ pub(super) fn binary<'a>(
     attributes.into_event(None, faults)
 }
 
-/// The members of an event's document.
-struct Members<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
+/// An event's document, member by member.
+struct Document<'a>(Members<'a>);
 
-impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Members<'a>, D::Error> {
-        deserializer.deserialize_map(MembersVisitor)
+impl<'de: 'a, 'a> Deserialize<'de> for Document<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Document<'a>, D::Error> {
+        members::read(deserializer, "a CloudEvent, which is an object", limits::EVENT_MEMBERS).map(Document)
     }
 }
 
-impl<'a> Request<'a> for Members<'a> {
+impl<'a> Request<'a> for Document<'a> {
     /// Each is looked at once it is known what it is.
     fn check(&self, _: &mut Faults) {}
-}
-
-struct MembersVisitor;
-
-impl<'de> Visitor<'de> for MembersVisitor {
-    type Value = Members<'de>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a CloudEvent, which is an object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members<'de>, A::Error> {
-        let mut members = Vec::new();
-        while let Some(Text(name)) = map.next_key::<Text<'de>>()? {
-            if members.len() == limits::EVENT_MEMBERS {
-                let detail = format_args!("has more than {} members", limits::EVENT_MEMBERS);
-                return Err(serde::de::Error::custom(detail));
-            }
-            members.push((name, map.next_value()?));
-        }
-        Ok(Members(members))
-    }
 }
 
 /// The attributes of an event while they are read.

@@ -1,9 +1,9 @@
 //! The other requests in JSON: of workers, about queues, schedules, webhooks, flows and many jobs at once.
 
-use ackd_api::lease::{Complete, Fail, FailError, Heartbeat, LeaseRequest, Release};
+use ackd_api::lease::{Complete, Fail, Heartbeat, LeaseRequest, Release};
 use ackd_api::{
-    BulkRequest, FlowRequest, Problem, QueuePatch, QueueSettings, RedriveRequest, ScheduleRequest, WebhookRequest,
-    limits, parse,
+    BulkRequest, FailError, FlowRequest, Problem, QueuePatch, QueueSettings, RedriveRequest, ScheduleRequest,
+    WebhookRequest, limits, parse,
 };
 
 use crate::{envelope, oracle, refusal};
