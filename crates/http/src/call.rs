@@ -80,14 +80,14 @@ impl Call {
 
     /// The job's id in the path.
     pub(crate) fn job_id(&self) -> Result<JobId, Rejection> {
-        let text = self.parameter()?;
-        text.parse().map_err(|error| in_path(&text, error))
+        self.id_of("job")
     }
 
     /// The id in the path of what is called `what`, and has that of a job.
     pub(crate) fn id_of(&self, what: &str) -> Result<JobId, Rejection> {
         let text = self.parameter()?;
-        text.parse().map_err(|_| in_path(&text, format_args!("a {what}'s id is a UUID of version 7 of 36 characters")))
+        let expected = format_args!("a {what}'s id is a UUID of version 7 in its usual form of 36 characters");
+        text.parse().map_err(|_| in_path(&text, expected))
     }
 
     /// The name in the path, which is not the server's own.

@@ -81,11 +81,11 @@ fn wanted(request: &ScheduleRequest<'_>, shared: &Shared) -> Result<(ackd_domain
         CalendarError::Zone(error) => Problem::at("/timezone", error.to_string()),
     })?;
     let most = limits::SCHEDULE_PAYLOAD_BYTES;
-    let payload = payload_apart(request.job.payload, most).map_err(of_job)?;
+    let payload = payload_apart(request.job.payload, most).map_err(|problem| problem.within("/job"))?;
     if request.job.payload_file.is_some() {
         return Err(Problem::at("/job/payload_file", "is not for schedules: the file would go before its time comes"));
     }
-    let job = shared.submission(&request.job, payload).map_err(of_job)?;
+    let job = shared.submission(&request.job, payload).map_err(|problem| problem.within("/job"))?;
     if !job.then.is_empty() {
         return Err(Problem::at("/job/then", format!("{NOT_YET} in a schedule")));
     }
@@ -101,11 +101,6 @@ fn wanted(request: &ScheduleRequest<'_>, shared: &Shared) -> Result<(ackd_domain
         job,
     };
     Ok((wanted, calendar))
-}
-
-/// The problem of the job in the schedule.
-fn of_job(problem: Problem) -> Problem {
-    problem.within("/job")
 }
 
 /// A schedule as clients see it.

@@ -148,9 +148,8 @@ fn with_file(mut submission: Submission, file: NewFile) -> Submission {
 /// A payload that becomes a file.
 async fn large(call: &Call, queue: &Name, flow: Flow, content_type: Arc<str>) -> Outcome {
     // Whatever is wrong is said before the body is taken.
-    let submission = of_raw(call, queue, no_payload())?;
+    let (submission, wait) = (of_raw(call, queue, no_payload())?, headers::prefer_wait(call.headers())?);
     let received = files::receive(call, flow, content_type).await?;
-    let wait = headers::prefer_wait(call.headers())?;
     let file = received.file().clone();
     let submission = with_file(submission, file.clone());
     let asked = Asked::of(&submission);
